@@ -1,0 +1,132 @@
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+)
+
+// SchemaBase is the base of every schema id; schemas/jsonschema has the files.
+const SchemaBase = "https://ringstream.dev/schemas/"
+
+func newEvent(kind, source, id, subject, schema string, at time.Time, data []byte) cloudevents.Event {
+	e := cloudevents.New()
+	e.SetType(kind)
+	e.SetSource(source)
+	e.SetID(id)
+	if subject != "" {
+		e.SetSubject(subject)
+	}
+	e.SetDataSchema(SchemaBase + schema)
+	e.SetTime(at)
+	e.SetDataContentType(jsonMediaType)
+	e.DataEncoded = data // verbatim: SetData would re-encode a json.RawMessage
+	return e
+}
+
+// RawSource is the CloudEvents source of raw events from one hub.
+func RawSource(hub, organizationID string) string {
+	return "//" + hub + "/organizations/" + organizationID
+}
+
+// NewRaw wraps one MessageReceived argument, body, of which r was read. hub is
+// the host of the hub, recorded the arrival, key what the partition is
+// computed from. The body becomes the data byte for byte.
+func NewRaw(r Raw, body []byte, hub, key string, recorded time.Time, traceparent string) cloudevents.Event {
+	kind, at := r.EventType, r.Timestamp
+	if kind == "" {
+		kind = "Unknown"
+	}
+	if at.IsZero() {
+		at = recorded
+	}
+	e := newEvent(RawTypePrefix+kind, RawSource(hub, r.OrganizationID), r.ID, r.Key(), "rte/message-received.json", at, body)
+	e.SetExtension(ExtPartitionKey, key)
+	e.SetExtension(ExtRecordedTime, formatTime(recorded))
+	if r.TTL > 0 {
+		e.SetExtension(ExtExpiryTime, formatTime(at.Add(r.TTL)))
+	}
+	setTrace(&e, traceparent)
+	return e
+}
+
+// NewCall makes the CloudEvent of a call event. Its bytes depend on c, key and
+// traceparent alone.
+func NewCall(c Call, key, traceparent string) (cloudevents.Event, error) {
+	data, err := json.Marshal(c)
+	if err != nil {
+		return cloudevents.Event{}, fmt.Errorf("encode call event %s/%d: %w", c.CallID, c.Sequence, err)
+	}
+	e := newEvent(c.Type.CloudEvent(), "/organizations/"+c.OrganizationID+"/calls", c.EventID(), c.CallID,
+		"call/"+string(c.Type)+".v1.json", c.OccurredAt, data)
+	e.SetExtension(ExtPartitionKey, key)
+	e.SetExtension(ExtCausationID, c.Cause.EventID)
+	e.SetExtension(ExtCorrelationID, c.CallID)
+	e.SetExtension(ExtSequence, strconv.Itoa(c.Sequence))
+	setTrace(&e, traceparent)
+	return e, nil
+}
+
+// EventID is the id of a call event: <callId>/<n>, the n-th of that call.
+func (c Call) EventID() string { return c.CallID + "/" + strconv.Itoa(c.Sequence) }
+
+// NewFeed makes the CloudEvent of a coverage event; n counts those of one
+// start of the replica, which start names.
+func NewFeed(f Feed, start string, n uint64) (cloudevents.Event, error) {
+	data, err := json.Marshal(f)
+	if err != nil {
+		return cloudevents.Event{}, fmt.Errorf("encode feed event: %w", err)
+	}
+	id := f.Instance + "/" + start + "/" + strconv.FormatUint(n, 10)
+	return newEvent(f.Type.CloudEvent(), "/ingest/"+f.Instance, id, f.Instance, "feed/"+string(f.Type)+".v1.json", f.At, data), nil
+}
+
+// NewOutcome makes the CloudEvent of a delivery outcome.
+func NewOutcome(o Outcome, traceparent string) (cloudevents.Event, error) {
+	data, err := json.Marshal(o)
+	if err != nil {
+		return cloudevents.Event{}, fmt.Errorf("encode outcome of %s: %w", o.EventID, err)
+	}
+	e := newEvent(o.Outcome.CloudEvent(), "/customers/"+o.Customer+"/deliveries", o.ID(), o.CallID,
+		"delivery/"+string(o.Outcome)+".v1.json", o.FinishedAt, data)
+	e.SetExtension(ExtCausationID, o.EventID)
+	e.SetExtension(ExtCorrelationID, o.CallID)
+	setTrace(&e, traceparent)
+	return e, nil
+}
+
+// ID is the id of an outcome: the call event and who it was for.
+func (o Outcome) ID() string {
+	if o.NegotiatorID != "" {
+		return o.EventID + "/" + o.NegotiatorID
+	}
+	if len(o.Users) > 0 {
+		return o.EventID + "/user-" + o.Users[0].UserID
+	}
+	return o.EventID + "/nobody"
+}
+
+// NewDeadLetter makes the CloudEvent of a dead letter; id must name what died.
+func NewDeadLetter(d DeadLetter, id, traceparent string) (cloudevents.Event, error) {
+	data, err := json.Marshal(d)
+	if err != nil {
+		return cloudevents.Event{}, fmt.Errorf("encode dead letter %s: %w", id, err)
+	}
+	e := newEvent(DeadLetterType, "/"+d.Service, id, d.CallID, "deadletter/v1.json", d.At, data)
+	if d.EventID != "" {
+		e.SetExtension(ExtCausationID, d.EventID)
+	}
+	setTrace(&e, traceparent)
+	return e, nil
+}
+
+func setTrace(e *cloudevents.Event, traceparent string) {
+	if traceparent != "" {
+		e.SetExtension(ExtTraceParent, traceparent)
+	}
+}
+
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

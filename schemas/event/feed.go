@@ -1,0 +1,43 @@
+package event
+
+import "time"
+
+// FeedType says what an ingest replica tells about its own listening.
+type FeedType string
+
+// The four coverage events of a replica.
+const (
+	Opened     FeedType = "opened"     // a connection to the hub stands
+	Subscribed FeedType = "subscribed" // the hub answered a Subscribe
+	Heartbeat  FeedType = "heartbeat"  // once a second, connected or not
+	Closed     FeedType = "closed"     // the connection ended
+)
+
+// FeedTypes lists every feed event type.
+func FeedTypes() []FeedType { return []FeedType{Opened, Subscribed, Heartbeat, Closed} }
+
+// CloudEvent returns the CloudEvents type, such as dev.ringstream.feed.opened.v1.
+func (t FeedType) CloudEvent() string { return FeedTypePrefix + string(t) + versionSuffix }
+
+// Feed is the data of a coverage event. From these events alone the spans in
+// which no replica listened can be computed.
+type Feed struct {
+	Instance      string         `json:"instance"` // RTE_INSTANCE of the replica
+	Type          FeedType       `json:"type"`
+	Epoch         string         `json:"epoch"`                   // id of the connection; empty while there is none
+	Live          bool           `json:"live"`                    // connected and subscribed when this was said
+	At            time.Time      `json:"at"`                      // UTC, the replica's clock
+	Hub           string         `json:"hub,omitempty"`           // host of the hub
+	Received      uint64         `json:"received"`                // messages of this epoch so far
+	LastEventID   string         `json:"lastEventId,omitempty"`   // newest RTE event of this epoch
+	Subscriptions []Subscription `json:"subscriptions,omitempty"` // of a subscribed event: the hub's answers
+	Reason        string         `json:"reason,omitempty"`        // of a closed event: why
+}
+
+// Subscription is the hub's answer to one subscription item.
+type Subscription struct {
+	EntityID   string `json:"entityId"`
+	EventName  string `json:"eventName"`
+	Subscribed bool   `json:"subscribed"`
+	Message    string `json:"message,omitempty"` // the hub's reason for a refusal
+}

@@ -1,0 +1,220 @@
+// Package topology is the layout of the bus as data: which streams there are,
+// which subjects they take, who writes them, how long they keep what, and how
+// a key finds its partition.
+//
+// It owns names and numbers only. Package bus makes a server honour them.
+package topology
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Names of the streams and of the key-value bucket.
+const (
+	RTE         = "RTE"
+	Calls       = "CALLS"
+	Deliveries  = "DELIVERIES"
+	DeadLetters = "DEADLETTERS"
+	Leases      = "ringstream-leases"
+	callLog     = "CALL_LOG_"
+)
+
+// Limits of the contract.
+const (
+	DefaultPartitions = 4
+	MaxPartitions     = 64
+
+	rawAge    = 7 * 24 * time.Hour
+	derived   = 30 * 24 * time.Hour
+	dedupe    = 10 * time.Minute // two replicas, a spool, a restart: the repeats come within
+	shortest  = 2 * time.Minute  // NATS' own default
+	deadAge   = 30 * 24 * time.Hour
+	leaseMark = 10 * time.Second
+)
+
+// Layout is what one installation chooses.
+type Layout struct {
+	Partitions int // of RTE, 1 to MaxPartitions
+	Replicas   int // of every stream: 1, 3 or 5
+}
+
+// Stream is one JetStream stream of the contract.
+type Stream struct {
+	Name        string
+	Description string
+	Writer      string // the service that may publish; empty: the server alone, from Sources
+	Subjects    []string
+	Sources     []Source
+	MaxAge      time.Duration
+	Duplicates  time.Duration // window of Nats-Msg-Id
+	Replicas    int
+	DenyDelete  bool
+	DenyPurge   bool
+	Rollup      bool // a new snapshot replaces the one before
+	Metadata    map[string]string
+}
+
+// Source feeds one stream from another and renames the subjects on the way.
+type Source struct {
+	Stream string
+	From   string
+	To     string
+}
+
+// Bucket is one key-value bucket of the contract.
+type Bucket struct {
+	Name        string
+	Description string
+	MarkerTTL   time.Duration // how long a watcher can still see that a key expired
+	Replicas    int
+}
+
+// MetaPartitions is the metadata key under which RTE states its partitions.
+const MetaPartitions = "ringstream.partitions"
+
+// Streams lists the streams of a layout in the order in which they must be created.
+func Streams(l Layout) []Stream {
+	all := make([]Stream, 0, l.Partitions+4)
+	all = append(all, Stream{
+		Name: RTE, Writer: "ingest", Description: "Every RTE message as it arrived, and what each replica of ingest tells about its listening.",
+		Subjects: []string{"rte.*.*.*.*", "feed.*.*"}, MaxAge: rawAge, Duplicates: dedupe, DenyDelete: true, DenyPurge: true,
+	})
+	merged := Stream{
+		Name: Calls, Description: "Call events of every partition, merged by the server.", MaxAge: derived, Duplicates: shortest,
+	}
+	for p := range l.Partitions {
+		all = append(all, Stream{
+			Name: CallLog(p), Writer: "transform", Description: "Call events and snapshots of partition " + strconv.Itoa(p) + ", one writer at a time.",
+			Subjects: []string{CallLogPrefix(p) + ".>"}, MaxAge: derived, Duplicates: shortest, Rollup: true,
+		})
+		merged.Sources = append(merged.Sources, Source{
+			Stream: CallLog(p),
+			From:   CallLogPrefix(p) + ".ev.*.*.*",
+			To:     "calls.{{wildcard(1)}}.{{wildcard(2)}}.{{wildcard(3)}}",
+		})
+	}
+	all = append(all, merged, Stream{
+		Name: Deliveries, Writer: "deliver", Description: "How each delivery to each negotiator ended.",
+		Subjects: []string{"deliveries.*.*.*.*", DeliveryLogPrefix + ".>"}, MaxAge: derived, Duplicates: shortest, Rollup: true,
+	}, Stream{
+		Name: DeadLetters, Writer: "ingest, deliver", Description: "What cannot go on by itself, kept for people.",
+		Subjects: []string{"deadletters.*.*"}, MaxAge: deadAge, Duplicates: dedupe,
+	})
+	for i := range all {
+		all[i].Replicas = l.Replicas
+		all[i].Metadata = map[string]string{MetaPartitions: strconv.Itoa(l.Partitions)}
+	}
+	return all
+}
+
+// Buckets lists the key-value buckets of a layout.
+func Buckets(l Layout) []Bucket {
+	return []Bucket{{
+		Name: Leases, Description: "Which replicas live and which partition each one works.", MarkerTTL: leaseMark, Replicas: l.Replicas,
+	}}
+}
+
+// Partition is FNV-1a 32 of the key mod n, as the server's own partition() computes it.
+func Partition(key string, n int) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key))
+	return int(h.Sum32() % uint32(n)) //nolint:gosec // n is 1 to MaxPartitions
+}
+
+// CallLog names the log stream of a partition.
+func CallLog(p int) string { return callLog + strconv.Itoa(p) }
+
+// CallLogPrefix is what every subject of a partition's log begins with.
+func CallLogPrefix(p int) string { return "calllog." + strconv.Itoa(p) }
+
+// DeliveryLogPrefix is what the subjects of deliver's snapshots begin with.
+const DeliveryLogPrefix = "deliverylog"
+
+// Raw is the subject of a raw event: rte.<partition>.<organization>.<EventType>.<key>.
+// key must be a [KeyToken].
+func Raw(partition int, organizationID, eventType, key string) string {
+	return "rte." + strconv.Itoa(partition) + "." + KeyToken(organizationID) + "." + nameToken(eventType, "Unknown") + "." + key
+}
+
+// RawOf is the filter that selects the raw events of one partition.
+func RawOf(partition int) string { return "rte." + strconv.Itoa(partition) + ".>" }
+
+// Feed is the subject of a coverage event: feed.<instance>.<event>.
+func Feed(instance, event string) string { return "feed." + nameToken(instance, none) + "." + event }
+
+// FeedAll selects the coverage events of every replica.
+const FeedAll = "feed.*.*"
+
+// CallEvent is the subject of a call event in its partition's log. In CALLS it
+// becomes calls.<organization>.<type>.<callId>.
+func CallEvent(partition int, organizationID, kind, callID string) string {
+	return CallLogPrefix(partition) + ".ev." + KeyToken(organizationID) + "." + kind + "." + KeyToken(callID)
+}
+
+// Delivery is the subject of an outcome: deliveries.<customer>.<negotiator>.<outcome>.<callId>.
+func Delivery(customer, negotiator, outcome, callID string) string {
+	return "deliveries." + nameToken(customer, none) + "." + nameToken(negotiator, none) + "." + outcome + "." + KeyToken(callID)
+}
+
+// DeadLetter is the subject of a dead letter: deadletters.<service>.<reason>.
+func DeadLetter(service, reason string) string { return "deadletters." + service + "." + reason }
+
+const none = "none"
+
+// KeyToken makes an id fit for a subject: a GUID in lower case stays as it is,
+// nothing becomes "none", and anything else, which might be a number or a
+// name, is hashed.
+func KeyToken(id string) string {
+	id = strings.ToLower(strings.TrimSpace(id))
+	switch {
+	case id == "":
+		return none
+	case isGUID(id):
+		return id
+	default:
+		return hashed(id)
+	}
+}
+
+// nameToken keeps short names made of letters, digits, hyphen and underscore,
+// and hashes others.
+func nameToken(name, empty string) string {
+	switch {
+	case name == "":
+		return empty
+	case len(name) <= 64 && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == "":
+		return name
+	default:
+		return hashed(name)
+	}
+}
+
+func hashed(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return "x" + hex.EncodeToString(sum[:8])
+}
+
+func isGUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		switch i {
+		case 8, 13, 18, 23:
+			if c != '-' {
+				return false
+			}
+		default:
+			if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,7 @@
+module ringstream/transform
+
+go 1.26
+
+require ringstream/schemas v0.0.0
+
+replace ringstream/schemas => ../schemas
