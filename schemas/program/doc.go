@@ -1,0 +1,22 @@
+// Package program is what every ringstream program does the same way at its
+// command line: how settings are read, reported and printed, which subcommands
+// there are, what the exit codes mean and what a signal does.
+//
+// It owns the environment, the signals and the exit code, so that nothing else
+// in a program touches them; main is one line:
+//
+//	os.Exit(program.Program[app.Settings]{…}.Main(os.Args[1:], os.Stdout, os.Stderr))
+//
+// It refuses to start anything with bad settings, and reports all of them at
+// once. It knows no service: what a setting means is the service's business.
+//
+// A settings struct owes one envconfig tag to each setting:
+//
+//	RingTimeout time.Duration `envconfig:"RING_TIMEOUT" default:"2m" desc:"close a ringing call after this long"`
+//
+// Structs without that tag are flattened, embedded or not. Further tags:
+// required:"true"; absent:"host name" names a default that the program works
+// out; path:"true" marks a setting that already is a path although its name
+// ends like a secret's. A setting that is set but empty counts as not set. A
+// struct that has more to say about its values implements [Checker].
+package program

@@ -1,0 +1,49 @@
+package telemetry
+
+// Names of metrics, for collectors, dashboards and alerts. Labels stand behind.
+const (
+	BuildInfo = "ringstream_build_info" // program, version, revision, goversion
+
+	// The bus, as any service sees it.
+	NATSConnected       = "ringstream_nats_connected"
+	NATSReconnects      = "ringstream_nats_reconnects_total"
+	LogAppendSeconds    = "ringstream_log_append_seconds"        // stream
+	LogFenceConflicts   = "ringstream_log_fence_conflicts_total" // stream
+	LogSnapshotSeconds  = "ringstream_log_snapshot_seconds"      // stream
+	LeaseHeld           = "ringstream_lease_held"                // lease
+	LeaseChanges        = "ringstream_lease_changes_total"       // lease
+	LastProgressSeconds = "ringstream_last_progress_timestamp_seconds"
+
+	// Ingest.
+	IngestMessages      = "ringstream_ingest_messages_total"  // event_type
+	IngestPublished     = "ringstream_ingest_published_total" // result: stored, duplicate
+	IngestPublishDelay  = "ringstream_ingest_publish_delay_seconds"
+	IngestConnected     = "ringstream_ingest_hub_connected"
+	IngestConnections   = "ringstream_ingest_hub_connections_total" // reason
+	IngestSubscriptions = "ringstream_ingest_subscriptions"         // state: held, refused
+	IngestSpoolBytes    = "ringstream_ingest_spool_bytes"
+	IngestSpoolMessages = "ringstream_ingest_spool_messages"
+	IngestLost          = "ringstream_ingest_lost_messages_total"
+	IngestGapSeconds    = "ringstream_ingest_gap_seconds_total"
+
+	// Transform.
+	TransformRaw        = "ringstream_transform_raw_events_total"  // event_type
+	TransformCallEvents = "ringstream_transform_call_events_total" // type
+	TransformUnexpected = "ringstream_transform_unexpected_total"  // state, event
+	TransformInferred   = "ringstream_transform_inferred_total"    // type
+	TransformOpenCalls  = "ringstream_transform_open_calls"        // partition
+	TransformLag        = "ringstream_transform_lag_messages"      // partition
+	TransformDelay      = "ringstream_transform_delay_seconds"
+
+	// Deliver.
+	DeliverOutcomes     = "ringstream_deliver_outcomes_total" // outcome, type
+	DeliverRequests     = "ringstream_deliver_requests_total" // code
+	DeliverRequestTime  = "ringstream_deliver_request_seconds"
+	DeliverDelay        = "ringstream_deliver_delay_seconds"        // type; from the event's time to Reapit's answer
+	DeliverQueued       = "ringstream_deliver_queued"               // type
+	DeliverDeadLetters  = "ringstream_deliver_deadletters_total"    // reason
+	DeliverBudgetLeft   = "ringstream_deliver_budget_left"          // requests of the day
+	DeliverTokens       = "ringstream_deliver_token_requests_total" // result
+	DeliverNegotiators  = "ringstream_deliver_negotiators"
+	DeliverDirectoryAge = "ringstream_deliver_directory_age_seconds"
+)
