@@ -1,6 +1,6 @@
 module ringstream/deploy/local
 
-go 1.26
+go 1.26.0
 
 require ringstream/schemas v0.0.0
 

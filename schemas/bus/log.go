@@ -1,0 +1,208 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Headers of a fenced log. The first two tell which input a message came of.
+const (
+	HeaderIn  = "X-In"  // position of the input in its stream
+	HeaderIdx = "X-Idx" // n-th output of that input, from 0
+)
+
+const defaultWindow = 256 // appends in flight
+
+// Position names one output of a deterministic fold: the Idx-th output of the
+// input at position In.
+type Position struct {
+	In  uint64
+	Idx int
+}
+
+// After reports whether p comes behind q.
+func (p Position) After(q Position) bool { return p.In > q.In || p.In == q.In && p.Idx > q.Idx }
+
+// Log is a stream with one writer at a time. Every message states the position
+// it must take; if anything is in the way (another writer, a lost message, a
+// reordered one), it and all behind it are refused, so the stream is always a
+// prefix of what one writer would have written.
+//
+// A Log is used by one goroutine. After an error it is useless.
+type Log struct {
+	js     jetstream.JetStream
+	stream jetstream.Stream
+	prefix string
+	tail   Position // of the newest message, held or in flight
+	empty  bool
+	next   uint64 // last sequence, counting what is in flight
+	slot   int    // where the next large snapshot goes
+	cancel context.CancelCauseFunc
+	ctx    context.Context
+	acks   chan jetstream.PubAckFuture
+	done   sync.WaitGroup
+	unseen sync.WaitGroup
+}
+
+// OpenLog reads where the log ends. prefix is what the subjects of its
+// snapshots begin with: <prefix>.snap. The caller must call Close.
+func OpenLog(ctx context.Context, js jetstream.JetStream, stream, prefix string) (*Log, error) {
+	s, err := js.Stream(ctx, stream)
+	if err != nil {
+		return nil, fmt.Errorf("open log %s: %w", stream, err)
+	}
+	l := &Log{js: js, stream: s, prefix: prefix, next: s.CachedInfo().State.LastSeq, empty: true}
+	if l.next > 0 {
+		if err := l.readTail(ctx); err != nil {
+			return nil, fmt.Errorf("open log %s: %w", stream, err)
+		}
+	}
+	l.ctx, l.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	l.acks = make(chan jetstream.PubAckFuture, defaultWindow)
+	l.done.Go(l.collect)
+	return l, nil
+}
+
+func (l *Log) readTail(ctx context.Context) error {
+	m, err := l.stream.GetMsg(ctx, l.next)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil // all of it has expired: there is nothing to suppress
+	}
+	if err != nil {
+		return fmt.Errorf("read its last message: %w", err)
+	}
+	if l.tail, err = positionOf(m.Header); err != nil {
+		return fmt.Errorf("message %d: %w", m.Sequence, err)
+	}
+	l.empty = false
+	return nil
+}
+
+func positionOf(h nats.Header) (Position, error) {
+	in, err := strconv.ParseUint(h.Get(HeaderIn), 10, 64)
+	if err != nil {
+		return Position{}, fmt.Errorf("header %s: %w", HeaderIn, err)
+	}
+	idx, err := strconv.Atoi(h.Get(HeaderIdx))
+	if err != nil {
+		return Position{}, fmt.Errorf("header %s: %w", HeaderIdx, err)
+	}
+	return Position{in, idx}, nil
+}
+
+// Tail is the position of the newest message, and false for an empty log.
+func (l *Log) Tail() (Position, bool) { return l.tail, !l.empty }
+
+// Last is the stream sequence of the newest message, held or in flight.
+func (l *Log) Last() uint64 { return l.next }
+
+// Holds reports whether the log already has the output at p: a fold that runs
+// again over old input must not append it.
+func (l *Log) Holds(p Position) bool { return !l.empty && !p.After(l.tail) }
+
+// Append sends one message to the end of the log and does not wait for the
+// answer: a refusal shows in Lost and in every later call. It blocks while too
+// many appends are unanswered. The header gets the fence and the position.
+func (l *Log) Append(subject string, header nats.Header, data []byte, p Position) error {
+	if err := l.Err(); err != nil {
+		return err
+	}
+	if header == nil {
+		header = nats.Header{}
+	}
+	header[jetstream.ExpectedLastSeqHeader] = []string{strconv.FormatUint(l.next, 10)}
+	header[HeaderIn] = []string{strconv.FormatUint(p.In, 10)}
+	header[HeaderIdx] = []string{strconv.Itoa(p.Idx)}
+	ack, err := l.js.PublishMsgAsync(&nats.Msg{Subject: subject, Header: header, Data: data},
+		jetstream.WithRetryAttempts(0), jetstream.WithStallWait(publishTimeout))
+	if err != nil {
+		l.cancel(fmt.Errorf("append to %s: %w", subject, err))
+		return l.Err()
+	}
+	l.next++
+	l.tail, l.empty = p, false
+	l.unseen.Add(1)
+	select {
+	case l.acks <- ack:
+		return nil
+	case <-l.ctx.Done():
+		l.unseen.Done()
+		return l.Err()
+	}
+}
+
+// collect waits for the answers in the order of the appends.
+func (l *Log) collect() {
+	for {
+		select {
+		case <-l.ctx.Done():
+			l.drain()
+			return
+		case ack := <-l.acks:
+			select {
+			case <-ack.Ok():
+			case err := <-ack.Err():
+				l.cancel(fmt.Errorf("append to %s: %w", ack.Msg().Subject, fenceError(err)))
+			case <-l.ctx.Done():
+			}
+			l.unseen.Done()
+		}
+	}
+}
+
+func (l *Log) drain() {
+	for {
+		select {
+		case <-l.acks:
+			l.unseen.Done()
+		default:
+			return
+		}
+	}
+}
+
+func fenceError(err error) error {
+	var api *jetstream.APIError
+	if errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant) {
+		return fmt.Errorf("%w: %w", ErrFenced, err)
+	}
+	return err
+}
+
+// Flush waits until everything appended is stored, and returns why it is not.
+func (l *Log) Flush(ctx context.Context) error {
+	stored := make(chan struct{})
+	go func() { l.unseen.Wait(); close(stored) }()
+	select {
+	case <-stored:
+		return l.Err()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Lost is closed when the log became useless; Err tells why.
+func (l *Log) Lost() <-chan struct{} { return l.ctx.Done() }
+
+// Err is why the log is useless, nil while it is not.
+func (l *Log) Err() error {
+	if l.ctx.Err() == nil {
+		return nil
+	}
+	return context.Cause(l.ctx)
+}
+
+// errClosed is the cause after Close.
+var errClosed = errors.New("log closed")
+
+// Close forgets what is in flight; call Flush first to keep it.
+func (l *Log) Close() {
+	l.cancel(errClosed)
+	l.done.Wait()
+}

@@ -1,0 +1,147 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ringstream/schemas/topology"
+)
+
+// Prepare makes sure that the named streams and the lease bucket exist and are
+// as the contract says; with no names it takes all. In create mode it first
+// creates what is missing. It never changes what exists. While the server does
+// not answer it retries; [ErrMissing] and [ErrDiffers] are final.
+func Prepare(ctx context.Context, js jetstream.JetStream, cfg Config, log *slog.Logger, names ...string) error {
+	var final error
+	err := retry(ctx, log, func() error {
+		final = nil
+		var err error
+		if cfg.Provision == ProvisionCreate {
+			err = Create(ctx, js, cfg.Layout())
+		}
+		if err == nil {
+			err = Verify(ctx, js, cfg.Layout(), names...)
+		}
+		if errors.Is(err, ErrMissing) || errors.Is(err, ErrDiffers) {
+			final = err
+			return nil
+		}
+		return err
+	})
+	return errors.Join(final, err)
+}
+
+// Create creates every stream and bucket of the layout that does not exist.
+func Create(ctx context.Context, js jetstream.JetStream, layout topology.Layout) error {
+	for _, s := range topology.Streams(layout) {
+		if _, err := js.Stream(ctx, s.Name); err == nil {
+			continue
+		} else if !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return fmt.Errorf("look up stream %s: %w", s.Name, err)
+		}
+		_, err := js.CreateStream(ctx, config(s))
+		if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return fmt.Errorf("create stream %s: %w", s.Name, err)
+		}
+	}
+	for _, b := range topology.Buckets(layout) {
+		_, err := js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+			Bucket: b.Name, Description: b.Description, History: 1, Storage: jetstream.FileStorage,
+			Replicas: b.Replicas, LimitMarkerTTL: b.MarkerTTL,
+		})
+		if err != nil && !errors.Is(err, jetstream.ErrBucketExists) {
+			return fmt.Errorf("create bucket %s: %w", b.Name, err)
+		}
+	}
+	return nil
+}
+
+// Verify compares the named streams, or all, with the contract. The error
+// joins every difference, each with its stream, its field and both values.
+func Verify(ctx context.Context, js jetstream.JetStream, layout topology.Layout, names ...string) error {
+	var found []error
+	for _, s := range topology.Streams(layout) {
+		if len(names) > 0 && !slices.Contains(names, s.Name) {
+			continue
+		}
+		stream, err := js.Stream(ctx, s.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			found = append(found, fmt.Errorf("%w: %s; NATS_PROVISION=create creates it", ErrMissing, s.Name))
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("look up stream %s: %w", s.Name, err)
+		}
+		found = append(found, differences(s, stream.CachedInfo().Config)...)
+	}
+	return errors.Join(found...)
+}
+
+// config translates a stream of the contract. Direct gets stay off: the fence
+// needs answers from the leader.
+func config(s topology.Stream) jetstream.StreamConfig {
+	cfg := jetstream.StreamConfig{
+		Name: s.Name, Description: s.Description, Subjects: s.Subjects, Retention: jetstream.LimitsPolicy,
+		Storage: jetstream.FileStorage, MaxAge: s.MaxAge, Duplicates: s.Duplicates, Replicas: s.Replicas,
+		DenyDelete: s.DenyDelete, DenyPurge: s.DenyPurge, AllowRollup: s.Rollup, Metadata: s.Metadata,
+	}
+	for _, src := range s.Sources {
+		cfg.Sources = append(cfg.Sources, &jetstream.StreamSource{
+			Name:              src.Stream,
+			SubjectTransforms: []jetstream.SubjectTransformConfig{{Source: src.From, Destination: src.To}},
+		})
+	}
+	return cfg
+}
+
+// differences ignores what an operator may choose freely: replicas, placement,
+// size limits, compression and description.
+func differences(s topology.Stream, have jetstream.StreamConfig) (found []error) {
+	want := config(s)
+	check := func(field, wanted, got string) {
+		if wanted != got {
+			found = append(found, fmt.Errorf("%w: %s has %s %s, expected %s", ErrDiffers, s.Name, field, got, wanted))
+		}
+	}
+	if n := have.Metadata[topology.MetaPartitions]; n != "" && n != want.Metadata[topology.MetaPartitions] {
+		return []error{fmt.Errorf("%w: %s was created for %s partitions, PARTITIONS says %s; a new number needs new streams",
+			ErrDiffers, s.Name, n, want.Metadata[topology.MetaPartitions])}
+	}
+	check("subjects", sorted(want.Subjects), sorted(have.Subjects))
+	check("sources", sourceList(want.Sources), sourceList(have.Sources))
+	check("retention", want.Retention.String(), have.Retention.String())
+	check("storage", want.Storage.String(), have.Storage.String())
+	check("max age", want.MaxAge.String(), have.MaxAge.String())
+	check("deny delete", fmt.Sprint(want.DenyDelete), fmt.Sprint(have.DenyDelete))
+	check("deny purge", fmt.Sprint(want.DenyPurge), fmt.Sprint(have.DenyPurge))
+	check("allow rollup", fmt.Sprint(want.AllowRollup), fmt.Sprint(have.AllowRollup))
+	if have.Duplicates < want.Duplicates {
+		check("duplicate window", "at least "+want.Duplicates.String(), have.Duplicates.Round(time.Second).String())
+	}
+	return found
+}
+
+func sorted(items []string) string {
+	items = slices.Clone(items)
+	slices.Sort(items)
+	return "[" + strings.Join(items, " ") + "]"
+}
+
+func sourceList(sources []*jetstream.StreamSource) string {
+	items := make([]string, 0, len(sources))
+	for _, s := range sources {
+		item := s.Name
+		for _, t := range s.SubjectTransforms {
+			item += ":" + t.Source + ">" + t.Destination
+		}
+		items = append(items, item)
+	}
+	return sorted(items)
+}

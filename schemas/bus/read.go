@@ -1,0 +1,121 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Message is one stored message as a reader sees it.
+type Message struct {
+	Subject string
+	Header  nats.Header
+	Data    []byte
+	Seq     uint64    // position in the stream read
+	Stored  time.Time // when the stream stored it
+	Pending uint64    // messages behind it that match the filters
+}
+
+const readAhead = 500
+
+// Read hands every message of a stream that matches one of the filters, from
+// position from (0 and 1 mean the first) on, to handle, in order, once. It
+// uses an ordered consumer: nothing is acknowledged, nothing is redelivered.
+// It returns the error of handle or of ctx; a server that goes away is waited for.
+func Read(ctx context.Context, js jetstream.JetStream, stream string, filters []string, from uint64, handle func(Message) error) error {
+	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: filters}
+	if from > 1 {
+		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
+	}
+	consumer, err := js.OrderedConsumer(ctx, stream, cfg)
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", stream, err)
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead))
+	if err != nil {
+		return fmt.Errorf("read stream %s: %w", stream, err)
+	}
+	defer messages.Stop()
+	// Next can be busy making its consumer anew and then does not look at a context.
+	defer context.AfterFunc(ctx, messages.Stop)()
+	for {
+		m, err := messages.Next()
+		if err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return fmt.Errorf("read stream %s: %w", stream, err)
+		}
+		msg, err := message(m)
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", stream, err)
+		}
+		if err := handle(msg); err != nil {
+			return err
+		}
+	}
+}
+
+func message(m jetstream.Msg) (Message, error) {
+	meta, err := m.Metadata()
+	if err != nil {
+		return Message{}, err
+	}
+	return Message{
+		Subject: m.Subject(), Header: m.Headers(), Data: m.Data(),
+		Seq: meta.Sequence.Stream, Stored: meta.Timestamp.UTC(), Pending: meta.NumPending,
+	}, nil
+}
+
+// errCaughtUp ends ReadAll.
+var errCaughtUp = errors.New("caught up")
+
+// ReadAll is [Read] up to the message that was the stream's last when it began.
+func ReadAll(ctx context.Context, js jetstream.JetStream, stream string, filters []string, from uint64, handle func(Message) error) error {
+	s, err := js.Stream(ctx, stream)
+	if err != nil {
+		return fmt.Errorf("look up stream %s: %w", stream, err)
+	}
+	last, err := lastOf(ctx, s, filters)
+	if err != nil || last < max(from, 1) {
+		return err
+	}
+	err = Read(ctx, js, stream, filters, from, func(m Message) error {
+		if m.Seq <= last {
+			if err := handle(m); err != nil {
+				return err
+			}
+		}
+		if m.Seq >= last || m.Pending == 0 {
+			return errCaughtUp
+		}
+		return nil
+	})
+	if errors.Is(err, errCaughtUp) {
+		return nil
+	}
+	return err
+}
+
+// lastOf is the position of the last message that matches a filter, 0 if none.
+func lastOf(ctx context.Context, s jetstream.Stream, filters []string) (uint64, error) {
+	if len(filters) == 0 {
+		return s.CachedInfo().State.LastSeq, nil
+	}
+	var last uint64
+	for _, f := range filters {
+		m, err := s.GetLastMsgForSubject(ctx, f)
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+		case err != nil:
+			return 0, fmt.Errorf("find the last message of %s: %w", f, err)
+		default:
+			last = max(last, m.Sequence)
+		}
+	}
+	return last, nil
+}

@@ -1,0 +1,109 @@
+package bus
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Headers of a snapshot's head message.
+const (
+	headerParts  = "X-Parts" // number of part messages; 0: the head has the data
+	headerSlot   = "X-Slot"  // which of the two slots has the parts
+	headerSum    = "X-Sum"   // SHA-256 of the data
+	headerRollup = "Nats-Rollup"
+)
+
+// snapshotIdx is the X-Idx of a snapshot: behind every output of its input.
+const snapshotIdx = 1 << 30
+
+// A snapshot larger than this is split, so that it fits the server's default
+// max_payload of 1 MiB with room for headers.
+const partSize = 512 << 10
+
+// Snapshot is a state that was stored in the log.
+type Snapshot struct {
+	In   uint64 // the newest input that it includes
+	Seq  uint64 // where in the log its head is
+	Data []byte
+}
+
+// Snapshot reads the newest whole snapshot. It reports false when there is
+// none, or when its parts are not what its head says; then the state must be
+// folded from the first input.
+func (l *Log) Snapshot(ctx context.Context) (Snapshot, bool, error) {
+	head, err := l.stream.GetLastMsgForSubject(ctx, l.prefix+".snap")
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return Snapshot{}, false, nil
+	}
+	if err != nil {
+		return Snapshot{}, false, fmt.Errorf("read snapshot: %w", err)
+	}
+	at, err := positionOf(head.Header)
+	if err != nil {
+		return Snapshot{}, false, fmt.Errorf("read snapshot: %w", err)
+	}
+	s := Snapshot{In: at.In, Seq: head.Sequence, Data: head.Data}
+	if parts, _ := strconv.Atoi(head.Header.Get(headerParts)); parts > 0 {
+		slot, _ := strconv.Atoi(head.Header.Get(headerSlot))
+		l.slot = 1 - slot
+		if s.Data, err = l.readParts(ctx, slot, parts); err != nil {
+			return Snapshot{}, false, err
+		}
+	}
+	return s, head.Header.Get(headerSum) == checksum(s.Data), nil
+}
+
+func (l *Log) readParts(ctx context.Context, slot, parts int) ([]byte, error) {
+	var data []byte
+	for i := range parts {
+		m, err := l.stream.GetLastMsgForSubject(ctx, l.partSubject(slot, i))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return nil, nil // the checksum will tell
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read snapshot part %d: %w", i, err)
+		}
+		data = append(data, m.Data...)
+	}
+	return data, nil
+}
+
+// SaveSnapshot appends a state that includes the inputs up to in. It replaces
+// the snapshot before it only when it is stored whole: parts go to the slot
+// that the newest head does not name.
+func (l *Log) SaveSnapshot(in uint64, data []byte) error {
+	at := Position{in, snapshotIdx}
+	parts := 0
+	head := nats.Header{headerRollup: {jetstream.MsgRollupSubject}, headerSum: {checksum(data)}}
+	if len(data) > partSize {
+		for part := range slices.Chunk(data, partSize) {
+			h := nats.Header{headerRollup: {jetstream.MsgRollupSubject}}
+			if err := l.Append(l.partSubject(l.slot, parts), h, part, at); err != nil {
+				return err
+			}
+			parts++
+		}
+		head[headerSlot] = []string{strconv.Itoa(l.slot)}
+		l.slot = 1 - l.slot
+		data = nil
+	}
+	head[headerParts] = []string{strconv.Itoa(parts)}
+	return l.Append(l.prefix+".snap", head, data, at)
+}
+
+func (l *Log) partSubject(slot, part int) string {
+	return l.prefix + ".snap." + strconv.Itoa(slot) + "." + strconv.Itoa(part)
+}
+
+func checksum(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
