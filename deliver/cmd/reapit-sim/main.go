@@ -1,0 +1,107 @@
+// Command reapit-sim serves a strict imitation of Reapit's token, negotiators and notifications endpoints. What it imitates and
+// how it is controlled is told by package reapitsim. It keeps nothing, and needs nothing but a port.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+
+	"ringstream/deliver/internal/reapitsim"
+)
+
+type settings struct {
+	Addr         string   `default:"127.0.0.1:0" desc:"where to listen"`
+	AddrFile     string   `split_words:"true" desc:"file that is given the address, host:port, once it listens"`
+	ClientID     string   `split_words:"true" default:"demo-client" desc:"the one application"`
+	ClientSecret string   `split_words:"true" default:"demo-secret" desc:"its secret"`
+	Customers    []string `default:"SBOX,RES,YOM-GNVS" desc:"customers who have installed it"`
+	Negotiators  string   `desc:"YAML file, customer to list of negotiators; * is every other customer"`
+}
+
+func main() {
+	var set settings
+	if err := envconfig.Process("REAPIT_SIM", &set); err != nil {
+		fmt.Fprintln(os.Stderr, "reapit-sim:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, set)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "reapit-sim:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, set settings) error {
+	people, err := negotiators(set.Negotiators)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", set.Addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	sim := reapitsim.New(reapitsim.Options{
+		ClientID: set.ClientID, ClientSecret: set.ClientSecret, Customers: set.Customers, Negotiators: people,
+	})
+	if err := announce(listener.Addr().String(), set.AddrFile); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return serve(ctx, listener, sim)
+}
+
+func serve(ctx context.Context, listener net.Listener, sim *reapitsim.Sim) error {
+	server := &http.Server{Handler: sim, ReadHeaderTimeout: 10 * time.Second}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	sim.Close()
+	limited, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if server.Shutdown(limited) != nil {
+		_ = server.Close() // whoever is still there has had its time
+	}
+	<-ended
+	return nil
+}
+
+func announce(addr, file string) error {
+	fmt.Printf("reapit-sim listening on http://%s\n", addr)
+	if file == "" {
+		return nil
+	}
+	// A reader must never see half an address.
+	if err := os.WriteFile(file+".new", []byte(addr+"\n"), 0o644); err != nil {
+		return fmt.Errorf("write address: %w", err)
+	}
+	if err := os.Rename(file+".new", file); err != nil {
+		return fmt.Errorf("write address: %w", err)
+	}
+	return nil
+}
+
+func negotiators(file string) (reapitsim.Directory, error) {
+	if file == "" {
+		return reapitsim.DefaultDirectory(), nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("open negotiators: %w", err)
+	}
+	defer f.Close()
+	return reapitsim.ReadDirectory(f)
+}

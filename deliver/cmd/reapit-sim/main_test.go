@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestRunServesUntilItIsStopped(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "addr")
+	t.Setenv("REAPIT_SIM_ADDR_FILE", file)
+	t.Setenv("REAPIT_SIM_CUSTOMERS", "SBOX,RES")
+	var set settings
+	if err := envconfig.Process("REAPIT_SIM", &set); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx, set) }()
+
+	base := "http://" + address(t, file)
+	if got := token(t, base, "wrong"); got != http.StatusUnauthorized {
+		t.Errorf("wrong secret: %d", got)
+	}
+	if got := token(t, base, "demo-secret"); got != http.StatusOK {
+		t.Errorf("default secret: %d", got)
+	}
+	stream, err := http.Get(base + "/control/stream") // must not hold up the end
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Body.Close()
+	stop()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("still running")
+	}
+	if bufio.NewScanner(stream.Body).Scan() {
+		t.Error("the stream had something to say")
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
+// address polls for the file that run writes.
+func address(t *testing.T, file string) string {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
+		if b, err := os.ReadFile(file); err == nil {
+			return strings.TrimSpace(string(b))
+		}
+	}
+	t.Fatal("no address within 5 s")
+	return ""
+}
+
+func token(t *testing.T, base, secret string) int {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodPost, base+"/oauth/token", strings.NewReader("grant_type=client_credentials"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth("demo-client", secret)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	return response.StatusCode
+}
+
+func TestRunRefusesWhatItCannotUse(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "people.yaml")
+	if err := os.WriteFile(bad, []byte("SBOX:\n  - {id: TOOLONG}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, set := range map[string]settings{
+		"read negotiators":  {Addr: "127.0.0.1:0", Negotiators: bad},
+		"open negotiators":  {Addr: "127.0.0.1:0", Negotiators: bad + ".none"},
+		"listen":            {Addr: "127.0.0.1:-1"},
+		"write the address": {Addr: "127.0.0.1:0", AddrFile: filepath.Join(bad, "below")},
+	} {
+		if err := run(t.Context(), set); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
