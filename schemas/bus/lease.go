@@ -98,8 +98,6 @@ func (l *Leases) renew(ctx context.Context, cancel context.CancelCauseFunc, key,
 		switch {
 		case err == nil:
 			revision, good = next, time.Now()
-		case ctx.Err() != nil:
-			return revision
 		case errors.Is(err, ErrFenced) || time.Since(good) > ttl:
 			cancel(fmt.Errorf("%w: %s: %w", ErrLeaseLost, key, err))
 			return 0
@@ -110,7 +108,9 @@ func (l *Leases) renew(ctx context.Context, cancel context.CancelCauseFunc, key,
 // put writes the key with a new time to live. The library has no such call for
 // an existing key, so the message that it would send is sent here.
 func (l *Leases) put(ctx context.Context, key, holder string, ttl time.Duration, revision uint64) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, ttl/renewals)
+	// Not interrupted: whether it was stored decides with which revision the
+	// lease is given back.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ttl/renewals)
 	defer cancel()
 	ack, err := l.js.PublishMsg(ctx, &nats.Msg{
 		Subject: l.prefix + key, Data: []byte(holder),

@@ -30,12 +30,22 @@ type Position struct {
 func (p Position) After(q Position) bool { return p.In > q.In || p.In == q.In && p.Idx > q.Idx }
 
 // Log is a stream with one writer at a time. Every message states the position
-// it must take; if anything is in the way (another writer, a lost message, a
-// reordered one), it and all behind it are refused, so the stream is always a
-// prefix of what one writer would have written.
+// it must take and is refused when that is not the next one: because another
+// writer was there first, or because a message before it was lost.
+//
+// A pipelined log ([OpenLog]) has many appends in flight. When one is refused,
+// a later one can still hit its position, if the other writer has meanwhile
+// appended just as much. So what stands at a position must not depend on who
+// writes it: every writer must append the same messages in the same order,
+// snapshots included, as a function of the input alone. Then the stream is
+// always a prefix of the one true output, whatever writers compete.
+//
+// A serial log ([OpenSerialLog]) has one append in flight and needs no such
+// promise: nothing is ever appended behind a refusal.
 //
 // A Log is used by one goroutine. After an error it is useless.
 type Log struct {
+	serial bool
 	js     jetstream.JetStream
 	stream jetstream.Stream
 	prefix string
@@ -50,8 +60,20 @@ type Log struct {
 	unseen sync.WaitGroup
 }
 
-// OpenLog reads where the log ends. prefix is what the subjects of its
-// snapshots begin with: <prefix>.snap. The caller must call Close.
+// OpenSerialLog opens a log for a writer whose output depends on more than its
+// input: Append waits until the message is stored.
+func OpenSerialLog(ctx context.Context, js jetstream.JetStream, stream, prefix string) (*Log, error) {
+	l, err := OpenLog(ctx, js, stream, prefix)
+	if err != nil {
+		return nil, err
+	}
+	l.serial = true
+	return l, nil
+}
+
+// OpenLog opens a log for a deterministic writer and reads where it ends.
+// prefix is what the subjects of its snapshots begin with: <prefix>.snap. The
+// caller must call Close.
 func OpenLog(ctx context.Context, js jetstream.JetStream, stream, prefix string) (*Log, error) {
 	s, err := js.Stream(ctx, stream)
 	if err != nil {
@@ -106,9 +128,10 @@ func (l *Log) Last() uint64 { return l.next }
 // again over old input must not append it.
 func (l *Log) Holds(p Position) bool { return !l.empty && !p.After(l.tail) }
 
-// Append sends one message to the end of the log and does not wait for the
-// answer: a refusal shows in Lost and in every later call. It blocks while too
-// many appends are unanswered. The header gets the fence and the position.
+// Append sends one message to the end of the log. A pipelined log does not
+// wait for the answer: a refusal shows in Lost and in every later call. It
+// blocks while too many appends are unanswered. The header gets the fence and
+// the position.
 func (l *Log) Append(subject string, header nats.Header, data []byte, p Position) error {
 	if err := l.Err(); err != nil {
 		return err
@@ -130,11 +153,15 @@ func (l *Log) Append(subject string, header nats.Header, data []byte, p Position
 	l.unseen.Add(1)
 	select {
 	case l.acks <- ack:
-		return nil
 	case <-l.ctx.Done():
 		l.unseen.Done()
 		return l.Err()
 	}
+	if l.serial {
+		l.unseen.Wait()
+		return l.Err()
+	}
+	return nil
 }
 
 // collect waits for the answers in the order of the appends.

@@ -35,7 +35,7 @@ type Snapshot struct {
 	Data []byte
 }
 
-// Snapshot reads the newest whole snapshot. It reports false when there is
+// Snapshot reads the newest whole snapshot; call it before the first Append. It reports false when there is
 // none, or when its parts are not what its head says; then the state must be
 // folded from the first input.
 func (l *Log) Snapshot(ctx context.Context) (Snapshot, bool, error) {
@@ -49,6 +49,11 @@ func (l *Log) Snapshot(ctx context.Context) (Snapshot, bool, error) {
 	at, err := positionOf(head.Header)
 	if err != nil {
 		return Snapshot{}, false, fmt.Errorf("read snapshot: %w", err)
+	}
+	if head.Sequence > l.next {
+		// Folding from behind the tail would leave out what lies between.
+		l.cancel(fmt.Errorf("%w: a snapshot was written since the log was opened", ErrFenced))
+		return Snapshot{}, false, l.Err()
 	}
 	s := Snapshot{In: at.In, Seq: head.Sequence, Data: head.Data}
 	if parts, _ := strconv.Atoi(head.Header.Get(headerParts)); parts > 0 {

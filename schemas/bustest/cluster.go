@@ -65,7 +65,7 @@ func (s *Server) Leads(stream string) bool {
 
 func connect(tb testing.TB, url, name string) jetstream.JetStream {
 	tb.Helper()
-	nc, err := bus.Dial(bus.Config{URL: url}, name, nats.MaxReconnects(-1), nats.ReconnectBufSize(-1))
+	nc, err := bus.Dial(bus.Config{URL: url}, name, nats.MaxReconnects(-1))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,0 +1,141 @@
+package bus_test
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ringstream/schemas/bus"
+	"ringstream/schemas/bustest"
+	"ringstream/schemas/topology"
+)
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func TestCreatedStreamsVerify(t *testing.T) {
+	s := bustest.Run(t)
+	js := s.JetStream("provisioner")
+	cfg := s.Config(4)
+	verify := cfg
+	verify.Provision = bus.ProvisionVerify
+	if err := bus.Prepare(t.Context(), js, verify, quiet); !errors.Is(err, bus.ErrMissing) || !strings.Contains(err.Error(), "CALL_LOG_3") {
+		t.Fatalf("nothing there: %v", err)
+	}
+	for range 2 {
+		if err := bus.Prepare(t.Context(), js, cfg, quiet); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := bus.Prepare(t.Context(), js, verify, quiet); err != nil {
+		t.Fatal(err)
+	}
+	other := verify
+	other.Partitions = 8
+	if err := bus.Prepare(t.Context(), js, other, quiet, topology.RTE); !errors.Is(err, bus.ErrDiffers) || !strings.Contains(err.Error(), "PARTITIONS") {
+		t.Fatalf("other partitions: %v", err)
+	}
+}
+
+func TestVerifyNamesEveryDifference(t *testing.T) {
+	s := bustest.Run(t)
+	js := s.Provisioned(1)
+	stream, err := js.Stream(t.Context(), topology.Deliveries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := stream.CachedInfo().Config
+	cfg.Subjects = append(cfg.Subjects, "intruder")
+	cfg.MaxAge = time.Hour
+	cfg.Duplicates = time.Minute
+	cfg.Description = "an operator may say what he likes"
+	if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	err = bus.Verify(t.Context(), js, topology.Layout{Partitions: 1, Replicas: 1})
+	for _, want := range []string{"DELIVERIES has subjects", "intruder", "max age 1h0m0s, expected 720h0m0s", "duplicate window"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+	}
+	if err := bus.Verify(t.Context(), js, topology.Layout{Partitions: 1}, topology.RTE, topology.Calls); err != nil {
+		t.Errorf("a stream that was not asked for: %v", err)
+	}
+}
+
+func TestCallsMergesTheLogs(t *testing.T) {
+	const org, call = "29f6e823-b484-e611-80c9-00505689257e", "c9eeb030-ff4b-ea11-ac9c-00155d4fdcf3"
+	s := bustest.Run(t)
+	js := s.Provisioned(2)
+	for p := range 2 {
+		if _, err := js.Publish(t.Context(), topology.CallEvent(p, org, "incoming", call), []byte("event")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := js.Publish(t.Context(), topology.CallLogPrefix(p)+".snap", []byte("snapshot")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bustest.Eventually(t, "both call events in CALLS", func() bool {
+		info, err := js.Stream(t.Context(), topology.Calls)
+		return err == nil && info.CachedInfo().State.Msgs == 2
+	})
+	for _, m := range bustest.Messages(t, js, topology.Calls) {
+		if m.Subject != "calls."+org+".incoming."+call {
+			t.Errorf("subject %s", m.Subject)
+		}
+	}
+}
+
+// The server computes the same partition from the key, so a mapping on the
+// server and ours may be mixed.
+func TestPartitionAgreesWithTheServer(t *testing.T) {
+	const n = 8
+	s := bustest.Run(t)
+	js := s.JetStream("test")
+	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{
+		Name: "P", Subjects: []string{"in.*"},
+		SubjectTransform: &jetstream.SubjectTransformConfig{Source: "in.*", Destination: "out.{{partition(8,1)}}.{{wildcard(1)}}"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 500 {
+		if _, err := js.PublishAsync("in."+topology.KeyToken(strings.Repeat("k", i)), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-js.PublishAsyncComplete()
+	for _, m := range bustest.Messages(t, js, "P") {
+		part, key, _ := strings.Cut(strings.TrimPrefix(m.Subject, "out."), ".")
+		if want := topology.Partition(key, n); part != string(rune('0'+want)) {
+			t.Fatalf("%s: the server says %s, we say %d", key, part, want)
+		}
+	}
+}
+
+func TestReadAllStopsAtTheEnd(t *testing.T) {
+	s := bustest.Run(t)
+	js := s.Provisioned(1)
+	if got := bustest.Messages(t, js, topology.RTE); len(got) != 0 {
+		t.Fatalf("read %d from an empty stream", len(got))
+	}
+	for i := range 10 {
+		if _, err := js.Publish(t.Context(), topology.Feed("a", "heartbeat"), nil); err != nil {
+			t.Fatal(err)
+		}
+		if i == 4 {
+			if _, err := js.Publish(t.Context(), topology.Raw(0, "", "X", "none"), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got := bustest.Messages(t, js, topology.RTE, topology.RawOf(0)); len(got) != 1 || got[0].Seq != 6 {
+		t.Fatalf("filtered read: %v", got)
+	}
+	if got := bustest.Messages(t, js, topology.RTE, topology.FeedAll); len(got) != 10 {
+		t.Fatalf("filtered read: %d", len(got))
+	}
+}
