@@ -15,6 +15,8 @@ import (
 // patience is how long all dependencies together may take to answer.
 const patience = 30 * time.Second
 
+var errInterrupted = errors.New("check: interrupted")
+
 func (c *call[T]) check() int {
 	all, err := settingsOf(&c.settings)
 	if err != nil {
@@ -36,9 +38,12 @@ func (c *call[T]) check() int {
 		if c.program.Check != nil {
 			tried = c.program.Check(ctx, c.settings)
 		}
-		return ctx.Err()
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return errInterrupted
+		}
+		return nil // past the deadline the results tell what did not answer
 	})
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if err != nil {
 		return c.failed(err)
 	}
 	return c.report(all, tried)
@@ -62,13 +67,13 @@ func (c *call[T]) report(all []setting, found []probe.Result) int {
 		if !r.OK {
 			word, code = "FAIL", Failure
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", word, r.Name, c.safe(strings.ReplaceAll(r.Detail, "\n", "; ")))
+		fmt.Fprintf(table, "%s\t%s\t%s\n", word, r.Name, c.line(r.Detail))
 	}
 	printed := make([]bool, len(found))
 	for _, s := range all {
 		known := false
 		for i, r := range found {
-			if r.Name == s.name || r.Name == s.name+fileSuffix && secretName(s.name) {
+			if subject(r.Name) == s.name {
 				line(r)
 				known, printed[i] = true, true
 			}

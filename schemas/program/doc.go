@@ -15,8 +15,9 @@
 //	RingTimeout time.Duration `envconfig:"RING_TIMEOUT" default:"2m" desc:"close a ringing call after this long"`
 //
 // Structs without that tag are flattened, embedded or not. Further tags:
-// required:"true"; absent:"host name" names a default that the program works
-// out; path:"true" marks a setting that already is a path although its name
-// ends like a secret's. A setting that is set but empty counts as not set. A
-// struct that has more to say about its values implements [Checker].
+// required:"true", and absent:"host name", which names a default that the
+// program works out. A setting that is set but empty counts as not set. A name
+// that ends in SECRET, PASSWORD, KEY or TOKEN makes a setting a secret: a string,
+// also to be given as NAME_FILE, and never shown. A struct that has more to say
+// about its values implements [Checker].
 package program

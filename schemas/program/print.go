@@ -60,7 +60,7 @@ func (s setting) usual() string {
 }
 
 func (s setting) explained() string {
-	if secretName(s.name) {
+	if s.secret() {
 		return s.meaning + " (or " + s.name + fileSuffix + ")"
 	}
 	return s.meaning

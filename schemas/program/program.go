@@ -137,7 +137,7 @@ func needed(err error, names []string) error {
 	}
 	kept := slices.DeleteFunc(slices.Clone(bad.Problems), func(p Problem) bool {
 		return !slices.ContainsFunc(names, func(n string) bool {
-			return p.Setting == n || strings.TrimSuffix(p.Setting, fileSuffix) == n || strings.HasSuffix(n, "_") && strings.HasPrefix(p.Setting, n)
+			return subject(p.Setting) == n || strings.HasSuffix(n, "_") && strings.HasPrefix(p.Setting, n)
 		})
 	})
 	if len(kept) == 0 {
@@ -179,21 +179,20 @@ func (c *call[T]) failed(err error) int {
 	if errors.As(err, &bad) {
 		fmt.Fprintf(c.stderr, "%s: bad settings:\n", c.program.Name)
 		for _, p := range bad.Problems {
-			fmt.Fprintf(c.stderr, "  %s\n", p)
+			fmt.Fprintf(c.stderr, "  %s\n", c.line(p.String()))
 		}
 		return BadUsage
 	}
-	fmt.Fprintf(c.stderr, "%s: %s\n", c.program.Name, c.safe(strings.ReplaceAll(err.Error(), "\n", "; ")))
+	fmt.Fprintf(c.stderr, "%s: %s\n", c.program.Name, c.line(err.Error()))
 	return Failure
 }
 
-// safe takes secrets out of what others wrote.
-func (c *call[T]) safe(text string) string {
-	all, err := settingsOf(&c.settings)
-	if err != nil {
-		return text
+// line takes secrets out of what others wrote, and makes one line of it.
+func (c *call[T]) line(text string) string {
+	if all, err := settingsOf(&c.settings); err == nil {
+		text = without(secretsOf(all), text)
 	}
-	return secretsOf(all).in(text)
+	return strings.ReplaceAll(strings.TrimSpace(text), "\n", "; ")
 }
 
 func (c *call[T]) misused(format string, args ...any) int {

@@ -9,10 +9,8 @@ import (
 
 const fileSuffix = "_FILE"
 
-// secret tells by the name, as interfaces promise it to outsiders.
-func (s setting) secret() bool {
-	return !s.path && secretName(s.name)
-}
+// secret tells by the name alone, as outsiders are promised.
+func (s setting) secret() bool { return secretName(s.name) }
 
 func secretName(name string) bool {
 	return slices.ContainsFunc([]string{"SECRET", "PASSWORD", "KEY", "TOKEN"}, func(end string) bool {
@@ -20,11 +18,20 @@ func secretName(name string) bool {
 	})
 }
 
+// subject is the setting that a name in the environment belongs to: NAME of
+// NAME_FILE where NAME is a secret's, and else the name itself.
+func subject(name string) string {
+	if plain, ok := strings.CutSuffix(name, fileSuffix); ok && secretName(plain) {
+		return plain
+	}
+	return name
+}
+
 // given is what the environment says: the value, or the content of the file
 // that NAME_FILE names. Of a setting that is a path, NAME_FILE is the path.
 func (s setting) given() (string, *Problem) {
 	value := os.Getenv(s.name)
-	if !secretName(s.name) {
+	if !s.secret() {
 		return value, nil
 	}
 	file := os.Getenv(s.name + fileSuffix)
@@ -33,10 +40,9 @@ func (s setting) given() (string, *Problem) {
 		return value, nil
 	case value != "":
 		return "", &Problem{Setting: s.name, Wrong: "is set, and " + s.name + fileSuffix + " too", Want: "one of the two"}
-	case s.path:
-		return file, nil
+	default:
+		return s.fromFile(file)
 	}
-	return s.fromFile(file)
 }
 
 func (s setting) fromFile(file string) (string, *Problem) {
@@ -51,65 +57,63 @@ func (s setting) fromFile(file string) (string, *Problem) {
 	return value, nil
 }
 
-// secrets are texts that must not be shown.
-type secrets []string
+// secret is a text that must not be shown, and what is shown instead.
+type secret struct{ text, instead string }
+
+const hidden = "(redacted)"
 
 // shortest keeps a one-letter password of a test bench from garbling every line.
 const shortest = 4
 
-func secretsOf(all []setting) secrets {
-	var hide secrets
+func secretsOf(all []setting) []secret {
+	var hide []secret
 	for _, s := range all {
 		raw, _ := s.given()
-		if s.secret() {
-			hide = append(hide, raw)
-		} else {
+		switch {
+		case !s.secret():
 			hide = append(hide, userInfo(s.name, raw)...)
+		case len(raw) >= shortest:
+			hide = append(hide, secret{raw, hidden})
 		}
 	}
-	hide = slices.DeleteFunc(hide, func(text string) bool { return len(text) < shortest })
 	// The longest first: a user's whole info before the password within it.
-	slices.SortFunc(hide, func(a, b string) int { return len(b) - len(a) })
+	slices.SortStableFunc(hide, func(a, b secret) int { return len(b.text) - len(a.text) })
 	return hide
 }
 
-func (hide secrets) in(text string) string {
-	for _, secret := range hide {
-		text = strings.ReplaceAll(text, secret, "(redacted)")
+// without replaces secrets in a text that somebody else wrote.
+func without(hide []secret, text string) string {
+	for _, s := range hide {
+		text = strings.ReplaceAll(text, s.text, s.instead)
 	}
 	return text
 }
 
-// userInfo finds what stands before the @ of the URLs in raw, and passwords
+// userInfo finds what stands before the @ of the URLs in raw, and the passwords
 // alone, as written and unescaped. It rather takes too much than too little: a
-// password may hold the very characters that end it.
-func userInfo(name, raw string) []string {
+// password may hold the very characters that would end it.
+func userInfo(name, raw string) []secret {
 	pieces := strings.Split(raw, "://")
 	if !strings.HasSuffix(name, "URL") {
 		pieces = pieces[1:]
 	}
-	var found []string
+	var found []secret
 	for _, piece := range pieces {
 		at := strings.LastIndex(piece, "@")
 		if at <= 0 {
 			continue
 		}
-		info := piece[:at]
-		found = append(found, info)
-		if _, password, ok := strings.Cut(info, ":"); ok {
-			found = append(found, password)
-			if plain, err := url.PathUnescape(password); err == nil {
-				found = append(found, plain)
+		found = append(found, secret{piece[:at+1], hidden + "@"})
+		_, password, _ := strings.Cut(piece[:at], ":")
+		plain, _ := url.PathUnescape(password) // what cannot be unescaped is short of the limit
+		for _, p := range []string{password, plain} {
+			if len(p) >= shortest {
+				found = append(found, secret{p, hidden})
 			}
 		}
 	}
 	return found
 }
 
-// redacted is raw without its user info, however short.
-func redacted(name, raw string) string {
-	for _, info := range userInfo(name, raw) {
-		raw = strings.ReplaceAll(raw, info+"@", "(redacted)@")
-	}
-	return raw
-}
+// redacted is the value of a setting without user info.
+func redacted(name, raw string) string { return without(userInfo(name, raw), raw) }

@@ -64,8 +64,8 @@ func Load(spec any) error {
 	}
 	hide := secretsOf(all)
 	for i := range found {
-		found[i].Wrong = hide.in(found[i].Wrong)
-		found[i].Want = hide.in(found[i].Want)
+		found[i].Wrong = without(hide, found[i].Wrong)
+		found[i].Want = without(hide, found[i].Want)
 	}
 	sortLike(found, all)
 	return &SettingsError{Problems: found}
@@ -74,7 +74,7 @@ func Load(spec any) error {
 // setting is one field of a settings struct.
 type setting struct {
 	name, def, absent, meaning string
-	required, path             bool
+	required                   bool
 	field                      reflect.Value
 }
 
@@ -95,7 +95,7 @@ func fields(v reflect.Value) []setting {
 		case name != "" && f.CanSet():
 			all = append(all, setting{
 				name: name, def: tag.Get("default"), absent: tag.Get("absent"), meaning: tag.Get("desc"),
-				required: tag.Get("required") == "true", path: tag.Get("path") == "true", field: f,
+				required: tag.Get("required") == "true", field: f,
 			})
 		case name == "" && f.Kind() == reflect.Struct:
 			all = append(all, fields(f)...)
@@ -165,7 +165,7 @@ func (s setting) unreadable(raw string, err error) *Problem {
 	if s.secret() {
 		return p
 	}
-	p.Wrong = strconv.Quote(raw) + " cannot be read"
+	p.Wrong = strconv.Quote(redacted(s.name, raw)) + " cannot be read"
 	var parse *envconfig.ParseError
 	if p.Want == "" && errors.As(err, &parse) {
 		p.Wrong += ": " + parse.Err.Error()
@@ -216,7 +216,7 @@ func merge(unread, checked []Problem) []Problem {
 	merged := unread
 	for _, p := range checked {
 		known := slices.Contains(merged, p) ||
-			slices.ContainsFunc(unread, func(u Problem) bool { return u.Setting == p.Setting })
+			slices.ContainsFunc(unread, func(u Problem) bool { return subject(u.Setting) == p.Setting })
 		if !known {
 			merged = append(merged, p)
 		}
@@ -226,7 +226,7 @@ func merge(unread, checked []Problem) []Problem {
 
 func sortLike(found []Problem, all []setting) {
 	place := func(p Problem) int {
-		at := slices.IndexFunc(all, func(s setting) bool { return s.name == p.Setting })
+		at := slices.IndexFunc(all, func(s setting) bool { return s.name == subject(p.Setting) })
 		if at < 0 {
 			return len(all)
 		}
