@@ -12,7 +12,8 @@
 //     a form with grant_type=client_credentials. The same token is given again while five minutes of its life are left, so expires_in
 //     is anything from 300 to 3600. Errors are {"error":"invalid_client"} and {"error":"invalid_request"}; their statuses, 401
 //     and 400, are OAuth's.
-//   - Headers (platform documentation, request headers): Authorization, api-version, reapit-customer, Content-Type.
+//   - Headers (platform documentation, request headers): Authorization, api-version, reapit-customer, Content-Type. There has only been one
+//     version, 2020-01-31; latest, which Reapit's own explorer sends, is taken too, any other is refused (ours).
 //   - Negotiators (platform schema): paging from 1, 1 to 100 a page, 25 unless told; relative links with PascalCase parameters;
 //     inactive negotiators are listed unless filtered. Order without sortBy is by id (ours).
 //   - Notifications (notifications page and platform schema): 202 and an empty body; the sandbox's shared user ADV is refused as
