@@ -87,6 +87,9 @@ func decodeStructured(body []byte) (cloudevents.Event, error) {
 
 func decodeBinary(version, contentType string, header map[string][]string, body []byte) (cloudevents.Event, error) {
 	e := cloudevents.New(unescape(version))
+	if e.Context == nil { // setting an attribute would panic
+		return e, fmt.Errorf("%w: specversion %q", ErrNotCloudEvent, version)
+	}
 	if contentType != "" {
 		e.SetDataContentType(contentType)
 	}

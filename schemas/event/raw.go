@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -43,6 +45,8 @@ func (r Raw) Key() string {
 	}
 	return r.EntityID
 }
+
+var errNull = errors.New("read RTE message: it is null")
 
 const zeroGUID = "00000000-0000-0000-0000-000000000000"
 
@@ -98,9 +102,12 @@ type rawData struct {
 // ParseRaw reads one MessageReceived argument. It fails only on bytes that are
 // not a JSON object; then the returned Raw still has the fallback id.
 func ParseRaw(body []byte) (Raw, error) {
-	var m struct{ Subscription, Data json.RawMessage }
+	var m *struct{ Subscription, Data json.RawMessage }
 	if err := json.Unmarshal(body, &m); err != nil {
 		return Raw{ID: FallbackID(body)}, fmt.Errorf("read RTE message: %w", err)
+	}
+	if m == nil {
+		return Raw{ID: FallbackID(body)}, errNull
 	}
 	var s rawSubscription
 	var d rawData
@@ -126,8 +133,7 @@ func ParseRaw(body []byte) (Raw, error) {
 		r.ID = FallbackID(body)
 	}
 	r.Timestamp, _ = ParseTime(d.Timestamp.trimmed())
-	var seconds int64
-	if _, err := fmt.Sscan(d.MessageTTLSeconds.trimmed(), &seconds); err == nil && seconds > 0 && seconds < 1<<31 {
+	if seconds, err := strconv.ParseInt(d.MessageTTLSeconds.trimmed(), 10, 32); err == nil && seconds > 0 {
 		r.TTL = time.Duration(seconds) * time.Second
 	}
 	if d.Reason.set {

@@ -1,0 +1,151 @@
+package event_test
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"ringstream/schemas"
+	"ringstream/schemas/event"
+)
+
+const zeros = "00000000-0000-0000-0000-000000000000"
+
+func ptr(s string) *string { return &s }
+
+func TestParseRaw(t *testing.T) {
+	const call = "0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30"
+	for _, c := range []struct {
+		name, body string
+		want       event.Raw
+	}{
+		{"camelCase", `{"data":{"id":"E1","eventType":"UserCallInUserAllocated","entityType":"User","entityId":"U1","organizationId":"O1",
+			"timestamp":"2023-10-19T14:21:19.7009158Z","messageTTLSeconds":60,"callId":"` + call + `","userId":"U1","userName":" jane@agency.example ",
+			"userNumber":"+441632960101","callerNumber":" +447700900123 ","targetNumber":"+441632960001","techQueueId":"Q1","reason":"remote"}}`,
+			event.Raw{
+				ID: "e1", EventType: "UserCallInUserAllocated", EntityType: "User", EntityID: "u1", OrganizationID: "o1",
+				Timestamp: time.Date(2023, 10, 19, 14, 21, 19, 700915800, time.UTC), TTL: time.Minute, CallID: call, UserID: "u1",
+				UserName: "jane@agency.example", UserNumber: "+441632960101", CallerNumber: "+447700900123", TargetNumber: "+441632960001",
+				TechQueueID: "q1", Reason: ptr("remote"),
+			}},
+		{"PascalCase and Username", `{"Subscription":{"Id":"s"},"Data":{"Id":"E1","EventType":"X","Username":"jane","CallId":"` + strings.ToUpper(call) + `"}}`,
+			event.Raw{ID: "e1", EventType: "X", UserName: "jane", CallID: call}},
+		{"username", `{"data":{"id":"e","username":"jane"}}`, event.Raw{ID: "e", UserName: "jane"}},
+		{"zeros are none", `{"data":{"id":"e","callId":"` + zeros + `","techQueueId":"` + zeros + `","entityId":"` + zeros + `"}}`, event.Raw{ID: "e"}},
+		{"null is none", `{"data":{"id":"e","callId":null,"userName":null,"reason":null,"timestamp":null,"messageTTLSeconds":null}}`, event.Raw{ID: "e"}},
+		{"an empty reason is a reason", `{"data":{"id":"e","reason":""}}`, event.Raw{ID: "e", Reason: ptr("")}},
+		{"enumerations by number", `{"data":{"id":"e","eventType":10,"entityType":1}}`, event.Raw{ID: "e", EventType: "10", EntityType: "1"}},
+		{"escaped as .NET does", `{"data":{"id":"e","callerNumber":"\u002B447700900123"}}`, event.Raw{ID: "e", CallerNumber: "+447700900123"}},
+		{"wrong shapes are empty", `{"data":{"id":"e","callId":{"a":1},"userName":["x"],"reason":{},"timestamp":[]}}`, event.Raw{ID: "e"}},
+		{"data before subscription", `{"subscription":{"eventType":"S","entityType":"Queue","entityId":"SE","organizationId":"SO"},"data":{"id":"e","eventType":"D","entityType":"User","entityId":"DE","organizationId":"DO"}}`,
+			event.Raw{ID: "e", EventType: "D", EntityType: "User", EntityID: "de", OrganizationID: "do"}},
+		{"subscription where data is silent", `{"subscription":{"eventType":"S","entityType":"Queue","entityId":"SE","organizationId":"SO"},"data":{"id":"e","entityId":"` + zeros + `"}}`,
+			event.Raw{ID: "e", EventType: "S", EntityType: "Queue", EntityID: "se", OrganizationID: "so"}},
+		{"the root is the organization", `{"data":{"id":"e","rootEntityType":"organization","rootEntityId":"RO"}}`, event.Raw{ID: "e", OrganizationID: "ro"}},
+		{"another root is not", `{"data":{"id":"e","rootEntityType":"Partner","rootEntityId":"RO"}}`, event.Raw{ID: "e"}},
+		{"time without a zone is UTC", `{"data":{"id":"e","timestamp":"2023-10-19T14:21:19"}}`, event.Raw{ID: "e", Timestamp: time.Date(2023, 10, 19, 14, 21, 19, 0, time.UTC)}},
+		{"no time limit", `{"data":{"id":"e","messageTTLSeconds":-1}}`, event.Raw{ID: "e"}},
+		{"time limit as a string", `{"data":{"id":"e","messageTTLSeconds":"120"}}`, event.Raw{ID: "e", TTL: 2 * time.Minute}},
+		{"no number of seconds", `{"data":{"id":"e","messageTTLSeconds":"0x10"}}`, event.Raw{ID: "e"}},
+		{"too many seconds", `{"data":{"id":"e","messageTTLSeconds":99999999999}}`, event.Raw{ID: "e"}},
+		{"unknown members", `{"more":1,"data":{"id":"e","x":{"id":"y"}}}`, event.Raw{ID: "e"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := event.ParseRaw([]byte(c.body))
+			if err != nil || !reflect.DeepEqual(got, c.want) {
+				t.Errorf("got  %+v, %v\nwant %+v", got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestAnEventWithoutAnIDGetsOneFromItsBytes(t *testing.T) {
+	for _, body := range []string{`{}`, `{"data":null}`, `{"data":[]}`, `{"data":"text"}`, `{"data":{"id":"` + zeros + `"}}`, `{"data":{"id":" "}}`} {
+		r, err := event.ParseRaw([]byte(body))
+		if want := event.FallbackID([]byte(body)); err != nil || r.ID != want {
+			t.Errorf("%s: id %s, %v, want %s", body, r.ID, err, want)
+		}
+	}
+	const empty = "sha256-e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	if got := event.FallbackID(nil); got != empty {
+		t.Errorf("FallbackID(nil) = %s", got)
+	}
+}
+
+func TestWhatIsNoObjectIsRefusedAndStillHasAnID(t *testing.T) {
+	for _, body := range []string{``, `{`, `null`, `[]`, `"x"`, `1`, `{}{}`, "\xff"} {
+		r, err := event.ParseRaw([]byte(body))
+		if err == nil || r.ID != event.FallbackID([]byte(body)) {
+			t.Errorf("%q: %+v, %v", body, r, err)
+		}
+	}
+	var syntax *json.SyntaxError
+	if _, err := event.ParseRaw([]byte(`{`)); !errors.As(err, &syntax) {
+		t.Errorf("the cause is lost: %v", err)
+	}
+}
+
+func TestKey(t *testing.T) {
+	for want, r := range map[string]event.Raw{"c": {CallID: "c", EntityID: "e"}, "e": {EntityID: "e"}, "": {}} {
+		if got := r.Key(); got != want {
+			t.Errorf("key %q, want %q", got, want)
+		}
+	}
+}
+
+func TestParseTime(t *testing.T) {
+	base := time.Date(2023, 10, 19, 14, 21, 19, 0, time.UTC)
+	for in, want := range map[string]time.Time{
+		"2023-10-19T14:21:19Z":          base,
+		"2023-10-19T14:21:19":           base,
+		"2023-10-19T14:21:19.7":         base.Add(700 * time.Millisecond),
+		"2023-10-19T14:21:19.7009158Z":  base.Add(700915800),
+		"2023-10-19T14:21:19.700915801": base.Add(700915801),
+		"2023-10-19T14:21:19+00:00":     base,
+		"2023-10-19T16:21:19.5+02:00":   base.Add(500 * time.Millisecond),
+		"9999-12-31T23:59:59.9999999":   time.Date(9999, 12, 31, 23, 59, 59, 999999900, time.UTC),
+	} {
+		got, ok := event.ParseTime(in)
+		if !ok || !got.Equal(want) || got.Location() != time.UTC {
+			t.Errorf("%s: %v, %t, want %v", in, got, ok, want)
+		}
+	}
+	for _, in := range []string{"", "yesterday", "2023-10-19", "2023-10-19 14:21:19", "2023-13-01T00:00:00Z", "1697725279", "0001-01-01T00:00:00", "0001-01-01T00:00:00Z"} {
+		if got, ok := event.ParseTime(in); ok {
+			t.Errorf("%q was read as %v", in, got)
+		}
+	}
+}
+
+// What the schema of raw events lets pass, ParseRaw can read; and whatever it
+// reads has what the pipeline relies on.
+func FuzzParseRaw(f *testing.F) {
+	for _, id := range schemas.IDs() {
+		if b, err := schemas.Example(id); err == nil && strings.Contains(id, "/rte/") {
+			f.Add(b)
+			f.Add([]byte(`{"subscription":{},"data":` + string(b) + `}`))
+		}
+	}
+	for _, s := range []string{``, `null`, `{"data":{"timestamp":"0000-00-00T00:00:00"}}`, `{"DATA":{"ID":1e9,"MESSAGEttlSECONDS":"-0"}}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r, err := event.ParseRaw(body)
+		if schemas.Validate(event.SchemaBase+"rte/message-received.json", body) == nil && err != nil {
+			t.Fatalf("valid but not read: %v", err)
+		}
+		if r.ID == "" || r.TTL < 0 || r.CallID == zeros || r.EntityID == zeros || r.CallerNumber != strings.TrimSpace(r.CallerNumber) {
+			t.Fatalf("%+v", r)
+		}
+		if !r.Timestamp.IsZero() && r.Timestamp.Year() <= 1 {
+			t.Fatalf("timestamp %v", r.Timestamp)
+		}
+		again, _ := event.ParseRaw(body)
+		if !reflect.DeepEqual(r, again) {
+			t.Fatalf("read twice: %+v, %+v", r, again)
+		}
+	})
+}
