@@ -19,5 +19,5 @@
 // program works out. A setting that is set but empty counts as not set. A name
 // that ends in SECRET, PASSWORD, KEY or TOKEN makes a setting a secret: a string,
 // also to be given as NAME_FILE, and never shown. A struct that has more to say
-// about its values implements [Checker].
+// about its values implements [Checker] or [Validator].
 package program

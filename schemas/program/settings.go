@@ -3,6 +3,7 @@ package program
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -30,6 +31,10 @@ func (p Problem) String() string {
 // rules beyond their type. Settings that could not be read at all are not
 // reported a second time.
 type Checker interface{ Problems() []Problem }
+
+// Validator is a [Checker] for packages that do not know this one, such as bus:
+// what is wrong, by the setting's name.
+type Validator interface{ Invalid() map[string]string }
 
 // SettingsError holds every bad setting, in the order of the struct.
 type SettingsError struct{ Problems []Problem }
@@ -201,6 +206,12 @@ func checks(v reflect.Value) []Problem {
 	var found []Problem
 	if c, ok := v.Interface().(Checker); ok {
 		found = c.Problems()
+	}
+	if c, ok := v.Interface().(Validator); ok {
+		invalid := c.Invalid()
+		for _, name := range slices.Sorted(maps.Keys(invalid)) {
+			found = append(found, Problem{Setting: name, Wrong: invalid[name]})
+		}
 	}
 	for i := range v.Elem().NumField() {
 		f := v.Elem().Field(i)

@@ -27,20 +27,38 @@ func (b bus) Problems() []program.Problem {
 	return []program.Problem{{Setting: "NATS_URL", Wrong: b.URL + " has no scheme (password " + b.Password + ")", Want: "nats://host:port"}}
 }
 
+// lease stands for settings of a package that does not know this one.
+type lease struct {
+	TTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long a silent replica keeps its partitions"`
+	Max int           `envconfig:"LEASE_MAX" default:"4" desc:"leases at a time"`
+}
+
+func (l lease) Invalid() map[string]string {
+	bad := map[string]string{}
+	if l.TTL < time.Second {
+		bad["LEASE_TTL"] = "is less than 1s"
+	}
+	if l.Max < 1 {
+		bad["LEASE_MAX"] = "is less than 1"
+	}
+	return bad
+}
+
 type settings struct {
 	program.Common
+	lease
 	NATS      bus
-	ClientID  string        `envconfig:"CLIENT_ID" required:"true" desc:"the application's id"`
-	Secret    string        `envconfig:"CLIENT_SECRET" required:"true" desc:"the application's secret"`
-	Instance  string        `envconfig:"INSTANCE" absent:"host name" desc:"name of this replica"`
-	Timeout   time.Duration `envconfig:"RING_TIMEOUT" default:"2m" desc:"close a ringing call after this long"`
-	Limit     int           `envconfig:"LIMIT" default:"5" desc:"requests in flight"`
-	Daily     uint          `envconfig:"DAILY" default:"250000" desc:"requests a day"`
-	Rate      float64       `envconfig:"RATE" default:"20" desc:"requests a second"`
-	Shadow    bool          `envconfig:"SHADOW" default:"false" desc:"do not post"`
-	Spool     program.Bytes `envconfig:"SPOOL_MAX_BYTES" default:"1GiB" desc:"largest spool"`
-	Items     []string      `envconfig:"ITEMS" desc:"what to subscribe to"`
-	unrelated struct{ x int }
+	ClientID  string          `envconfig:"CLIENT_ID" required:"true" desc:"the application's id"`
+	Secret    string          `envconfig:"CLIENT_SECRET" required:"true" desc:"the application's secret"`
+	Instance  string          `envconfig:"INSTANCE" absent:"host name" desc:"name of this replica"`
+	Timeout   time.Duration   `envconfig:"RING_TIMEOUT" default:"2m" desc:"close a ringing call after this long"`
+	Limit     int             `envconfig:"LIMIT" default:"5" desc:"requests in flight"`
+	Daily     uint            `envconfig:"DAILY" default:"250000" desc:"requests a day"`
+	Rate      float64         `envconfig:"RATE" default:"20" desc:"requests a second"`
+	Shadow    bool            `envconfig:"SHADOW" default:"false" desc:"do not post"`
+	Spool     program.Bytes   `envconfig:"SPOOL_MAX_BYTES" default:"1GiB" desc:"largest spool"`
+	Items     []string        `envconfig:"ITEMS" desc:"what to subscribe to"`
+	Unrelated struct{ X int } // no setting
 }
 
 func env(t *testing.T, pairs map[string]string) {
@@ -71,6 +89,7 @@ func TestLoadReadsEveryKind(t *testing.T) {
 	}
 	want := settings{
 		Common:   program.Common{HTTPAddr: "127.0.0.1:0", LogLevel: "info", LogFormat: "json", ShutdownTimeout: 20 * time.Second},
+		lease:    lease{TTL: 3 * time.Second, Max: 4},
 		NATS:     bus{URL: "nats://127.0.0.1:4222", Key: "-----BEGIN\nEND-----"},
 		ClientID: "abc", Secret: "s3cret", Timeout: 90 * time.Second, Limit: 5, Daily: 250000, Rate: 2.5, Shadow: true,
 		Spool: 512 << 20, Items: []string{"user:1", "queue:2"},
@@ -101,6 +120,7 @@ func TestLoadReportsEachFailure(t *testing.T) {
 		"unread is told once":   {map[string]string{"SHUTDOWN_TIMEOUT": "soon"}, `SHUTDOWN_TIMEOUT: "soon" cannot be read; expected a duration such as "30s" or "2m"`},
 		"value and file":        {map[string]string{"CLIENT_SECRET_FILE": "/x"}, "CLIENT_SECRET: is set, and CLIENT_SECRET_FILE too; expected one of the two"},
 		"file is not there":     {map[string]string{"NATS_PASSWORD_FILE": missing}, "NATS_PASSWORD_FILE: open " + missing + ": no such file or directory; expected a readable file that holds the secret"},
+		"validator of a part":   {map[string]string{"LEASE_TTL": "1ms", "LEASE_MAX": "0"}, "LEASE_TTL: is less than 1s\nLEASE_MAX: is less than 1"},
 		"checker of a part":     {map[string]string{"NATS_URL": "host:4222", "NATS_PASSWORD": "hunter2"}, "NATS_URL: host:4222 has no scheme (password (redacted)); expected nats://host:port"},
 		"user info in an error": {map[string]string{"NATS_URL": "u:p@host"}, "NATS_URL: (redacted)@host has no scheme (password ); expected nats://host:port"},
 	} {

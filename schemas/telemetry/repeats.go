@@ -132,6 +132,7 @@ func (s *seen) summarize(name string) {
 	if k.suppressed == 0 {
 		return
 	}
+	k.last.Time = time.Now()
 	k.last.AddAttrs(slog.Int(Suppressed, k.suppressed))
 	// Nobody is there to take the error: the line's own caller has long gone on.
 	_ = k.next.Handle(context.Background(), k.last)
