@@ -1,0 +1,116 @@
+package delivery_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"ringstream/deliver/internal/delivery"
+)
+
+var update = flag.Bool("update", false, "rewrite testdata")
+
+const golden = "testdata/decisions.txt"
+
+// TestEveryStatus compares the whole table with its picture: every HTTP status,
+// before and after a fresh token, and every way to get none.
+func TestEveryStatus(t *testing.T) {
+	got := picture()
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the table is no longer as %s shows it (-update rewrites it):\n%s", golden, got)
+	}
+}
+
+func picture() string {
+	var b strings.Builder
+	last, from := "", 0
+	flush := func(to int) {
+		if last != "" {
+			fmt.Fprintf(&b, "%3d-%3d  %s\n", from, to, last)
+		}
+	}
+	for status := 0; status <= 999; status++ {
+		if line := describe(delivery.Result{Kind: delivery.Answered, Status: status}); line != last {
+			flush(status - 1)
+			last, from = line, status
+		}
+	}
+	flush(999)
+	fmt.Fprintf(&b, "403 no route  %s\n", describe(delivery.Result{Kind: delivery.Answered, Status: 403, NoRoute: true}))
+	for _, kind := range delivery.Kinds()[1:] {
+		fmt.Fprintf(&b, "%s  %s\n", kind, describe(delivery.Result{Kind: kind}))
+	}
+	return b.String()
+}
+
+func describe(r delivery.Result) string {
+	one := func(a delivery.Attempt) string {
+		a.Number, a.Patience = 3, time.Minute
+		v := delivery.Decide(r, a, 0)
+		text := string(v.Action)
+		if v.Cause != "" {
+			text += " " + v.Cause
+		}
+		if v.Wait > 0 {
+			text += " " + v.Wait.String()
+		}
+		return text
+	}
+	before, after := one(delivery.Attempt{}), one(delivery.Attempt{Refreshed: true})
+	if before == after {
+		return before
+	}
+	return before + "; after a fresh token: " + after
+}
+
+func TestEveryVerdictButSuccessSaysWhy(t *testing.T) {
+	for _, kind := range delivery.Kinds() {
+		for status := 0; status <= 999; status++ {
+			v := delivery.Decide(delivery.Result{Kind: kind, Status: status}, delivery.Attempt{Number: 1, Patience: time.Second}, 0.5)
+			done := v.Action == delivery.Deliver || v.Action == delivery.Shadow
+			if done != (v.Reason == "") || done != (v.Cause == "") || v.Cause == "unknown" {
+				t.Fatalf("%s %d: %+v", kind, status, v)
+			}
+		}
+	}
+}
+
+func TestRetryAfterIsHonouredInFull(t *testing.T) {
+	for _, status := range []int{408, 425, 429, 500, 503, 504} {
+		r := delivery.Result{Kind: delivery.Answered, Status: status, RetryAfter: time.Hour}
+		if v := delivery.Decide(r, delivery.Attempt{Number: 1, Patience: time.Second}, 1); v.Wait != time.Hour {
+			t.Errorf("%d: waits %s", status, v.Wait)
+		}
+		r.RetryAfter = time.Millisecond
+		if v := delivery.Decide(r, delivery.Attempt{Number: 1, Patience: time.Second}, 0); v.Wait < 250*time.Millisecond {
+			t.Errorf("%d: waits only %s", status, v.Wait)
+		}
+	}
+}
+
+func TestBackoffGrowsToItsLimit(t *testing.T) {
+	const patience = 10 * time.Second
+	last := time.Duration(0)
+	for n := range 100 {
+		lowest, highest := delivery.Backoff(n, patience, 0), delivery.Backoff(n, patience, 1)
+		if lowest <= 0 || lowest < last || highest != 2*lowest || highest > patience {
+			t.Fatalf("attempt %d waits %s to %s after %s", n, lowest, highest, last)
+		}
+		last = lowest
+	}
+	if last != patience/2 {
+		t.Fatalf("ends at %s", last)
+	}
+}
