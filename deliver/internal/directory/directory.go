@@ -1,0 +1,205 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"ringstream/deliver/internal/reapit"
+	"ringstream/schemas/event"
+)
+
+// ErrEmpty is wrapped by a reading that found nobody where there were some.
+var ErrEmpty = errors.New("nobody is listed any more")
+
+// Source lists a customer's negotiators, active and inactive.
+type Source interface {
+	Negotiators(ctx context.Context, customer string) ([]reapit.Negotiator, error)
+}
+
+// Settings of a single tenant.
+type Settings struct {
+	Customer  string        // REAPIT_CUSTOMER
+	Region    string        // NUMBER_REGION
+	Overrides Overrides     // NEGOTIATOR_OVERRIDES
+	Refresh   time.Duration // NEGOTIATOR_REFRESH; zero is six hours
+	Log       *slog.Logger  // nil is slog's default
+}
+
+const (
+	usualRefresh = 6 * time.Hour
+	firstRetry   = time.Second
+	lastRetry    = time.Minute      // while there is no list at all
+	lateRetry    = 15 * time.Minute // while there is an old one
+)
+
+// Directory may be used concurrently.
+type Directory struct {
+	source   Source
+	settings Settings
+	log      *slog.Logger
+	loaded   chan struct{} // closed by the first reading
+	told     reports
+
+	mu     sync.RWMutex
+	book   *book
+	readAt time.Time
+}
+
+// New makes an empty Directory; Run fills it.
+func New(source Source, settings Settings) *Directory {
+	if settings.Refresh <= 0 {
+		settings.Refresh = usualRefresh
+	}
+	log := settings.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	return &Directory{
+		source: source, settings: settings, log: log,
+		loaded: make(chan struct{}), told: reports{last: map[string]string{}},
+	}
+}
+
+// Run reads the list, and reads it again every Refresh or soon after a
+// reading that failed, until ctx is done. It returns nil then.
+func (d *Directory) Run(ctx context.Context) error {
+	retry := backoff.NewExponentialBackOff()
+	retry.InitialInterval = firstRetry
+	for {
+		wait := d.settings.Refresh
+		if err := d.Load(ctx); err == nil {
+			retry.Reset()
+		} else {
+			if ctx.Err() != nil {
+				return nil
+			}
+			retry.MaxInterval = d.patience()
+			wait = min(retry.NextBackOff(), d.settings.Refresh)
+			d.failed(err, wait)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (d *Directory) patience() time.Duration {
+	if ok, _, _ := d.Loaded(); ok {
+		return lateRetry
+	}
+	return lastRetry
+}
+
+func (d *Directory) failed(err error, wait time.Duration) {
+	ok, _, age := d.Loaded()
+	d.log.Warn("negotiators not read", "customer", d.settings.Customer, "error", err, "retry_in", wait.Round(time.Millisecond), "keeps_old", ok, "age", age.Round(time.Second))
+}
+
+// Load reads the list once. What was known before stays when it fails.
+func (d *Directory) Load(ctx context.Context) error {
+	list, err := d.source.Negotiators(ctx, d.settings.Customer)
+	if err != nil {
+		return err
+	}
+	read := newBook(list)
+	d.mu.Lock()
+	old := d.book
+	if old != nil && len(read.all) == 0 && len(old.all) > 0 {
+		d.mu.Unlock()
+		return fmt.Errorf("read negotiators of %s: %w", d.settings.Customer, ErrEmpty)
+	}
+	d.book, d.readAt = read, time.Now()
+	if old == nil {
+		close(d.loaded)
+	}
+	d.mu.Unlock()
+	d.report(old, read)
+	return nil
+}
+
+func (d *Directory) report(old, read *book) {
+	log := d.log.With("customer", d.settings.Customer, "negotiators", len(read.all), "active", read.count)
+	if old == nil {
+		log.Info("negotiators read")
+		return
+	}
+	if diff := read.since(old); !diff.empty() {
+		log.Info("negotiators changed", "added", diff.added, "removed", diff.removed, "changed", diff.changed)
+	}
+}
+
+// Loaded tells whether there is a list, how many active negotiators it has and
+// how old it is.
+func (d *Directory) Loaded() (ok bool, count int, age time.Duration) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.book == nil {
+		return false, 0, 0
+	}
+	return true, d.book.count, time.Since(d.readAt)
+}
+
+// Wait returns when there is a list, or with the error of ctx.
+func (d *Directory) Wait(ctx context.Context) error {
+	select {
+	case <-d.loaded:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the negotiators: %w", ctx.Err())
+	}
+}
+
+// Tenant is the customer that an organization is to Reapit, and the region of
+// its national numbers. There is one for all organizations so far.
+func (d *Directory) Tenant(string) (customer, region string, ok bool) {
+	return d.settings.Customer, d.settings.Region, d.settings.Customer != ""
+}
+
+// Negotiator is who a user of an organization is to Reapit. Without an id, the
+// reason says why.
+func (d *Directory) Negotiator(organizationID string, u event.User) (id, reason string) {
+	if _, _, ok := d.Tenant(organizationID); !ok {
+		return "", "the organization is no customer of Reapit's"
+	}
+	d.mu.RLock()
+	b := d.book
+	d.mu.RUnlock()
+	id, reason = b.find(d.settings.Overrides, u)
+	// What is for want of a list will be asked again, and is no fault of the user's.
+	if reason != reasonNotLoaded && d.told.isNew(organizationID+"/"+u.UserID+"/"+normal(u.UserName), reason) {
+		d.log.Warn("user is no negotiator", "organization", organizationID, "user_id", u.UserID, "reason", reason)
+	}
+	return id, reason
+}
+
+// maxReports bounds what is remembered of users that never come again.
+const maxReports = 10_000
+
+// reports remembers what was said about whom.
+type reports struct {
+	mu   sync.Mutex
+	last map[string]string
+}
+
+// isNew tells whether reason is to be said about who: once each, and again
+// when it was another in between.
+func (r *reports) isNew(who, reason string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last[who] == reason {
+		return false
+	}
+	if len(r.last) >= maxReports {
+		clear(r.last)
+	}
+	r.last[who] = reason
+	return reason != ""
+}

@@ -1,0 +1,256 @@
+package reapit
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+// Reapit's gateway cuts a request at 30 s; nothing can come after that.
+const (
+	requestLimit = 35 * time.Second
+	connectLimit = 5 * time.Second
+	maxAnswer    = 64 << 10 // bytes read of an answer to a notification
+	maxPage      = 8 << 20  // bytes read of one page of negotiators
+)
+
+// Config is where Reapit is and as which application it is asked.
+type Config struct {
+	APIURL       string // REAPIT_API_URL
+	TokenURL     string // REAPIT_TOKEN_URL
+	ClientID     string // REAPIT_CLIENT_ID
+	ClientSecret string // REAPIT_CLIENT_SECRET
+	APIVersion   string // REAPIT_API_VERSION
+}
+
+// String leaves the secret out.
+func (c Config) String() string {
+	return fmt.Sprintf("%s (token %s, client %s, version %s)", c.APIURL, c.TokenURL, c.ClientID, c.APIVersion)
+}
+
+// LogValue leaves the secret out.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// Client is one application's access to Reapit. It may be used concurrently.
+type Client struct {
+	// Admit waits until one more request may be made. Every request asks,
+	// those for tokens and negotiators too. release ends the request's claim.
+	// Set it before the first request; nil admits all.
+	Admit func(ctx context.Context) (release func(), err error)
+
+	cfg     Config
+	http    *http.Client
+	oauth   clientcredentials.Config
+	tokens  tokens
+	maxWait time.Duration
+}
+
+// New makes a Client. hc may be nil; of one that is given the transport is
+// used, its redirect policy and a longer timeout are not.
+func New(cfg Config, hc *http.Client) *Client {
+	cfg.APIURL = strings.TrimRight(cfg.APIURL, "/")
+	return &Client{
+		cfg:     cfg,
+		http:    harden(hc),
+		oauth:   credentials(cfg),
+		tokens:  tokens{of: map[string]*tokenSlot{}},
+		maxWait: requestLimit,
+	}
+}
+
+// Close lets go of idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+func harden(hc *http.Client) *http.Client {
+	hardened := http.Client{Transport: transport()}
+	if hc != nil {
+		hardened = *hc
+	}
+	if hardened.Transport == nil {
+		hardened.Transport = transport()
+	}
+	hardened.Transport = signed{hardened.Transport}
+	hardened.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &hardened
+}
+
+func transport() *http.Transport {
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: connectLimit, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout: connectLimit,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConnsPerHost: 16,
+		IdleConnTimeout:     time.Minute,
+		// A dead connection is found before a call has to wait for it.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: connectLimit},
+	}
+}
+
+// signed says who asks, also where the OAuth2 library builds the request.
+type signed struct{ http.RoundTripper }
+
+var userAgent = "ringstream/" + version()
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "devel"
+	}
+	return strings.Trim(info.Main.Version, "()")
+}
+
+func (s signed) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context()) // a RoundTripper must not change what it is given
+	r.Header.Set("User-Agent", userAgent)
+	return s.RoundTripper.RoundTrip(r)
+}
+
+// CloseIdleConnections passes on what http.Client asks for.
+func (s signed) CloseIdleConnections() {
+	if t, ok := s.RoundTripper.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// Notify posts one notification, once.
+func (c *Client) Notify(ctx context.Context, n Notification, traceparent string) Result {
+	body, err := Body(n)
+	if err != nil {
+		return Result{Kind: NotSent, Err: err}
+	}
+	r := c.ask(ctx, request{
+		method: http.MethodPost, path: "/notifications/", customer: n.Customer,
+		body: body, traceparent: traceparent, limit: maxAnswer,
+	})
+	r.Body = body
+	return r.Result
+}
+
+type request struct {
+	method, path string
+	query        url.Values
+	customer     string
+	body         []byte
+	traceparent  string
+	limit        int64 // of the answer
+}
+
+// reply is a Result with what only this package needs.
+type reply struct {
+	Result
+	body   []byte // of the answer
+	broken error  // why there is no more of it
+}
+
+func (c *Client) ask(ctx context.Context, q request) reply {
+	// The token comes first: it is a request of its own, and two claims held
+	// by one request could wait for each other.
+	for {
+		t, failed := c.token(ctx, q.customer)
+		if failed != nil {
+			return reply{Result: *failed}
+		}
+		release, err := c.admit(ctx)
+		if err != nil {
+			return reply{Result: Result{Kind: NotSent, Err: fmt.Errorf("wait for admission: %w", err)}}
+		}
+		if time.Now().After(t.until) {
+			release()
+			continue
+		}
+		defer release()
+		return c.send(ctx, q, t)
+	}
+}
+
+func (c *Client) admit(ctx context.Context) (func(), error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if c.Admit == nil {
+		return func() {}, nil
+	}
+	release, err := c.Admit(ctx)
+	if release == nil {
+		release = func() {}
+	}
+	return release, err
+}
+
+func (c *Client) send(ctx context.Context, q request, t token) reply {
+	limited, cancel := context.WithTimeout(ctx, c.maxWait)
+	defer cancel()
+	r, err := c.build(limited, q, t)
+	if err != nil {
+		return reply{Result: Result{Kind: NotSent, Err: err}}
+	}
+	started := time.Now()
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return reply{Result: Result{Kind: classify(ctx, err), Err: fmt.Errorf("ask reapit: %w", err), Took: time.Since(started)}}
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, q.limit))
+	a := reply{body: body, broken: err, Result: Result{
+		Kind: Answered, Status: resp.StatusCode, RequestID: resp.Header.Get("x-amzn-RequestId"),
+		RetryAfter: retryAfter(resp.Header, time.Now()), Took: time.Since(started),
+	}}
+	if a.OK() {
+		return a
+	}
+	if a.Status == http.StatusUnauthorized {
+		c.tokens.slot(q.customer).suspect(t)
+	}
+	a.Description, a.Errors = readProblem(resp.Header, body)
+	c.redact(&a.Result, t)
+	return a
+}
+
+func (c *Client) build(ctx context.Context, q request, t token) (*http.Request, error) {
+	address := c.cfg.APIURL + q.path
+	if len(q.query) > 0 {
+		address += "?" + q.query.Encode()
+	}
+	r, err := http.NewRequestWithContext(ctx, q.method, address, bytes.NewReader(q.body))
+	if err != nil {
+		return nil, fmt.Errorf("address reapit by REAPIT_API_URL: %w", err)
+	}
+	r.Header.Set("Authorization", "Bearer "+t.secret)
+	r.Header.Set("api-version", c.cfg.APIVersion)
+	r.Header.Set("reapit-customer", q.customer)
+	r.Header.Set("Accept", "application/json")
+	if q.body != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if q.traceparent != "" {
+		r.Header.Set("traceparent", q.traceparent)
+	}
+	return r, nil
+}
+
+// redact cuts what the answer says, and takes out of it what nobody must read.
+func (c *Client) redact(r *Result, t token) {
+	clean := func(s string) string {
+		for _, secret := range []string{c.cfg.ClientSecret, t.secret} {
+			if secret != "" {
+				s = strings.ReplaceAll(s, secret, "[redacted]")
+			}
+		}
+		return cut(s)
+	}
+	r.Description = clean(r.Description)
+	for i := range r.Errors {
+		r.Errors[i].Field, r.Errors[i].Message = clean(r.Errors[i].Field), clean(r.Errors[i].Message)
+	}
+}

@@ -1,0 +1,69 @@
+package reapit
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"ringstream/schemas/event"
+)
+
+// Kind says how a request ended.
+type Kind string
+
+// A request ends in one of these. Whether Reapit acted on it is certain only
+// after Answered (it says) and after Refused, DNS, TLS, TokenRefused,
+// TokenUnreachable and NotSent (it did not).
+const (
+	Answered         Kind = "answered"          // an HTTP status came
+	Timeout          Kind = "timeout"           // no answer in time, or no connection in time
+	Refused          Kind = "refused"           // nobody listens at the address
+	DNS              Kind = "dns"               // the host name has no address
+	TLS              Kind = "tls"               // no trust, or no TLS at all
+	Network          Kind = "network"           // the connection broke
+	Cancelled        Kind = "cancelled"         // the caller gave up while Reapit had it
+	Malformed        Kind = "malformed"         // what came back was not what was asked for
+	TokenRefused     Kind = "token-refused"     // the token endpoint does not accept the application
+	TokenUnreachable Kind = "token-unreachable" // the token endpoint gave no token, for now
+	NotSent          Kind = "not-sent"          // it never left: no admission, no time, nothing to send
+)
+
+// MissingAuthenticationToken is the description of a 403 that is about no
+// token: the gateway knows no such path or method, so the address is wrong.
+const MissingAuthenticationToken = "Missing Authentication Token"
+
+// Result is everything known about one request.
+type Result struct {
+	Status      int                // HTTP status when Answered; of the token endpoint it is never told
+	RequestID   string             // x-amzn-RequestId
+	RetryAfter  time.Duration      // how long the answer asks to wait, at most a day
+	Errors      []event.FieldError // Reapit's validation errors
+	Description string             // the answer's own words, cut and without secrets
+	Kind        Kind
+	Err         error         // what went wrong; nil when Answered
+	Body        []byte        // of the request
+	Took        time.Duration // from sending to the end of the answer
+}
+
+// OK tells whether Reapit accepted the request.
+func (r Result) OK() bool {
+	return r.Kind == Answered && r.Status >= http.StatusOK && r.Status < http.StatusMultipleChoices
+}
+
+// Fault puts a failure in words; it is nil for a request that was accepted.
+func (r Result) Fault() error {
+	switch {
+	case r.OK():
+		return nil
+	case r.Err != nil:
+		return r.Err
+	}
+	text := fmt.Sprintf("answered %d", r.Status)
+	if r.Description != "" {
+		text += ": " + r.Description
+	}
+	if r.RequestID != "" {
+		text += " (request " + r.RequestID + ")"
+	}
+	return fmt.Errorf("%s", text)
+}

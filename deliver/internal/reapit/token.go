@@ -1,0 +1,204 @@
+package reapit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"sync"
+	"time"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/oauth2/clientcredentials"
+)
+
+const (
+	// Reapit gives the same token again while it has five minutes left, so a
+	// margin of more than that would ask again and again.
+	tokenMargin = 30 * time.Second
+	// tokenLife is that of a token of which nothing is said.
+	tokenLife = 5 * time.Minute
+)
+
+func credentials(cfg Config) clientcredentials.Config {
+	return clientcredentials.Config{
+		ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, TokenURL: cfg.TokenURL,
+		AuthStyle:      oauth2.AuthStyleInHeader,
+		EndpointParams: url.Values{"client_id": {cfg.ClientID}}, // besides Basic, as Reapit documents it
+	}
+}
+
+type token struct {
+	secret string
+	until  time.Time // when to have another
+}
+
+// tokens keeps one token for each customer: Reapit's gateway is known to have
+// remembered for which customer a token was first used, and to have sent later
+// requests there.
+type tokens struct {
+	mu sync.Mutex
+	of map[string]*tokenSlot
+}
+
+func (t *tokens) slot(customer string) *tokenSlot {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s, ok := t.of[customer]
+	if !ok {
+		s = &tokenSlot{turn: make(chan struct{}, 1)}
+		t.of[customer] = s
+	}
+	return s
+}
+
+// tokenSlot holds one customer's token. Who has the turn may fetch another.
+type tokenSlot struct {
+	turn chan struct{}
+
+	mu      sync.Mutex
+	held    token
+	refused string  // the token that Reapit last answered with 401
+	rounds  int     // fetches that ended
+	failed  *Result // how the last one failed
+}
+
+func (s *tokenSlot) valid() (token, int, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.held, s.rounds, s.held.secret != "" && time.Now().Before(s.held.until)
+}
+
+// failedSince gives the failure of a fetch that ended after round: who waited
+// for that fetch need not ask the same again.
+func (s *tokenSlot) failedSince(round int) *Result {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.rounds == round {
+		return nil
+	}
+	return s.failed
+}
+
+func (s *tokenSlot) settle(t token, failed *Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rounds++
+	s.failed = failed
+	if failed == nil {
+		s.held = t
+	}
+}
+
+func (s *tokenSlot) suspect(t token) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = t.secret
+}
+
+// RefreshToken drops the customer's token, so that the next request fetches
+// one. A token that was fetched since the last 401 stays: of several requests
+// that got a 401 for one token, only the first has an effect.
+func (c *Client) RefreshToken(customer string) {
+	s := c.tokens.slot(customer)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refused == "" || s.refused == s.held.secret {
+		s.held = token{}
+	}
+}
+
+func (c *Client) token(ctx context.Context, customer string) (token, *Result) {
+	s := c.tokens.slot(customer)
+	t, round, ok := s.valid()
+	if ok {
+		return t, nil
+	}
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return token{}, gaveUp(ctx.Err())
+	}
+	if t, _, ok := s.valid(); ok {
+		return t, nil
+	}
+	if failed := s.failedSince(round); failed != nil {
+		return token{}, failed
+	}
+	t, failed := c.fetch(ctx, customer)
+	if failed == nil || ctx.Err() == nil { // what one caller's patience ended is no news for the others
+		s.settle(t, failed)
+	}
+	return t, failed
+}
+
+func gaveUp(err error) *Result {
+	return &Result{Kind: NotSent, Err: fmt.Errorf("wait for a token: %w", err)}
+}
+
+func (c *Client) fetch(ctx context.Context, customer string) (token, *Result) {
+	release, err := c.admit(ctx)
+	if err != nil {
+		return token{}, gaveUp(err)
+	}
+	defer release()
+	limited, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, c.http), c.maxWait)
+	defer cancel()
+	now := time.Now()
+	got, err := c.oauth.Token(limited)
+	switch {
+	case err == nil:
+		return token{got.AccessToken, renewal(now, got.Expiry)}, nil
+	case ctx.Err() != nil:
+		return token{}, gaveUp(ctx.Err())
+	}
+	failed := tokenFailure(err)
+	failed.Err = fmt.Errorf("get a token for %s: %w", customer, failed.Err)
+	c.redact(failed, token{})
+	return token{}, failed
+}
+
+// renewal is when to have another token than one that ends at expiry.
+func renewal(now, expiry time.Time) time.Time {
+	if expiry.IsZero() {
+		expiry = now.Add(tokenLife)
+	}
+	return expiry.Add(-min(tokenMargin, expiry.Sub(now)/5))
+}
+
+var errorCode = regexp.MustCompile(`^[a-z_]{1,40}$`)
+
+// tokenFailure tells what the operator can do about it. The error of the
+// OAuth2 library is not passed on: it quotes the answer.
+func tokenFailure(err error) *Result {
+	var refusal *oauth2.RetrieveError
+	if !errors.As(err, &refusal) {
+		var transport *url.Error
+		if errors.As(err, &transport) {
+			return &Result{Kind: TokenUnreachable, Err: fmt.Errorf("reach REAPIT_TOKEN_URL: %w", err)}
+		}
+		return &Result{Kind: TokenUnreachable, Err: errors.New("REAPIT_TOKEN_URL answered without a token")}
+	}
+	r := &Result{
+		Kind: TokenUnreachable, Description: refusal.ErrorDescription,
+		RetryAfter: retryAfter(refusal.Response.Header, time.Now()), RequestID: refusal.Response.Header.Get("x-amzn-RequestId"),
+	}
+	status, said := refusal.Response.StatusCode, refusal.Response.Status
+	if errorCode.MatchString(refusal.ErrorCode) {
+		said += " " + refusal.ErrorCode
+	}
+	switch {
+	case refusal.ErrorCode == "invalid_client", refusal.ErrorCode == "unauthorized_client", status == http.StatusUnauthorized:
+		r.Kind = TokenRefused
+		r.Err = fmt.Errorf("REAPIT_CLIENT_ID or REAPIT_CLIENT_SECRET is not accepted: %s", said)
+	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= http.StatusInternalServerError:
+		r.Err = fmt.Errorf("REAPIT_TOKEN_URL answered %s", said)
+	default:
+		r.Kind = TokenRefused
+		r.Err = fmt.Errorf("REAPIT_TOKEN_URL does not accept the request: %s", said)
+	}
+	return r
+}
