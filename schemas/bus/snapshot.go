@@ -21,7 +21,8 @@ const (
 	headerRollup = "Nats-Rollup"
 )
 
-// snapshotIdx is the X-Idx of a snapshot: behind every output of its input.
+// snapshotIdx is the X-Idx of a snapshot's first message: behind every output
+// of its input. The parts and the head count on from there.
 const snapshotIdx = 1 << 30
 
 // A snapshot larger than this is split, so that it fits the server's default
@@ -83,25 +84,33 @@ func (l *Log) readParts(ctx context.Context, slot, parts int) ([]byte, error) {
 
 // SaveSnapshot appends a state that includes the inputs up to in. It replaces
 // the snapshot before it only when it is stored whole: parts go to the slot
-// that the newest head does not name.
+// that the newest head does not name. A pipelined log leaves out what it
+// already holds, so that every writer puts the same messages at the same
+// places; all must save the same bytes at the same inputs.
 func (l *Log) SaveSnapshot(in uint64, data []byte) error {
+	head := nats.Header{headerSum: {checksum(data)}}
 	at := Position{in, snapshotIdx}
-	parts := 0
-	head := nats.Header{headerRollup: {jetstream.MsgRollupSubject}, headerSum: {checksum(data)}}
 	if len(data) > partSize {
 		for part := range slices.Chunk(data, partSize) {
-			h := nats.Header{headerRollup: {jetstream.MsgRollupSubject}}
-			if err := l.Append(l.partSubject(l.slot, parts), h, part, at); err != nil {
+			if err := l.saveOnce(l.partSubject(l.slot, at.Idx-snapshotIdx), nats.Header{}, part, at); err != nil {
 				return err
 			}
-			parts++
+			at.Idx++
 		}
 		head[headerSlot] = []string{strconv.Itoa(l.slot)}
 		l.slot = 1 - l.slot
 		data = nil
 	}
-	head[headerParts] = []string{strconv.Itoa(parts)}
-	return l.Append(l.prefix+".snap", head, data, at)
+	head[headerParts] = []string{strconv.Itoa(at.Idx - snapshotIdx)}
+	return l.saveOnce(l.prefix+".snap", head, data, at)
+}
+
+func (l *Log) saveOnce(subject string, header nats.Header, data []byte, at Position) error {
+	if !l.serial && l.Holds(at) {
+		return nil
+	}
+	header[headerRollup] = []string{jetstream.MsgRollupSubject}
+	return l.Append(subject, header, data, at)
 }
 
 func (l *Log) partSubject(slot, part int) string {
