@@ -22,7 +22,8 @@ func TestParseRaw(t *testing.T) {
 		name, body string
 		want       event.Raw
 	}{
-		{"camelCase", `{"data":{"id":"E1","eventType":"UserCallInUserAllocated","entityType":"User","entityId":"U1","organizationId":"O1",
+		{
+			"camelCase", `{"data":{"id":"E1","eventType":"UserCallInUserAllocated","entityType":"User","entityId":"U1","organizationId":"O1",
 			"timestamp":"2023-10-19T14:21:19.7009158Z","messageTTLSeconds":60,"callId":"` + call + `","userId":"U1","userName":" jane@agency.example ",
 			"userNumber":"+441632960101","callerNumber":" +447700900123 ","targetNumber":"+441632960001","techQueueId":"Q1","reason":"remote"}}`,
 			event.Raw{
@@ -30,9 +31,12 @@ func TestParseRaw(t *testing.T) {
 				Timestamp: time.Date(2023, 10, 19, 14, 21, 19, 700915800, time.UTC), TTL: time.Minute, CallID: call, UserID: "u1",
 				UserName: "jane@agency.example", UserNumber: "+441632960101", CallerNumber: "+447700900123", TargetNumber: "+441632960001",
 				TechQueueID: "q1", Reason: ptr("remote"),
-			}},
-		{"PascalCase and Username", `{"Subscription":{"Id":"s"},"Data":{"Id":"E1","EventType":"X","Username":"jane","CallId":"` + strings.ToUpper(call) + `"}}`,
-			event.Raw{ID: "e1", EventType: "X", UserName: "jane", CallID: call}},
+			},
+		},
+		{
+			"PascalCase and Username", `{"Subscription":{"Id":"s"},"Data":{"Id":"E1","EventType":"X","Username":"jane","CallId":"` + strings.ToUpper(call) + `"}}`,
+			event.Raw{ID: "e1", EventType: "X", UserName: "jane", CallID: call},
+		},
 		{"username", `{"data":{"id":"e","username":"jane"}}`, event.Raw{ID: "e", UserName: "jane"}},
 		{"zeros are none", `{"data":{"id":"e","callId":"` + zeros + `","techQueueId":"` + zeros + `","entityId":"` + zeros + `"}}`, event.Raw{ID: "e"}},
 		{"null is none", `{"data":{"id":"e","callId":null,"userName":null,"reason":null,"timestamp":null,"messageTTLSeconds":null}}`, event.Raw{ID: "e"}},
@@ -40,10 +44,14 @@ func TestParseRaw(t *testing.T) {
 		{"enumerations by number", `{"data":{"id":"e","eventType":10,"entityType":1}}`, event.Raw{ID: "e", EventType: "10", EntityType: "1"}},
 		{"escaped as .NET does", `{"data":{"id":"e","callerNumber":"\u002B447700900123"}}`, event.Raw{ID: "e", CallerNumber: "+447700900123"}},
 		{"wrong shapes are empty", `{"data":{"id":"e","callId":{"a":1},"userName":["x"],"reason":{},"timestamp":[]}}`, event.Raw{ID: "e"}},
-		{"data before subscription", `{"subscription":{"eventType":"S","entityType":"Queue","entityId":"SE","organizationId":"SO"},"data":{"id":"e","eventType":"D","entityType":"User","entityId":"DE","organizationId":"DO"}}`,
-			event.Raw{ID: "e", EventType: "D", EntityType: "User", EntityID: "de", OrganizationID: "do"}},
-		{"subscription where data is silent", `{"subscription":{"eventType":"S","entityType":"Queue","entityId":"SE","organizationId":"SO"},"data":{"id":"e","entityId":"` + zeros + `"}}`,
-			event.Raw{ID: "e", EventType: "S", EntityType: "Queue", EntityID: "se", OrganizationID: "so"}},
+		{
+			"data before subscription", `{"subscription":{"eventType":"S","entityType":"Queue","entityId":"SE","organizationId":"SO"},"data":{"id":"e","eventType":"D","entityType":"User","entityId":"DE","organizationId":"DO"}}`,
+			event.Raw{ID: "e", EventType: "D", EntityType: "User", EntityID: "de", OrganizationID: "do"},
+		},
+		{
+			"subscription where data is silent", `{"subscription":{"eventType":"S","entityType":"Queue","entityId":"SE","organizationId":"SO"},"data":{"id":"e","entityId":"` + zeros + `"}}`,
+			event.Raw{ID: "e", EventType: "S", EntityType: "Queue", EntityID: "se", OrganizationID: "so"},
+		},
 		{"the root is the organization", `{"data":{"id":"e","rootEntityType":"organization","rootEntityId":"RO"}}`, event.Raw{ID: "e", OrganizationID: "ro"}},
 		{"another root is not", `{"data":{"id":"e","rootEntityType":"Partner","rootEntityId":"RO"}}`, event.Raw{ID: "e"}},
 		{"time without a zone is UTC", `{"data":{"id":"e","timestamp":"2023-10-19T14:21:19"}}`, event.Raw{ID: "e", Timestamp: time.Date(2023, 10, 19, 14, 21, 19, 0, time.UTC)}},
