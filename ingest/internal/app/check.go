@@ -1,0 +1,99 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ringstream/ingest/internal/hub"
+	"ringstream/schemas/bus"
+	"ringstream/schemas/event"
+	"ringstream/schemas/probe"
+	"ringstream/schemas/topology"
+)
+
+// Check tries every dependency once and changes nothing.
+func Check(ctx context.Context, s Settings) []probe.Result {
+	return append(checkBus(ctx, s.Config), checkHub(ctx, s, hub.DefaultLimits())...)
+}
+
+func checkBus(ctx context.Context, cfg bus.Config) []probe.Result {
+	nc, err := bus.Dial(cfg, name)
+	if err != nil {
+		return []probe.Result{failed("NATS_URL", err)}
+	}
+	defer nc.Close()
+	connected := probe.Result{Name: "NATS_URL", OK: true, Detail: "connected to " + nc.ConnectedUrlRedacted()}
+	js, err := bus.JetStream(nc)
+	if err != nil {
+		return []probe.Result{connected, failed("streams", err)}
+	}
+	return []probe.Result{connected, checkStreams(ctx, js, cfg)}
+}
+
+func checkStreams(ctx context.Context, js jetstream.JetStream, cfg bus.Config) probe.Result {
+	err := bus.Verify(ctx, js, cfg.Layout(), topology.RTE, topology.DeadLetters)
+	switch {
+	case err == nil:
+		return probe.Result{Name: "streams", OK: true, Detail: "as the contract says"}
+	case cfg.Provision == bus.ProvisionCreate && errors.Is(err, bus.ErrMissing) && !errors.Is(err, bus.ErrDiffers):
+		return probe.Result{Name: "streams", OK: true, Detail: "missing, will be created at start"}
+	default:
+		return failed("streams", err)
+	}
+}
+
+func checkHub(ctx context.Context, s Settings, limits hub.Limits) []probe.Result {
+	web, done := client()
+	defer done()
+	api := s.api(web)
+	where := "ENREACH_DISCOVERY_URL"
+	if s.APIURL != "" {
+		where = "ENREACH_API_URL"
+	}
+	base, err := api.Discover(ctx)
+	if err != nil {
+		return []probe.Result{failed(where, err)}
+	}
+	api.URL = base
+	results := []probe.Result{{Name: where, OK: true, Detail: "REST API is " + base}}
+	grant, err := api.Grant(ctx)
+	if err != nil {
+		return append(results, failed("ENREACH_SECRET_KEY", err))
+	}
+	results = append(results, probe.Result{Name: "ENREACH_SECRET_KEY", OK: true, Detail: "got an RTE token for " + s.RTEUser})
+	trial := hub.Hub{Source: s.source(), HTTP: web, Limits: limits, Log: slog.New(slog.DiscardHandler)}
+	began := time.Now()
+	answers, err := trial.Try(ctx, grant)
+	if err != nil {
+		return append(results, failed("hub", err))
+	}
+	results = append(results, probe.Result{
+		Name: "hub", OK: true, Detail: fmt.Sprintf("connected to %s in %s", grant.Host(), time.Since(began).Round(time.Millisecond)),
+	})
+	return append(results, checkSubscriptions(answers)...)
+}
+
+// checkSubscriptions fails when nothing was subscribed, as readiness does, and
+// lists what was refused.
+func checkSubscriptions(answers []event.Subscription) []probe.Result {
+	held := 0
+	var refused []probe.Result
+	for _, a := range answers {
+		if a.Subscribed {
+			held++
+			continue
+		}
+		refused = append(refused, probe.Result{Name: "refused", OK: true, Detail: a.EventName + " of " + a.EntityID + ": " + a.Message})
+	}
+	detail := fmt.Sprintf("%d subscribed, %d refused", held, len(refused))
+	return append([]probe.Result{{Name: "subscriptions", OK: held > 0, Detail: detail}}, refused...)
+}
+
+func failed(name string, err error) probe.Result {
+	return probe.Result{Name: name, Detail: err.Error()}
+}

@@ -1,0 +1,103 @@
+package app
+
+import (
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ringstream/ingest/internal/hub"
+	"ringstream/ingest/internal/rte"
+	"ringstream/ingest/internal/session"
+	"ringstream/schemas/telemetry"
+)
+
+// Metrics that telemetry does not name.
+const (
+	queueMessages   = "ringstream_ingest_queue_messages"
+	swallowedFrames = "ringstream_ingest_swallowed_frames_total"
+	deadLetters     = "ringstream_ingest_deadletters_total" // reason
+)
+
+// metrics counts; it is the observer of hub, feed and outlet.
+type metrics struct {
+	messages, published, connections, letters *prometheus.CounterVec
+	swallowed, lost, dials                    prometheus.Counter
+	delay                                     prometheus.Histogram
+	progress                                  prometheus.Gauge
+
+	known map[string]string // spelling of an event by its name in lower case
+}
+
+func newMetrics() *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	vector := func(name, help, label string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+	}
+	m := &metrics{
+		messages:    vector(telemetry.IngestMessages, "Messages received from the hub.", "event_type"),
+		published:   vector(telemetry.IngestPublished, "Messages that JetStream has, new or known already.", "result"),
+		connections: vector(telemetry.IngestConnections, "Connections and attempts that ended, by cause.", "reason"),
+		letters:     vector(deadLetters, "Messages that the stream refused for good.", "reason"),
+		swallowed:   counter(swallowedFrames, "Records of the hub that are no message: unknown callbacks and broken ones."),
+		lost:        counter(telemetry.IngestLost, "Messages received and not stored."),
+		dials:       counter(telemetry.NATSReconnects, "Connections made to NATS for publishing."),
+		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: telemetry.IngestPublishDelay, Help: "From arrival to the stream's ack.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
+		}),
+		progress: prometheus.NewGauge(prometheus.GaugeOpts{Name: telemetry.LastProgressSeconds, Help: "When the last message was stored."}),
+		known:    map[string]string{},
+	}
+	for _, t := range rte.EntityTypes() {
+		for _, name := range rte.EventNames(t) {
+			m.known[strings.ToLower(name)] = name
+		}
+	}
+	for _, cause := range session.Causes() {
+		m.connections.WithLabelValues(string(cause))
+	}
+	return m
+}
+
+// register adds what is counted here and what is read from others.
+func (m *metrics) register(registry *prometheus.Registry, o *outlet, status func() hub.Status) {
+	registry.MustRegister(m.messages, m.published, m.connections, m.letters, m.swallowed, m.lost, m.dials, m.delay, m.progress)
+	gauge := func(name, help string, labels prometheus.Labels, value func() int) {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels},
+			func() float64 { return float64(value()) }))
+	}
+	gauge(queueMessages, "Messages received and not stored yet.", nil, func() int { return int(o.waiting.Load()) })
+	gauge(telemetry.NATSConnected, "1 while the publisher is connected.", nil, func() int { return one(o.connected.Load()) })
+	gauge(telemetry.IngestConnected, "1 while a connection to the hub stands.", nil, func() int { return one(status().Connected) })
+	for state, value := range map[string]func(hub.Status) int{
+		"wanted":  func(s hub.Status) int { return s.Wanted },
+		"held":    func(s hub.Status) int { return s.Held },
+		"refused": func(s hub.Status) int { return s.Refused },
+	} {
+		gauge(telemetry.IngestSubscriptions, "Subscriptions at the hub.", prometheus.Labels{"state": state}, func() int { return value(status()) })
+	}
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// received counts a message. Types that are not known share one label, since
+// anybody may invent some.
+func (m *metrics) received(eventType string) {
+	name, ok := m.known[strings.ToLower(eventType)]
+	if !ok {
+		name = "other"
+	}
+	m.messages.WithLabelValues(name).Inc()
+}
+
+// Ended implements [hub.Observer].
+func (m *metrics) Ended(cause session.Cause) { m.connections.WithLabelValues(string(cause)).Inc() }
+
+// Swallowed implements [hub.Observer].
+func (m *metrics) Swallowed() { m.swallowed.Inc() }

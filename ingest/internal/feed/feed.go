@@ -1,0 +1,138 @@
+// Package feed writes what ingest has to say into the stream RTE: every message
+// of the hub as it arrived, and the coverage events (opened, subscribed,
+// heartbeat, closed) from which anybody can compute the spans in which no
+// replica was listening.
+//
+// It owns ids, subjects and order: messages and coverage events leave through
+// one function, one at a time, so that the stream has them in the order in
+// which they happened. It changes no byte of a message and refuses none; what
+// is no JSON is published as an event of type Unknown. The caller owes a
+// publish function that blocks until it has taken the message.
+package feed
+
+import (
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ringstream/schemas/bus"
+	"ringstream/schemas/event"
+	"ringstream/schemas/telemetry"
+	"ringstream/schemas/topology"
+)
+
+// Writer writes for one replica. Its methods may be called concurrently.
+type Writer struct {
+	instance   string
+	partitions int
+	start      string // names this start of the process
+	publish    func(bus.Outgoing) error
+	received   func(eventType string)
+	log        *slog.Logger
+
+	turn sync.Mutex // held while one message is made and handed over
+	n    uint64     // coverage events so far
+	now  event.Feed // what the next coverage event would say
+}
+
+// New makes a writer. received is called for every message with its type.
+func New(instance string, partitions int, publish func(bus.Outgoing) error, received func(string), log *slog.Logger) *Writer {
+	return &Writer{
+		instance: instance, partitions: partitions, start: rand.Text(), publish: publish, received: received, log: log,
+		now: event.Feed{Instance: instance},
+	}
+}
+
+// Opened tells that a connection stands.
+func (w *Writer) Opened(epoch, host string) {
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	w.now = event.Feed{Instance: w.instance, Epoch: epoch, Hub: host}
+	w.tell(event.Opened)
+}
+
+// Subscribed tells what the hub answered, and whether the connection is live.
+func (w *Writer) Subscribed(answers []event.Subscription, live bool) {
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	w.now.Live = live
+	w.now.Subscriptions = answers
+	w.tell(event.Subscribed)
+	w.now.Subscriptions = nil
+}
+
+// Heartbeat tells that the process lives, connected or not.
+func (w *Writer) Heartbeat() {
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	w.tell(event.Heartbeat)
+}
+
+// Closed tells that the connection has ended.
+func (w *Writer) Closed(reason string) {
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	w.now.Live = false
+	w.now.Reason = reason
+	w.tell(event.Closed)
+	w.now = event.Feed{Instance: w.instance}
+}
+
+// tell publishes a coverage event.
+func (w *Writer) tell(kind event.FeedType) {
+	w.n++
+	f := w.now
+	f.Type, f.At = kind, time.Now().UTC()
+	e, err := event.NewFeed(f, w.start, w.n)
+	if err != nil {
+		w.log.Error("coverage event not published", telemetry.Error, err)
+		return
+	}
+	subject := topology.Feed(w.instance, string(kind))
+	w.hand(e, subject, topology.Feed(w.instance, "*"), e.ID())
+}
+
+// Message publishes one MessageReceived argument. The writer keeps it.
+func (w *Writer) Message(argument []byte) {
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	arrived := time.Now().UTC()
+	raw, err := event.ParseRaw(argument)
+	if err != nil {
+		w.log.Warn("message is not what RTE documents, published as it is", telemetry.EventID, raw.ID, "bytes", len(argument))
+	}
+	w.now.Received++
+	w.now.LastEventID = raw.ID
+	key := topology.KeyToken(raw.Key())
+	id := event.RawSource(w.now.Hub, raw.OrganizationID) + "#" + raw.ID
+	e := event.NewRaw(raw, argument, w.now.Hub, key, arrived, trace(id, raw))
+	subject := topology.Raw(topology.Partition(key, w.partitions), raw.OrganizationID, raw.EventType, key)
+	w.received(raw.EventType)
+	w.hand(e, subject, key, id)
+}
+
+// hand encodes an event and publishes it under a message id.
+func (w *Writer) hand(e cloudevents.Event, subject, key, id string) {
+	out, err := outgoing(e, subject, key, id)
+	if err == nil {
+		err = w.publish(out)
+	}
+	if err != nil {
+		w.log.Error("not published", telemetry.EventID, e.ID(), telemetry.Error, err)
+	}
+}
+
+func outgoing(e cloudevents.Event, subject, key, id string) (bus.Outgoing, error) {
+	header, body, err := event.Encode(e)
+	if err != nil {
+		return bus.Outgoing{}, fmt.Errorf("encode for %s: %w", subject, err)
+	}
+	header[jetstream.MsgIDHeader] = []string{id}
+	return bus.Outgoing{Subject: subject, Header: nats.Header(header), Data: body, Key: key, Arrived: time.Now()}, nil
+}

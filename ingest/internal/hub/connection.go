@@ -1,0 +1,181 @@
+package hub
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/philippseith/signalr"
+
+	"ringstream/ingest/internal/rte"
+	"ringstream/ingest/internal/session"
+	"ringstream/schemas/event"
+	"ringstream/schemas/telemetry"
+)
+
+// errSilent means that the hub did not answer, or said nothing, in time.
+var errSilent = errors.New("no answer from the hub in time")
+
+// connection is one connection that has shaken hands, until it ends.
+type connection struct {
+	hub    *Hub
+	host   string
+	epoch  string
+	tap    *tap
+	client signalr.Client
+	cancel context.CancelFunc
+	ended  <-chan error // the library has ended
+
+	live     time.Time // when it went live; zero before
+	complete bool      // everything wanted has been asked for once
+	wanted   int
+	answers  map[rte.EntitySubscription]event.Subscription // newest answer to each item, by key
+}
+
+// libraryLimit is the largest record that the library gets to see: answers, no
+// messages. It allocates that much for each connection.
+const libraryLimit = 1 << 20
+
+// start runs the handshake. The client's context is its own, so that the end of
+// ctx leaves time for a good-bye.
+func (c *connection) start(ctx context.Context) error {
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	c.cancel = cancel
+	go c.tap.run()
+	limits := c.hub.Limits
+	client, err := signalr.NewClient(own, signalr.WithConnection(c.tap), signalr.Logger(log.NewNopLogger(), false),
+		signalr.MaximumReceiveMessageSize(libraryLimit), signalr.HandshakeTimeout(limits.Handshake),
+		signalr.KeepAliveInterval(limits.KeepAlive), signalr.TimeoutInterval(limits.Silence))
+	if err != nil {
+		return fmt.Errorf("make a SignalR client: %w", err)
+	}
+	c.client = client
+	client.Start()
+	// The library holds a lock while it shakes hands; closing the socket frees it.
+	defer context.AfterFunc(ctx, c.tap.close)()
+	bounded, done := context.WithTimeout(ctx, limits.Handshake)
+	defer done()
+	if err := <-client.WaitForState(bounded, signalr.ClientConnected); err != nil {
+		return fmt.Errorf("shake hands with the hub at %s: %w: %w", c.host, ErrRefused, err)
+	}
+	c.ended = client.WaitForState(own, signalr.ClientClosed)
+	return nil
+}
+
+// serve subscribes and keeps the subscriptions as they are wanted until the
+// connection ends. It returns nil when ctx has ended.
+func (c *connection) serve(ctx context.Context) error {
+	stamp := c.hub.Source.stamp()
+	if err := c.reconcile(ctx); err != nil {
+		return err
+	}
+	retry, poll := time.NewTicker(c.hub.Limits.Retry), time.NewTicker(c.hub.Limits.Poll)
+	defer retry.Stop()
+	defer poll.Stop()
+	for {
+		again := false
+		select {
+		case <-ctx.Done():
+			c.goodbye()
+			return nil
+		case <-c.tap.done:
+			return c.ending()
+		case <-c.ended:
+			return c.ending()
+		case <-retry.C:
+			again = c.held() < c.wanted
+		case <-poll.C:
+			if now := c.hub.Source.stamp(); now != stamp {
+				stamp, again = now, true
+			}
+		}
+		if !again {
+			continue
+		}
+		if err := c.reconcile(ctx); errors.Is(err, errSilent) {
+			return err
+		} else if err != nil {
+			c.hub.Log.Warn("subscriptions left as they are", telemetry.Error, err)
+		}
+	}
+}
+
+// ending says how the connection ended.
+func (c *connection) ending() error {
+	if f := c.tap.goodbye.Load(); f != nil {
+		return fmt.Errorf("the hub closed the connection: %q", f.Error)
+	}
+	select {
+	case <-c.tap.done:
+		return fmt.Errorf("the connection broke: %w", rte.Explain(c.tap.failure))
+	default:
+		return fmt.Errorf("%w: %w", errSilent, c.client.Err())
+	}
+}
+
+func (c *connection) cause(ctx context.Context, err error) session.Cause {
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return session.Stopped
+	case c.tap.goodbye.Load() != nil:
+		return session.Closed
+	case errors.Is(err, errSilent):
+		return session.Silent
+	}
+	select {
+	case <-c.tap.done:
+		return session.Lost
+	default:
+		return causeOf(ctx, err)
+	}
+}
+
+func (c *connection) lived() time.Duration {
+	if c.live.IsZero() {
+		return 0
+	}
+	return time.Since(c.live)
+}
+
+// goodbye gives up all subscriptions, so that the messages before its answer
+// are all there were.
+func (c *connection) goodbye() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if _, err := c.invoke(ctx, rte.MethodUnsubscribeAll); err != nil {
+		c.hub.Log.Debug("unsubscribe all", telemetry.Error, err)
+	}
+}
+
+// close frees everything and returns when the last message was delivered.
+func (c *connection) close(cause session.Cause) {
+	if c.client != nil && cause == session.Stopped {
+		c.client.Stop() // sends a close frame
+	}
+	c.tap.close()
+	c.cancel()
+	if c.client != nil {
+		c.client.Stop()
+	}
+	<-c.tap.done
+}
+
+// invoke calls a method of the hub and returns its result as JSON.
+func (c *connection) invoke(ctx context.Context, method string, arguments ...any) (json.RawMessage, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.hub.Limits.Invoke, errSilent)
+	defer cancel()
+	select {
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s: %w", method, context.Cause(ctx))
+	case <-c.tap.done:
+		return nil, fmt.Errorf("%s: %w", method, c.ending())
+	case result := <-c.client.Invoke(method, arguments...):
+		if result.Error != nil {
+			return nil, fmt.Errorf("%s: %w: %w", method, ErrRefused, result.Error)
+		}
+		return json.Marshal(result.Value)
+	}
+}

@@ -1,0 +1,146 @@
+package hub
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"ringstream/ingest/internal/rte"
+)
+
+// tap is the connection that the SignalR library is given. It stands between
+// the socket and the library: the library sees handshake, completions, pings
+// and close frames, and never a call of the hub, because it would dispatch each
+// on a goroutine of its own, in no order, and answer an unknown one in a way
+// that makes the hub hang up.
+//
+// One goroutine, run, reads the socket. deliver blocks it, and so TCP.
+type tap struct {
+	ws      *websocket.Conn
+	ctx     context.Context //nolint:containedctx // the library asks a connection for its context
+	cancel  context.CancelFunc
+	id      string
+	timeout time.Duration // of one write
+
+	deliver func(argument []byte)
+	swallow func()
+
+	library *io.PipeReader
+	toward  *io.PipeWriter
+	fed     time.Time // when the library last saw something
+
+	done    chan struct{}
+	failure error // why the socket ended; valid after done
+	goodbye atomic.Pointer[rte.Frame]
+}
+
+func newTap(ws *websocket.Conn, id string, timeout time.Duration, deliver func([]byte), swallow func()) *tap {
+	ctx, cancel := context.WithCancel(context.Background())
+	r, w := io.Pipe()
+	return &tap{
+		ws: ws, ctx: ctx, cancel: cancel, id: id, timeout: timeout, deliver: deliver, swallow: swallow,
+		library: r, toward: w, done: make(chan struct{}),
+	}
+}
+
+// Context, ConnectionID, SetConnectionID, Read and Write are what the library needs.
+func (t *tap) Context() context.Context   { return t.ctx }
+func (t *tap) ConnectionID() string       { return t.id }
+func (t *tap) SetConnectionID(string)     {}
+func (t *tap) Read(p []byte) (int, error) { return t.library.Read(p) }
+
+func (t *tap) Write(p []byte) (int, error) {
+	ctx, cancel := context.WithTimeout(t.ctx, t.timeout)
+	defer cancel()
+	if err := t.ws.Write(ctx, websocket.MessageText, p); err != nil {
+		t.close()
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// close ends the socket. What was read from it is still delivered.
+func (t *tap) close() {
+	t.cancel()
+	_ = t.ws.CloseNow() // it may be closed already
+	_ = t.library.CloseWithError(io.ErrClosedPipe)
+}
+
+// run reads until the socket ends.
+func (t *tap) run() {
+	defer close(t.done)
+	var part []byte // of a record that goes on in the next WebSocket message
+	for {
+		_, b, err := t.ws.Read(t.ctx)
+		if err != nil {
+			t.failure = err
+			_ = t.toward.CloseWithError(errors.Join(io.EOF, err))
+			t.cancel()
+			return
+		}
+		if len(part) > 0 {
+			b = append(part, b...)
+		}
+		part = bytes.Clone(t.split(b))
+		t.feed()
+	}
+}
+
+func (t *tap) split(b []byte) (rest []byte) {
+	for {
+		record, rest, found := rte.CutRecord(b)
+		if !found {
+			return rest
+		}
+		b = rest
+		t.take(record)
+	}
+}
+
+// take hands one record to whom it is for. A copy is delivered, so that one
+// kept message does not keep all that came with it.
+func (t *tap) take(record []byte) {
+	if argument, ok := rte.MessageArgument(record); ok {
+		t.deliver(bytes.Clone(argument))
+		return
+	}
+	frame, err := rte.ReadFrame(record)
+	switch {
+	case err != nil && t.fed.IsZero(): // the answer to the handshake has no type
+		t.pass(record)
+	case err != nil: // better kept for people than answered by hanging up
+		t.swallow()
+		t.deliver(bytes.Clone(record))
+	case frame.Type != rte.Invocation:
+		if frame.Type == rte.Close {
+			t.goodbye.Store(&frame)
+		}
+		t.pass(record)
+	case strings.EqualFold(frame.Target, rte.CallbackMessageReceived) && len(frame.Arguments) > 0:
+		t.deliver(frame.Arguments[0])
+	default:
+		t.swallow()
+	}
+}
+
+// pass gives the library a record. Each is a write of its own, and so a read:
+// the library drops what comes with the handshake's answer.
+func (t *tap) pass(record []byte) {
+	t.fed = time.Now()
+	_, _ = t.toward.Write(append(bytes.Clone(record), rte.Separator)) // a library that has gone needs nothing
+}
+
+// The library counts silence from what it sees, and sees no messages.
+const feedEvery = time.Second
+
+func (t *tap) feed() {
+	if !t.fed.IsZero() && time.Since(t.fed) > feedEvery {
+		t.pass([]byte(`{"type":6}`))
+	}
+}

@@ -1,0 +1,222 @@
+package rte
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// What can be wrong between ingest and the REST API.
+var (
+	ErrUnauthorized = errors.New("the REST API refused the credentials (ENREACH_USERNAME, ENREACH_SECRET_KEY)")
+	ErrUnreachable  = errors.New("no usable answer")
+	ErrMalformed    = errors.New("answer not understood")
+)
+
+const (
+	restTimeout = 10 * time.Second
+	answerLimit = 1 << 20
+)
+
+// Secret is text that does not print. Convert it to string to use it.
+type Secret string
+
+const hidden = "(redacted)"
+
+func (Secret) String() string { return hidden }
+
+// GoString implements [fmt.GoStringer].
+func (Secret) GoString() string { return hidden }
+
+// LogValue implements [slog.LogValuer].
+func (Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
+
+// MarshalJSON implements [json.Marshaler].
+func (Secret) MarshalJSON() ([]byte, error) { return json.Marshal(hidden) }
+
+// Grant is the right to open one connection to the hub.
+type Grant struct {
+	Hub   string // http or https URL without a trailing slash
+	Token Secret
+}
+
+// Host is the host of the hub, with its port where it has one.
+func (g Grant) Host() string {
+	u, err := url.Parse(g.Hub)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// API is the REST side of RTE: it says where the hub is and lets clients in.
+type API struct {
+	URL          string // base; empty: discovered each time
+	DiscoveryURL string
+	Username     string
+	SecretKey    Secret
+	User         string // whose token; "me" is the user himself
+	HTTP         *http.Client
+}
+
+// Discover returns the base URL of the REST API, without a trailing slash.
+func (a API) Discover(ctx context.Context) (string, error) {
+	if a.URL != "" {
+		return strings.TrimRight(a.URL, "/"), nil
+	}
+	u, err := url.Parse(a.DiscoveryURL)
+	if err != nil {
+		return "", fmt.Errorf("discover the REST API: %w: ENREACH_DISCOVERY_URL is no URL", ErrMalformed)
+	}
+	query := u.Query()
+	query.Set("user", a.Username)
+	u.RawQuery = query.Encode()
+	var found []struct{ Username, APIEndpoint string }
+	if err := a.get(ctx, u.String(), false, &found); err != nil {
+		return "", fmt.Errorf("discover the REST API (ENREACH_DISCOVERY_URL): %w", err)
+	}
+	if len(found) == 0 {
+		return "", fmt.Errorf("discover the REST API: %w: discovery knows no such user", ErrUnauthorized)
+	}
+	chosen := found[0].APIEndpoint
+	for _, account := range found {
+		if strings.EqualFold(account.Username, a.Username) {
+			chosen = account.APIEndpoint
+			break
+		}
+	}
+	base, err := endpoint(chosen)
+	if err != nil {
+		return "", fmt.Errorf("discover the REST API: %w: apiEndpoint: %w", ErrMalformed, err)
+	}
+	return base, nil
+}
+
+// Grant fetches a new token for the hub.
+func (a API) Grant(ctx context.Context) (Grant, error) {
+	base, err := a.Discover(ctx)
+	if err != nil {
+		return Grant{}, err
+	}
+	// Names match in any casing: WssEndpoint, WSSEndpoint.
+	var answer struct{ WssEndpoint, Token string }
+	if err := a.get(ctx, base+"/token/"+url.PathEscape(a.User)+"/rte/", true, &answer); err != nil {
+		return Grant{}, fmt.Errorf("get an RTE token: %w", err)
+	}
+	if answer.Token == "" {
+		return Grant{}, fmt.Errorf("get an RTE token: %w: no Token in it", ErrMalformed)
+	}
+	hub, err := endpoint(answer.WssEndpoint)
+	if err != nil {
+		return Grant{}, fmt.Errorf("get an RTE token: %w: WssEndpoint: %w", ErrMalformed, err)
+	}
+	return Grant{Hub: hub, Token: Secret(answer.Token)}, nil
+}
+
+// endpoint makes an http or https URL without a trailing slash of what the API
+// writes: with a scheme of either kind, or with none, which means https.
+func endpoint(s string) (string, error) {
+	s = strings.TrimRight(strings.TrimSpace(s), "/")
+	scheme, rest, found := strings.Cut(s, "://")
+	if !found {
+		scheme, rest = "https", s
+	}
+	switch strings.ToLower(scheme) {
+	case "wss", "https":
+		s = "https://" + rest
+	case "ws", "http":
+		s = "http://" + rest
+	default:
+		return "", fmt.Errorf("scheme %q is unknown", scheme)
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" {
+		return "", errors.New("is no plain URL")
+	}
+	return s, nil
+}
+
+func (a API) get(ctx context.Context, address string, authenticate bool, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, restTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMalformed, bare(err))
+	}
+	request.Header.Set("Accept", "application/json")
+	if authenticate {
+		request.SetBasicAuth(a.Username, string(a.SecretKey))
+	}
+	response, err := a.HTTP.Do(request)
+	if err != nil {
+		return fmt.Errorf("%w from %s: %w", ErrUnreachable, request.URL.Host, Explain(err))
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := refusal(response); err != nil {
+		return err
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, answerLimit))
+	if err != nil {
+		return fmt.Errorf("%w from %s: %w", ErrUnreachable, request.URL.Host, Explain(err))
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		// The error of json quotes nothing longer than one character or a type's name.
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return nil
+}
+
+func refusal(response *http.Response) error {
+	switch code := response.StatusCode; {
+	case code == http.StatusOK:
+		return nil
+	case code == http.StatusUnauthorized || code == http.StatusForbidden:
+		return fmt.Errorf("%w: HTTP %d", ErrUnauthorized, code)
+	case code == http.StatusNotFound:
+		return fmt.Errorf("%w: HTTP 404 from %s; is ENREACH_RTE_USER or ENREACH_API_URL wrong?", ErrUnreachable, response.Request.URL.Host)
+	default:
+		return fmt.Errorf("%w: HTTP %d from %s", ErrUnreachable, code, response.Request.URL.Host)
+	}
+}
+
+// Explain names the kind of a network failure in words, without the URL, which
+// may hold what is not to be shown.
+func Explain(err error) error {
+	err = bare(err)
+	var dns *net.DNSError
+	var untrusted x509.UnknownAuthorityError
+	var misnamed x509.HostnameError
+	var record tls.RecordHeaderError
+	var verification *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &dns):
+		return fmt.Errorf("DNS does not resolve %q: %w", dns.Name, err)
+	case errors.As(err, &record):
+		return fmt.Errorf("TLS failed, the server does not speak it: %w", err)
+	case errors.As(err, &untrusted), errors.As(err, &misnamed), errors.As(err, &verification):
+		return fmt.Errorf("TLS failed, the certificate is not trusted: %w", err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("timed out: %w", err)
+	default:
+		return err
+	}
+}
+
+// bare takes the URL out of an error of net/http.
+func bare(err error) error {
+	var wrapped *url.Error
+	for errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	return err
+}
