@@ -1,0 +1,36 @@
+// Package schedule is the memory of deliver: what is still to be sent to whom,
+// in which order, and what has become misleading to show.
+//
+// It owns one queue (a lane) per negotiator and call, in the order of the
+// call's events; the priority between lanes; the deadlines; the rules of
+// superseding; the customers who are parked; the pause after a limit. Every
+// delivery, that is every pair of a call event and a negotiator, leaves it by
+// exactly one [Record].
+//
+// It refuses to act: it has no clock, no connection and no log. It is told what
+// happened ([Schedule.Offer], [Schedule.Result], [Schedule.Settle]) and answers
+// with values: send this, record that.
+//
+// The caller owes: events in the order of the stream; one Result for every
+// delivery that Next handed out; every Record stored; and after a restart a
+// Settle, or the Recorded of an Offer, for every outcome that was stored after
+// the state was saved.
+//
+// # What a lane decides
+//
+// A negotiator who has several users in a call is one: the second incoming of
+// one life of the call is superseded, so is an ended while another of the users
+// is still in the call, and an answered that tells the same again.
+//
+// A closing event (missed, or ended for the last user) supersedes whatever of
+// incoming and answered is not delivered; so does somebody else's answered with
+// an incoming. An attempt that is under way is not broken off: it may succeed,
+// and then counts, but it is not repeated.
+//
+// At the head of its lane, somebody else's answered and any ended is superseded
+// if nothing was shown in this life of the call: neither the incoming nor the
+// negotiator's own answered was delivered. Missed is sent always.
+//
+// The life ends with the closing event. An incoming after it begins a new one,
+// behind it in the same lane.
+package schedule

@@ -1,0 +1,86 @@
+package schedule
+
+import (
+	"time"
+
+	"ringstream/deliver/internal/delivery"
+)
+
+// Waits between two probes of a parked customer.
+const (
+	firstProbe = 15 * time.Second
+	slowProbe  = 5 * time.Minute
+)
+
+// park is a customer whom Reapit refuses as a whole. One delivery at a time is
+// tried after Until; what is late meanwhile expires as usual.
+type park struct {
+	Until   time.Time     `json:"until"`
+	Wait    time.Duration `json:"wait"`
+	Cause   string        `json:"cause"`
+	probing bool
+}
+
+// customer draws the consequence of an attempt for everything of its customer.
+func (s *Schedule) customer(name string, r Report, over bool) {
+	p := s.state.Parked[name]
+	switch {
+	case over:
+		// Whatever was decided about the notification, the customer was let in.
+		delete(s.state.Parked, name)
+		s.state.Pause.passed()
+	case r.Verdict.Action == delivery.Park && p == nil:
+		s.state.Parked[name] = &park{Until: r.Now.Add(firstProbe), Wait: firstProbe, Cause: r.Verdict.Cause}
+	case r.Verdict.Action == delivery.Park && p.probing:
+		*p = park{Wait: min(2*p.Wait, slowProbe), Cause: r.Verdict.Cause}
+		p.Until = r.Now.Add(p.Wait)
+	case p != nil && p.probing:
+		p.probing = false // it told nothing
+		p.Until = r.Now.Add(r.Verdict.Wait)
+	}
+}
+
+// Parked tells which customers are parked, and why.
+func (s *Schedule) Parked() map[string]string {
+	causes := make(map[string]string, len(s.state.Parked))
+	for customer, p := range s.state.Parked {
+		causes[customer] = p.Cause
+	}
+	return causes
+}
+
+// pause is what follows from Reapit's limits, which are the application's, not
+// one customer's: nothing is sent for a while, then less at a time.
+type pause struct {
+	Until  time.Time `json:"until,omitzero"`
+	Halves int       `json:"halves,omitempty"` // how often the number of slots is halved
+	Good   int       `json:"good,omitempty"`   // answers since
+}
+
+// regain is how many answers in a row undo one halving.
+const regain = 10
+
+// limited begins a pause. Those who were under way when it began and hit the
+// limit as well prolong it, but are no further reason to slow down.
+func (p *pause) limited(now, until time.Time) {
+	if !now.Before(p.Until) {
+		p.Halves, p.Good = min(p.Halves+1, 3), 0
+	}
+	p.Until = later(p.Until, until)
+}
+
+func (p *pause) passed() {
+	if p.Halves == 0 {
+		return
+	}
+	if p.Good++; p.Good >= regain {
+		p.Halves, p.Good = p.Halves-1, 0
+	}
+}
+
+func (p *pause) narrow(slots int) int {
+	if slots <= 0 {
+		return 0
+	}
+	return max(slots>>p.Halves, 1)
+}

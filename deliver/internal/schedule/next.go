@@ -1,0 +1,137 @@
+package schedule
+
+import (
+	"slices"
+	"time"
+
+	"ringstream/schemas/event"
+)
+
+// Plan is what to do now and when to ask again.
+type Plan struct {
+	Send   []Delivery
+	Record []Record
+	Due    time.Time // when something happens by itself; zero when nothing does
+}
+
+// Next picks what goes out now, with at most slots deliveries under way in
+// all. What is late or no longer worth sending leaves by a record.
+func (s *Schedule) Next(now time.Time, slots int) Plan {
+	if now.After(s.sweepAt) {
+		s.sweep()
+		s.sweepAt = now.Add(sweepPause)
+	}
+	var p Plan
+	ready := s.ready(now, &p)
+	slices.SortFunc(p.Record, func(a, b Record) int { return order(&a.Delivery, &b.Delivery) })
+	if held := s.state.Pause.Until; now.Before(held) {
+		if len(ready) > 0 {
+			p.Due = earlier(p.Due, held)
+		}
+		return p
+	}
+	free := s.state.Pause.narrow(slots) - len(s.flying)
+	for _, l := range best(ready, free) {
+		p.Send = append(p.Send, *s.launch(l))
+	}
+	return p
+}
+
+// ready collects the lanes whose head may go out, and records what may not.
+func (s *Schedule) ready(now time.Time, p *Plan) []*lane {
+	var ready []*lane
+	probes := map[string]*lane{}
+	for l := range s.pending {
+		if l.busy {
+			continue
+		}
+		p.Record = append(p.Record, s.clear(l, now)...)
+		if len(l.Queue) == 0 {
+			continue
+		}
+		d, parked := l.Queue[0], s.state.Parked[l.Customer]
+		p.Due = earlier(p.Due, s.deadline(d))
+		switch {
+		case now.Before(d.NotBefore):
+			p.Due = earlier(p.Due, d.NotBefore)
+		case parked == nil:
+			ready = append(ready, l)
+		case parked.probing:
+		case now.Before(parked.Until):
+			p.Due = earlier(p.Due, parked.Until)
+		case probes[l.Customer] == nil || before(d, probes[l.Customer].Queue[0]):
+			probes[l.Customer] = l
+		}
+	}
+	for _, l := range probes {
+		ready = append(ready, l)
+	}
+	return ready
+}
+
+// clear takes from the head of a lane what is not to be sent any more.
+func (s *Schedule) clear(l *lane, now time.Time) []Record {
+	var records []Record
+	for len(l.Queue) > 0 {
+		d := l.Queue[0]
+		r := Record{Delivery: *d, Outcome: event.Superseded, Reason: l.obsolete(), At: now}
+		if r.Reason == "" {
+			if now.Before(s.deadline(d)) {
+				break
+			}
+			r.Outcome, r.Reason = event.Expired, lateness(d, s.deadlines[d.Call.Type])
+		}
+		records = append(records, r)
+		l.drop(d)
+		l.settle(d, r.Outcome)
+	}
+	s.tidy(l)
+	return records
+}
+
+func lateness(d *Delivery, limit time.Duration) string {
+	reason := "not delivered within " + limit.String()
+	if d.Trouble == "" {
+		return reason
+	}
+	return reason + "; after " + inWords(d.Attempts, "one attempt", "attempts") + ": " + d.Trouble
+}
+
+// best picks the first n in the order across lanes without sorting all.
+func best(lanes []*lane, n int) []*lane {
+	var top []*lane
+	if n <= 0 {
+		return nil
+	}
+	for _, l := range lanes {
+		at := len(top)
+		for at > 0 && before(l.Queue[0], top[at-1].Queue[0]) {
+			at--
+		}
+		if at < n {
+			top = slices.Insert(top, at, l)[:min(len(top)+1, n)]
+		}
+	}
+	return top
+}
+
+func order(a, b *Delivery) int {
+	switch {
+	case before(a, b):
+		return -1
+	case before(b, a):
+		return 1
+	default:
+		return 0
+	}
+}
+
+func (s *Schedule) launch(l *lane) *Delivery {
+	d := l.Queue[0]
+	l.busy = true
+	s.flying[d.ID()] = l
+	if p := s.state.Parked[l.Customer]; p != nil {
+		p.probing = true
+	}
+	return d
+}

@@ -1,0 +1,203 @@
+package schedule
+
+import (
+	"slices"
+	"time"
+
+	"ringstream/schemas/event"
+)
+
+// Offer is one call event and whom it is for.
+type Offer struct {
+	Call        event.Call
+	Position    uint64    // in the stream
+	Received    time.Time // when the stream stored it
+	Traceparent string
+	Customer    string
+	AnsweredBy  string     // the negotiator who answered; empty when nobody did or he is none
+	Audience    []Member   // of the event, in its order
+	Recorded    []Recorded // outcomes of this event that were stored before a restart
+	Now         time.Time
+}
+
+// Member is one user of an audience and the negotiator he is.
+type Member struct {
+	User       event.User
+	Negotiator string // empty: he is none
+	Reason     string // why he is none
+}
+
+// Recorded is an outcome as the log has it.
+type Recorded struct {
+	EventID    string
+	CallID     string
+	Negotiator string
+	Users      []event.User
+	Outcome    event.OutcomeType
+}
+
+// target is all users of an audience who are one negotiator.
+type target struct {
+	negotiator string
+	reason     string
+	users      []event.User
+}
+
+// Offer takes in an event. What ends at once is returned: who is no negotiator,
+// what is not worth sending, what was overtaken.
+func (s *Schedule) Offer(o Offer) []Record {
+	if !Wanted(o.Call) {
+		return nil
+	}
+	s.state.Newest = later(s.state.Newest, o.Received)
+	if s.offers++; s.offers%sweepEvery == 0 {
+		s.sweep()
+	}
+	c := s.state.Calls[o.Call.CallID]
+	if c == nil {
+		c = &call{Who: map[string]string{}, Lanes: map[string]*lane{}}
+		s.state.Calls[o.Call.CallID] = c
+	}
+	if slices.Contains(c.Seen, o.Call.Sequence) {
+		return nil
+	}
+	c.Seen = append(c.Seen, o.Call.Sequence)
+	c.Last = later(c.Last, o.Received)
+	if a := o.Call.AnsweredBy; a != nil && c.Who[a.UserID] != "" {
+		o.AnsweredBy = c.Who[a.UserID]
+	}
+	var records []Record
+	for i, t := range c.targets(o) {
+		records = append(records, s.take(c, o, t, i)...)
+	}
+	return records
+}
+
+// targets groups the audience by negotiator. Who a user is, is decided once in
+// a call; what the log says of him goes first.
+func (c *call) targets(o Offer) []target {
+	var all []target
+	for _, m := range o.Audience {
+		switch known := recordedFor(o.Recorded, m.User); {
+		case known != nil:
+			m.Negotiator = known.Negotiator
+		case c.Who[m.User.UserID] != "":
+			m.Negotiator = c.Who[m.User.UserID]
+		}
+		same := func(t target) bool {
+			if m.Negotiator == "" {
+				return t.negotiator == "" && t.users[0].UserID == m.User.UserID
+			}
+			return t.negotiator == m.Negotiator
+		}
+		if m.Negotiator != "" {
+			c.Who[m.User.UserID] = m.Negotiator
+		}
+		if i := slices.IndexFunc(all, same); i >= 0 {
+			all[i].users = append(all[i].users, m.User)
+			continue
+		}
+		all = append(all, target{m.Negotiator, m.Reason, []event.User{m.User}})
+	}
+	return all
+}
+
+func recordedFor(all []Recorded, u event.User) *Recorded {
+	for i, r := range all {
+		if slices.ContainsFunc(r.Users, func(x event.User) bool { return x.UserID == u.UserID }) {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+// take puts the delivery to one target into its lane.
+func (s *Schedule) take(c *call, o Offer, t target, index int) []Record {
+	d := &Delivery{
+		Call: o.Call, Position: o.Position, Index: index, Received: o.Received, Traceparent: o.Traceparent,
+		Customer: o.Customer, Negotiator: t.negotiator, AnsweredBy: o.AnsweredBy, Users: t.users,
+	}
+	d.Call.Audience = nil
+	known := recordedFor(o.Recorded, t.users[0])
+	if t.negotiator == "" {
+		if known != nil {
+			return nil
+		}
+		return []Record{{*d, event.Unmapped, t.reason, o.Now}}
+	}
+	l := c.lane(o.Customer, t.negotiator)
+	overtaken, refused := l.add(d)
+	records := superseded(overtaken, o.Now)
+	switch {
+	case known != nil && refused == "":
+		records = append(records, s.settle(l, d, known.Outcome, o.Now)...)
+	case known == nil && refused != "":
+		records = append(records, Record{*d, event.Superseded, refused, o.Now})
+	}
+	s.tidy(l)
+	return records
+}
+
+func (c *call) lane(customer, negotiator string) *lane {
+	key := customer + "/" + negotiator
+	if c.Lanes[key] == nil {
+		c.Lanes[key] = &lane{Customer: customer, Negotiator: negotiator}
+	}
+	return c.Lanes[key]
+}
+
+func superseded(out []removed, now time.Time) []Record {
+	var records []Record
+	for _, r := range out {
+		records = append(records, Record{*r.d, event.Superseded, r.reason, now})
+	}
+	return records
+}
+
+// Settle tells of an outcome that the log got after the state was saved. What
+// stood before it in its lane and was not recorded is overtaken by it.
+func (s *Schedule) Settle(r Recorded, now time.Time) (records []Record, found bool) {
+	c := s.state.Calls[r.CallID]
+	if c == nil {
+		return nil, false
+	}
+	id := outcomeID(r.EventID, r.Negotiator, r.Users)
+	for _, l := range c.Lanes {
+		for _, d := range l.Queue {
+			if d.ID() == id {
+				records = s.settle(l, d, r.Outcome, now)
+				s.tidy(l)
+				return records, true
+			}
+		}
+	}
+	return nil, false
+}
+
+func (s *Schedule) settle(l *lane, d *Delivery, outcome event.OutcomeType, now time.Time) []Record {
+	var records []Record
+	for reached(outcome) && l.Queue[0] != d {
+		records = append(records, Record{*l.Queue[0], event.Superseded, laterDelivered, now})
+		l.settle(l.Queue[0], event.Superseded)
+		l.drop(l.Queue[0])
+	}
+	l.drop(d)
+	l.settle(d, outcome)
+	return records
+}
+
+// tidy keeps the index of lanes true.
+func (s *Schedule) tidy(l *lane) {
+	if len(l.Queue) > 0 {
+		s.pending[l] = true
+	} else {
+		delete(s.pending, l)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

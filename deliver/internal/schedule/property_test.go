@@ -1,0 +1,304 @@
+package schedule_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"ringstream/deliver/internal/delivery"
+	"ringstream/deliver/internal/schedule"
+	"ringstream/schemas/event"
+)
+
+// who is the mapping of the world below: two users are one negotiator, one is none.
+var who = map[string]string{"u1": "N1", "u2": "N1", "u3": "N2", "u4": "N3", "u5": ""}
+
+var limits = schedule.Deadlines{
+	event.Incoming: 30 * time.Second, event.Answered: 2 * time.Minute, event.Ended: 10 * time.Minute, event.Missed: 24 * time.Hour,
+}
+
+// world drives a schedule the way the engine does, with crashes, and keeps its
+// own account of what may happen.
+type world struct {
+	*rapid.T
+	s      *schedule.Schedule
+	now    time.Time
+	stream []event.Call // CALLS, with repeats
+	read   int          // how much of it was offered in this term
+	log    []entry      // DELIVERIES
+	saved  checkpoint
+
+	flying  map[string]schedule.Delivery
+	sent    map[string]uint64 // newest position sent in this term, by lane
+	wait    map[string]time.Time
+	pauses  time.Time
+	slots   int
+	lastSeq map[string]int
+}
+
+type entry struct {
+	schedule.Recorded
+	kind event.CallType
+}
+
+type checkpoint struct {
+	data      []byte
+	read, log int
+}
+
+func TestEveryDeliveryEndsOnceAndInOrder(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w := &world{
+			T: rt, s: schedule.New(limits), now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), slots: rapid.IntRange(1, 5).Draw(rt, "slots"),
+			lastSeq: map[string]int{},
+		}
+		w.begin()
+		rt.Repeat(map[string]func(*rapid.T){
+			"event":   func(t *rapid.T) { w.T = t; w.happen() },
+			"repeat":  func(t *rapid.T) { w.T = t; w.repeat() },
+			"offer":   func(t *rapid.T) { w.T = t; w.offer(1) },
+			"elapse":  func(t *rapid.T) { w.T = t; w.elapse() },
+			"next":    func(t *rapid.T) { w.T = t; w.next() },
+			"result":  func(t *rapid.T) { w.T = t; w.result(verdicts) },
+			"save":    func(t *rapid.T) { w.T = t; w.save() },
+			"crash":   func(t *rapid.T) { w.T = t; w.crash() },
+			"success": func(t *rapid.T) { w.T = t; w.result([]delivery.Action{delivery.Deliver}) },
+		})
+		w.T = rt
+		w.drain()
+		w.account()
+	})
+}
+
+func (w *world) begin() {
+	w.flying, w.sent, w.wait, w.pauses = map[string]schedule.Delivery{}, map[string]uint64{}, map[string]time.Time{}, time.Time{}
+}
+
+func (w *world) happen() {
+	call := rapid.SampledFrom([]string{"c1", "c2", "c3"}).Draw(w.T, "call")
+	w.lastSeq[call]++
+	c := event.Call{
+		CallID: call, Type: rapid.SampledFrom([]event.CallType{event.Incoming, event.Incoming, event.Answered, event.Ended, event.Missed, event.Held}).Draw(w.T, "type"),
+		Direction: event.Inbound, OccurredAt: w.now.Add(-time.Duration(rapid.IntRange(0, 40).Draw(w.T, "age")) * time.Second), Sequence: w.lastSeq[call],
+	}
+	users := slices.Sorted(maps.Keys(who))
+	for _, id := range rapid.SliceOfNDistinct(rapid.SampledFrom(users), 1, 4, rapid.ID[string]).Draw(w.T, "audience") {
+		c.Audience = append(c.Audience, event.User{UserID: id})
+	}
+	if c.Type == event.Answered || c.Type == event.Ended {
+		c.AnsweredBy = &event.User{UserID: rapid.SampledFrom(users).Draw(w.T, "by")}
+	}
+	w.stream = append(w.stream, c)
+}
+
+func (w *world) repeat() {
+	if len(w.stream) == 0 {
+		w.Skip("nothing to repeat")
+	}
+	from := max(0, len(w.stream)-5)
+	w.stream = append(w.stream, w.stream[rapid.IntRange(from, len(w.stream)-1).Draw(w.T, "again")])
+}
+
+func (w *world) offer(n int) {
+	for ; n > 0 && w.read < len(w.stream); n-- {
+		c := w.stream[w.read]
+		w.read++
+		o := schedule.Offer{Call: c, Position: uint64(w.read), Received: w.now, Customer: "SBOX", Now: w.now}
+		for _, u := range c.Audience {
+			o.Audience = append(o.Audience, schedule.Member{User: u, Negotiator: who[u.UserID], Reason: "unknown"})
+		}
+		if c.AnsweredBy != nil {
+			o.AnsweredBy = who[c.AnsweredBy.UserID]
+		}
+		for _, e := range w.log {
+			if e.EventID == c.EventID() {
+				o.Recorded = append(o.Recorded, e.Recorded)
+			}
+		}
+		w.record(w.s.Offer(o))
+	}
+}
+
+func (w *world) record(records []schedule.Record) {
+	for _, r := range records {
+		if _, flies := w.flying[r.Delivery.ID()]; flies {
+			w.Fatalf("%s ended while it was under way: %s", r.Delivery.ID(), r.Reason)
+		}
+		if r.Delivery.Call.Type == event.Missed && r.Outcome == event.Superseded {
+			w.Fatalf("a missed call was superseded: %s", r.Reason)
+		}
+		w.log = append(w.log, entry{schedule.Recorded{
+			EventID: r.Delivery.Call.EventID(), CallID: r.Delivery.Call.CallID, Negotiator: r.Delivery.Negotiator, Users: r.Delivery.Users, Outcome: r.Outcome,
+		}, r.Delivery.Call.Type})
+	}
+}
+
+func (w *world) elapse() {
+	w.now = w.now.Add(time.Duration(rapid.SampledFrom([]int{10, 300, 2000, 20_000, 200_000}).Draw(w.T, "ms")) * time.Millisecond)
+}
+
+func (w *world) next() {
+	w.offer(len(w.stream)) // the engine never sends before it has caught up
+	p := w.s.Next(w.now, w.slots)
+	w.record(p.Record)
+	for _, d := range p.Send {
+		w.mayGo(d)
+		w.flying[d.ID()] = d
+		w.sent[lane(d)] = d.Position
+	}
+	if len(w.flying) > w.slots {
+		w.Fatalf("%d under way, %d allowed", len(w.flying), w.slots)
+	}
+}
+
+func lane(d schedule.Delivery) string { return d.Negotiator + " in " + d.Call.CallID }
+
+func (w *world) mayGo(d schedule.Delivery) {
+	for _, other := range w.flying {
+		if lane(other) == lane(d) {
+			w.Fatalf("two under way for %s", lane(d))
+		}
+	}
+	switch {
+	case d.Position < w.sent[lane(d)]:
+		w.Fatalf("%s goes out behind a later event", d.ID())
+	case !w.now.Before(d.Call.OccurredAt.Add(limits[d.Call.Type])):
+		w.Fatalf("%s goes out late", d.ID())
+	case w.now.Before(w.wait[d.ID()]):
+		w.Fatalf("%s goes out before its time", d.ID())
+	case w.now.Before(w.pauses):
+		w.Fatalf("%s goes out during the pause", d.ID())
+	case d.Call.Type == event.Missed, d.Call.Type == event.Answered && d.AnsweredBy == d.Negotiator:
+	case d.Call.Type == event.Incoming:
+		w.mayRing(d)
+	default:
+		if !w.shown(d) {
+			w.Fatalf("%s %s tells of a call that was never shown", d.Call.Type, d.ID())
+		}
+	}
+}
+
+// mayRing: no call is shown that is known to be over.
+func (w *world) mayRing(d schedule.Delivery) {
+	open := map[string]bool{}
+	for i, c := range w.stream[:w.read] {
+		if c.CallID != d.Call.CallID || uint64(i) < d.Position-1 || slices.ContainsFunc(w.stream[:i], same(c)) {
+			continue
+		}
+		for _, u := range c.Audience {
+			if who[u.UserID] != d.Negotiator {
+				continue
+			}
+			switch c.Type {
+			case event.Incoming:
+				open[u.UserID] = true
+			case event.Missed:
+				w.Fatalf("%s rings after the call was missed", d.ID())
+			}
+		}
+	}
+}
+
+func same(c event.Call) func(event.Call) bool {
+	return func(x event.Call) bool { return x.EventID() == c.EventID() }
+}
+
+// shown looks whether the log has, since the last closing of the lane, an
+// incoming or an own answer that was delivered.
+func (w *world) shown(d schedule.Delivery) bool {
+	for i := len(w.log) - 1; i >= 0; i-- {
+		e := w.log[i]
+		if e.CallID == d.Call.CallID && e.Negotiator == d.Negotiator && e.Outcome == event.Delivered {
+			return e.kind == event.Incoming || e.kind == event.Answered
+		}
+	}
+	return false
+}
+
+var verdicts = []delivery.Action{
+	delivery.Deliver, delivery.Retry, delivery.Pause, delivery.Refresh, delivery.Park, delivery.Reject, delivery.Bury, delivery.Resume,
+}
+
+func (w *world) result(from []delivery.Action) {
+	if len(w.flying) == 0 {
+		w.Skip("nothing under way")
+	}
+	id := rapid.SampledFrom(slices.Sorted(maps.Keys(w.flying))).Draw(w.T, "which")
+	v := delivery.Verdict{Action: rapid.SampledFrom(from).Draw(w.T, "verdict"), Reason: "drawn"}
+	v.Wait = time.Duration(rapid.IntRange(0, 5000).Draw(w.T, "wait")) * time.Millisecond
+	v.Hold = v.Wait / 2
+	delete(w.flying, id)
+	if w.wait[id] = w.now.Add(v.Wait); v.Action == delivery.Pause && w.now.Add(v.Hold).After(w.pauses) {
+		w.pauses = w.now.Add(v.Hold)
+	}
+	w.record(w.s.Result(schedule.Report{ID: id, Verdict: v, Posted: true, Started: w.now, Now: w.now}))
+}
+
+func (w *world) save() {
+	data, err := w.s.Save()
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.saved = checkpoint{data, w.read, len(w.log)}
+}
+
+// crash loses what was under way and the newest records, and starts over from
+// the checkpoint, the log and the stream.
+func (w *world) crash() {
+	w.log = w.log[:max(w.saved.log, len(w.log)-rapid.IntRange(0, 2).Draw(w.T, "lost"))]
+	w.s, w.read = schedule.New(limits), w.saved.read
+	if w.saved.data != nil {
+		var err error
+		if w.s, err = schedule.Load(limits, w.saved.data); err != nil {
+			w.Fatal(err)
+		}
+	}
+	w.begin()
+	for _, e := range slices.Clone(w.log[w.saved.log:]) {
+		records, _ := w.s.Settle(e.Recorded, w.now)
+		w.record(records)
+	}
+}
+
+func (w *world) drain() {
+	for range 10_000 {
+		w.next()
+		if len(w.flying) == 0 && w.read == len(w.stream) {
+			p := w.s.Next(w.now, w.slots)
+			if p.Due.IsZero() {
+				return
+			}
+			w.now = p.Due
+			continue
+		}
+		for len(w.flying) > 0 {
+			w.result([]delivery.Action{delivery.Deliver})
+		}
+	}
+	w.Fatal("never comes to rest")
+}
+
+// account: exactly one outcome for every event and user who was to have one.
+func (w *world) account() {
+	got := map[string]int{}
+	for _, e := range w.log {
+		for _, u := range e.Users {
+			got[e.EventID+" "+u.UserID]++
+		}
+	}
+	want := map[string]int{}
+	for _, c := range w.stream {
+		for _, u := range c.Audience {
+			if schedule.Wanted(c) {
+				want[c.EventID()+" "+u.UserID] = 1
+			}
+		}
+	}
+	if !maps.Equal(got, want) {
+		w.Fatalf("outcomes\n%s\nwanted\n%s", fmt.Sprint(got), fmt.Sprint(want))
+	}
+}

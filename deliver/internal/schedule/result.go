@@ -1,0 +1,83 @@
+package schedule
+
+import (
+	"time"
+
+	"ringstream/deliver/internal/delivery"
+	"ringstream/schemas/event"
+)
+
+// Report is what came of one attempt.
+type Report struct {
+	ID        string // of the delivery
+	Verdict   delivery.Verdict
+	Posted    bool // the notification itself was sent, or may have been
+	Status    int
+	RequestID string
+	Started   time.Time
+	Now       time.Time
+}
+
+// endings are the verdicts that end a delivery.
+var endings = map[delivery.Action]event.OutcomeType{
+	delivery.Deliver: event.Delivered,
+	delivery.Shadow:  event.Shadowed,
+	delivery.Reject:  event.Rejected,
+	delivery.Bury:    event.Dead,
+}
+
+// Result takes in what came of an attempt. It returns the record of the
+// delivery if this was its end.
+func (s *Schedule) Result(r Report) []Record {
+	l := s.flying[r.ID]
+	if l == nil {
+		return nil
+	}
+	delete(s.flying, r.ID)
+	l.busy = false
+	d := l.Queue[0]
+	d.note(r)
+	outcome, over := endings[r.Verdict.Action]
+	s.customer(d.Customer, r, over)
+	reason := r.Verdict.Reason
+	if !over && d.Overtaken != "" {
+		outcome, reason, over = event.Superseded, d.Overtaken, true
+	}
+	if !over {
+		s.again(d, r)
+		return nil
+	}
+	l.drop(d)
+	l.settle(d, outcome)
+	s.tidy(l)
+	return []Record{{*d, outcome, reason, r.Now}}
+}
+
+// note writes down what is to be told of the attempts.
+func (d *Delivery) note(r Report) {
+	if r.Posted {
+		d.Attempts++
+		if d.FirstTried == nil {
+			started := r.Started
+			d.FirstTried = &started
+		}
+	}
+	if r.Status != 0 {
+		d.Status = r.Status
+	}
+	if r.RequestID != "" {
+		d.RequestID = r.RequestID
+	}
+	d.Trouble = r.Verdict.Reason
+}
+
+// again says when the delivery may be tried again.
+func (s *Schedule) again(d *Delivery, r Report) {
+	d.NotBefore = r.Now.Add(r.Verdict.Wait)
+	switch r.Verdict.Action {
+	case delivery.Pause:
+		s.state.Pause.limited(r.Now, r.Now.Add(r.Verdict.Hold))
+	case delivery.Refresh:
+		d.Refreshed = true
+	}
+}

@@ -1,0 +1,132 @@
+package schedule
+
+import (
+	"strconv"
+	"time"
+
+	"ringstream/schemas/event"
+)
+
+// Deadlines is how long after its event each notification is still worth sending.
+type Deadlines map[event.CallType]time.Duration
+
+// longestPatience bounds the wait between two attempts of what has all day.
+const longestPatience = 5 * time.Minute
+
+// Patience is the longest wait between two attempts of a type.
+func (d Deadlines) Patience(t event.CallType) time.Duration {
+	return min(d[t]/8, longestPatience)
+}
+
+// Wanted reports whether Reapit has a notification for a call event.
+func Wanted(c event.Call) bool {
+	_, known := classes[c.Type]
+	return known && c.Direction != event.Outbound
+}
+
+// classes is the priority across lanes: lower goes first.
+var classes = map[event.CallType]int{event.Incoming: 0, event.Answered: 1, event.Ended: 2, event.Missed: 3}
+
+// Delivery is one call event on its way to one negotiator.
+type Delivery struct {
+	Call        event.Call   `json:"call"` // without its audience: Users has this negotiator's part
+	Position    uint64       `json:"position"`
+	Index       int          `json:"index"` // n-th delivery of its event
+	Received    time.Time    `json:"received"`
+	Traceparent string       `json:"traceparent,omitempty"`
+	Customer    string       `json:"customer"`
+	Negotiator  string       `json:"negotiator"`
+	AnsweredBy  string       `json:"answeredBy,omitempty"` // the negotiator who answered, if he is one
+	Users       []event.User `json:"users"`
+	Attempts    int          `json:"attempts,omitempty"`
+	FirstTried  *time.Time   `json:"firstTried,omitempty"`
+	Status      int          `json:"status,omitempty"`
+	RequestID   string       `json:"requestId,omitempty"`
+	Trouble     string       `json:"trouble,omitempty"` // why the last attempt failed
+	NotBefore   time.Time    `json:"notBefore,omitzero"`
+	Refreshed   bool         `json:"refreshed,omitempty"`
+	Overtaken   string       `json:"overtaken,omitempty"` // why it is not tried again
+}
+
+// ID names the delivery as its outcome will be named.
+func (d *Delivery) ID() string { return outcomeID(d.Call.EventID(), d.Negotiator, d.Users) }
+
+func outcomeID(eventID, negotiator string, users []event.User) string {
+	return event.Outcome{EventID: eventID, NegotiatorID: negotiator, Users: users}.ID()
+}
+
+// own reports whether this negotiator is the one who answered.
+func (d *Delivery) own() bool { return d.AnsweredBy != "" && d.AnsweredBy == d.Negotiator }
+
+// Record is the one outcome of a delivery.
+type Record struct {
+	Delivery Delivery
+	Outcome  event.OutcomeType
+	Reason   string
+	At       time.Time
+}
+
+// Schedule is the whole memory. It is used by one goroutine.
+type Schedule struct {
+	deadlines Deadlines
+	state     state
+	pending   map[*lane]bool   // lanes with something in them; never false
+	flying    map[string]*lane // by delivery
+	sweepAt   time.Time
+	offers    int
+}
+
+// state is what outlives a restart.
+type state struct {
+	Calls  map[string]*call `json:"calls"`
+	Parked map[string]*park `json:"parked,omitempty"` // by customer
+	Pause  pause            `json:"pause"`
+	Newest time.Time        `json:"newest"` // when the newest event was stored
+}
+
+// call is what is remembered of a call beyond its lanes.
+type call struct {
+	Seen  []int             `json:"seen"` // sequences of its events: the stream may repeat some after a power loss
+	Last  time.Time         `json:"last"`
+	Who   map[string]string `json:"who,omitempty"` // user → negotiator, for as long as the call lasts
+	Lanes map[string]*lane  `json:"lanes,omitempty"`
+}
+
+// New returns an empty memory.
+func New(d Deadlines) *Schedule {
+	return &Schedule{
+		deadlines: d, state: state{Calls: map[string]*call{}, Parked: map[string]*park{}},
+		pending: map[*lane]bool{}, flying: map[string]*lane{},
+	}
+}
+
+func (s *Schedule) deadline(d *Delivery) time.Time {
+	return d.Call.OccurredAt.Add(s.deadlines[d.Call.Type])
+}
+
+// Deadline is until when a delivery may be sent.
+func (s *Schedule) Deadline(d Delivery) time.Time { return s.deadline(&d) }
+
+// Queued counts what waits or is under way, by type.
+func (s *Schedule) Queued() map[event.CallType]int {
+	counts := make(map[event.CallType]int, len(classes))
+	for t := range classes {
+		counts[t] = 0
+	}
+	for l := range s.pending {
+		for _, d := range l.Queue {
+			counts[d.Call.Type]++
+		}
+	}
+	return counts
+}
+
+// Flying is how many deliveries are under way.
+func (s *Schedule) Flying() int { return len(s.flying) }
+
+func inWords(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return strconv.Itoa(n) + " " + many
+}

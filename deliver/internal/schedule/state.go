@@ -1,0 +1,71 @@
+package schedule
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// How long a call is remembered after its newest event was stored, by the
+// stream's own clock: long enough to know a repeated event, and an open call
+// until transform has closed it for sure.
+const (
+	closedMemory = time.Hour
+	openMemory   = 24 * time.Hour
+	sweepEvery   = 4096 // offers
+	sweepPause   = time.Minute
+)
+
+// sweep forgets calls of which nothing is left to happen.
+func (s *Schedule) sweep() {
+	for id, c := range s.state.Calls {
+		if c.over(s.state.Newest) {
+			delete(s.state.Calls, id)
+		}
+	}
+}
+
+func (c *call) over(newest time.Time) bool {
+	memory := closedMemory
+	for _, l := range c.Lanes {
+		if len(l.Queue) > 0 {
+			return false
+		}
+		if !l.idle() {
+			memory = openMemory
+		}
+	}
+	return newest.Sub(c.Last) > memory
+}
+
+// Save writes the state. What is under way counts as not yet tried.
+func (s *Schedule) Save() ([]byte, error) {
+	data, err := json.Marshal(s.state)
+	if err != nil {
+		return nil, fmt.Errorf("save schedule: %w", err)
+	}
+	return data, nil
+}
+
+// Load reads what Save wrote.
+func Load(d Deadlines, data []byte) (*Schedule, error) {
+	s := New(d)
+	if err := json.Unmarshal(data, &s.state); err != nil {
+		return nil, fmt.Errorf("load schedule: %w", err)
+	}
+	for _, c := range s.state.Calls {
+		if c.Who == nil {
+			c.Who = map[string]string{}
+		}
+		if c.Lanes == nil {
+			c.Lanes = map[string]*lane{}
+		}
+		for _, l := range c.Lanes {
+			s.tidy(l)
+		}
+	}
+	if s.state.Parked == nil {
+		s.state.Parked = map[string]*park{}
+	}
+	return s, nil
+}
