@@ -51,39 +51,50 @@ func (c *conn) serve(ctx context.Context) {
 	ctx, c.cancel = context.WithCancel(ctx)
 	defer c.cancel()
 	defer func() { _ = c.ws.CloseNow() }() // ended already, or to be ended hard
-	early, ok := c.shakeHands(ctx)
-	if !ok {
+	early, refusal, err := c.readHandshake(ctx)
+	if err != nil {
 		return
 	}
-	c.hub.add(c)
-	defer c.hub.remove(c)
+	if refusal == "" {
+		// Known before the client is told so: whoever has connected is listed.
+		c.hub.add(c)
+		defer c.hub.remove(c)
+	}
+	if c.answerHandshake(ctx, refusal) != nil || refusal != "" {
+		close(c.ended)
+		return
+	}
 	go c.write(ctx)
 	c.read(ctx, early)
 	c.cancel()
 	<-c.ended
 }
 
-// shakeHands reads the handshake and answers it. early is what the client sent
-// along with it.
-func (c *conn) shakeHands(ctx context.Context) (early []byte, ok bool) {
+// readHandshake reads a client's first record. early is what came along with
+// it, refusal why it is not accepted.
+func (c *conn) readHandshake(ctx context.Context) (early []byte, refusal string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.hub.settings.HandshakeTimeout)
 	defer cancel()
 	_, b, err := c.ws.Read(ctx)
 	if err != nil {
-		return nil, false
+		return nil, "", err
 	}
-	refusal := "Handshake was canceled."
 	record, early, found := rte.CutRecord(b)
-	if request, err := rte.ReadHandshakeRequest(record); found && err == nil {
-		refusal = refuseProtocol(request)
+	request, err := rte.ReadHandshakeRequest(record)
+	if err != nil || !found {
+		return nil, "Handshake was canceled.", nil
 	}
-	if err := c.ws.Write(ctx, websocket.MessageText, rte.AppendHandshakeResponse(nil, refusal)); err != nil {
-		return nil, false
+	return early, refuseProtocol(request), nil
+}
+
+func (c *conn) answerHandshake(ctx context.Context, refusal string) error {
+	ctx, cancel := context.WithTimeout(ctx, c.hub.settings.WriteTimeout)
+	defer cancel()
+	err := c.ws.Write(ctx, websocket.MessageText, rte.AppendHandshakeResponse(nil, refusal))
+	if err == nil && refusal != "" {
+		err = c.ws.Close(websocket.StatusNormalClosure, "")
 	}
-	if refusal != "" {
-		_ = c.ws.Close(websocket.StatusNormalClosure, "") // refused either way
-	}
-	return early, refusal == ""
+	return err
 }
 
 func refuseProtocol(r rte.HandshakeRequest) string {

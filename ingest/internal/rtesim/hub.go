@@ -166,7 +166,7 @@ func (h *hub) publish(ctx context.Context, o occurrence) (int, error) {
 		}
 		argument := fmt.Appendf(nil, `{"subscription":%s,"data":%s}`, sub.json, o.data)
 		entry := Sent{ID: o.id, EventType: o.eventType, EntityID: o.entityID}
-		if err := c.put(ctx, event(rte.CallbackMessageReceived, argument, entry)); err != nil {
+		if err := c.put(ctx, eventMessage(rte.CallbackMessageReceived, argument, entry)); err != nil {
 			return n, err
 		}
 		n++
@@ -183,7 +183,7 @@ func (h *hub) takeTurn(ctx context.Context) error {
 	}
 }
 
-func event(target string, argument []byte, entry Sent) message {
+func eventMessage(target string, argument []byte, entry Sent) message {
 	entry.Size, entry.SHA256 = len(argument), sha256.Sum256(argument)
 	return message{rte.AppendInvocation(nil, "", target, argument), &entry}
 }

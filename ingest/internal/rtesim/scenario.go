@@ -223,7 +223,7 @@ func (s Scenario) subscriptions() ([]rte.EntitySubscription, error) {
 }
 
 // split cuts a line into words at spaces outside double quotes. Quotes are
-// dropped, so that note="a b" is one word.
+// dropped, so that note="a b" is one word, but not those of name:=JSON.
 func split(line string) ([]string, error) {
 	var words []string
 	var word strings.Builder
@@ -232,6 +232,9 @@ func split(line string) ([]string, error) {
 		switch {
 		case r == '"':
 			quoted, open = !quoted, true
+			if strings.Contains(word.String(), ":=") {
+				word.WriteRune(r)
+			}
 		case !quoted && (r == ' ' || r == '\t'):
 			if open {
 				words = append(words, word.String())

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,7 +78,7 @@ func (h *hub) sendRaw(ctx context.Context, s Send, raw []byte) (SendResult, erro
 		if s.Record {
 			return message{record: append(append([]byte{}, raw...), rte.Separator)}
 		}
-		return event(cmp.Or(s.Target, rte.CallbackMessageReceived), raw, entry)
+		return eventMessage(cmp.Or(s.Target, rte.CallbackMessageReceived), raw, entry)
 	}
 	result := SendResult{FirstID: entry.ID, LastID: entry.ID}
 	for range max(1, s.Count) {
@@ -133,11 +135,11 @@ func (s Send) spec() (eventSpec, error) {
 	if s.EntityID != "" {
 		spec.fields = append(spec.fields, textField("entityId", s.EntityID))
 	}
-	for name, value := range s.Data {
+	for _, name := range slices.Sorted(maps.Keys(s.Data)) {
 		if strings.TrimSpace(name) == "" {
 			return spec, errors.New("a field of data has no name")
 		}
-		spec.fields = append(spec.fields, field{name, value})
+		spec.fields = append(spec.fields, field{name, s.Data[name]})
 	}
 	return spec, nil
 }

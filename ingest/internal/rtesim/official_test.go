@@ -1,0 +1,135 @@
+package rtesim_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/philippseith/signalr"
+
+	"ringstream/ingest/internal/rte"
+	"ringstream/ingest/internal/rtesim"
+)
+
+// TestOfficialClient asks Microsoft's own client whether the simulator is a
+// SignalR hub. It needs node and npm; only CI, which promises them, fails
+// without.
+func TestOfficialClient(t *testing.T) {
+	if err := nodeAndNpm(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skipf("the official client was not run: %v", err)
+	}
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS("testdata/official")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(folder + "/node_modules"); err != nil {
+		run(t, folder, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	}
+	sim := start(t)
+	out := run(t, folder, "node", "client.mjs", sim.URL()+"/rte", sim.URL()+"/control", token(t, sim), jane, tom)
+
+	var seen struct {
+		Unauthorized, AvailableWithArgument, UnknownMethod, Closed string
+		Available, Last                                            []string
+		Results, Unsubscribed                                      []rte.SubscriptionResult
+		Active                                                     []rte.Subscription
+		Order                                                      []int
+		Strangers                                                  int
+	}
+	if err := json.Unmarshal(out, &seen); err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	for what, c := range map[string][2]string{
+		"a bad token":          {seen.Unauthorized, "401"},
+		"an argument too many": {seen.AvailableWithArgument, "Failed to invoke 'AvailableSubscriptions' due to an error on the server."},
+		"an unknown method":    {seen.UnknownMethod, "Unknown hub method 'Publish'"},
+		"the server's close":   {seen.Closed, "maintenance"},
+	} {
+		if !strings.Contains(c[0], c[1]) {
+			t.Errorf("%s: got %q, want %q", what, c[0], c[1])
+		}
+	}
+	if !slices.Contains(seen.Available, "UserCallInComing") {
+		t.Errorf("available: %v", seen.Available)
+	}
+	if r := seen.Results; len(r) != 3 || !r[0].Subscribed || !r[1].Subscribed || r[2].Reason() != rte.RefusedEntityID || r[0].EventName != "usercallincoming" {
+		t.Errorf("results: %+v", r)
+	}
+	if len(seen.Active) != 2 || seen.Strangers != 0 {
+		t.Errorf("active: %+v; %d messages that are not of them", seen.Active, seen.Strangers)
+	}
+	if len(seen.Order) != 2000 || !slices.IsSorted(seen.Order) || seen.Order[0] != 1 || seen.Order[1999] != 2000 {
+		t.Errorf("%d messages, in order: %v", len(seen.Order), slices.IsSorted(seen.Order))
+	}
+	if len(seen.Unsubscribed) != 1 || !seen.Unsubscribed[0].Subscribed || !slices.Equal(seen.Last, []string{"UserStatus"}) {
+		t.Errorf("after unsubscribing: %+v, then %v", seen.Unsubscribed, seen.Last)
+	}
+}
+
+func nodeAndNpm() error {
+	for _, tool := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func run(t *testing.T, folder, name string, arguments ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, arguments...)
+	cmd.Dir = folder
+	var complaint strings.Builder
+	cmd.Stderr = &complaint
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", name, err, complaint.String())
+	}
+	return out
+}
+
+type listener struct {
+	signalr.Receiver
+	got chan json.RawMessage
+}
+
+func (l *listener) MessageReceived(argument json.RawMessage) { l.got <- argument }
+
+// TestLibraryClient is the client that ingest builds on.
+func TestLibraryClient(t *testing.T) {
+	sim := start(t)
+	ctx := t.Context()
+	l := &listener{got: make(chan json.RawMessage, 1)}
+	conn, err := signalr.NewHTTPConnection(ctx, sim.URL()+"/rte?access_token="+token(t, sim),
+		signalr.WithTransports(signalr.TransportWebSockets))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := signalr.NewClient(ctx, signalr.WithConnection(conn), signalr.WithReceiver(l), signalr.Logger(nopLogger{}, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Start()
+	defer c.Stop()
+	answer := <-c.Invoke(rte.MethodSubscribe, []rte.EntitySubscription{item(jane, "UserStatus")})
+	if answer.Error != nil {
+		t.Fatal(answer.Error)
+	}
+	sent, err := sim.Send(ctx, rtesim.Send{EventType: "UserStatus", User: "jane"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := parse(t, <-l.got); m.ID != sent.FirstID {
+		t.Errorf("got %s, sent %s", m.ID, sent.FirstID)
+	}
+}
+
+type nopLogger struct{}
+
+func (nopLogger) Log(...any) error { return nil }
