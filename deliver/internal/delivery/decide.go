@@ -55,7 +55,7 @@ const (
 	Deliver Action = "deliver" // done: Reapit took it
 	Shadow  Action = "shadow"  // done: it would have been sent
 	Retry   Action = "retry"   // the same again after Wait
-	Pause   Action = "pause"   // nothing at all is sent for Wait, then the same again
+	Pause   Action = "pause"   // nothing at all is sent for Hold; the same again after Wait
 	Refresh Action = "refresh" // at once again with a fresh token
 	Park    Action = "park"    // the customer waits and is probed slowly
 	Reject  Action = "reject"  // Reapit will never take this one
@@ -66,7 +66,8 @@ const (
 // Verdict is the answer of the table.
 type Verdict struct {
 	Action Action
-	Wait   time.Duration // of Retry, Pause and Resume
+	Wait   time.Duration // of Retry, Pause and Resume, for this delivery
+	Hold   time.Duration // of Pause, for everybody
 	Reason string        // in words, for people; empty when delivered
 	Cause  string        // one word, for labels and subjects; empty when delivered
 }
@@ -79,8 +80,11 @@ func Decide(r Result, a Attempt, jitter float64) Verdict {
 		v.Reason += " (HTTP " + strconv.Itoa(r.Status) + ")"
 	}
 	switch v.Action {
-	case Retry, Pause:
+	case Retry:
 		v.Wait = max(Backoff(a.Number, a.Patience, jitter), r.RetryAfter)
+	case Pause:
+		v.Wait = max(Backoff(a.Number, a.Patience, jitter), r.RetryAfter)
+		v.Hold = max(Backoff(a.Number, longestHold, jitter), r.RetryAfter)
 	case Resume:
 		v.Wait = time.Duration(float64(time.Second) * (1 + jitter))
 	}
@@ -96,7 +100,10 @@ func find(r Result, a Attempt) row {
 	return row{then: Retry, cause: "unknown", reason: "the attempt ended in a way that nobody foresaw"}
 }
 
-const firstWait = 500 * time.Millisecond
+const (
+	firstWait   = 500 * time.Millisecond
+	longestHold = 4 * time.Second // unless Reapit asks for more: a ringing call waits behind it
+)
 
 // Backoff is the wait after the n-th attempt: it doubles from half a second up
 // to patience, less a random half.

@@ -90,7 +90,7 @@ func TestEveryVerdictButSuccessSaysWhy(t *testing.T) {
 func TestRetryAfterIsHonouredInFull(t *testing.T) {
 	for _, status := range []int{408, 425, 429, 500, 503, 504} {
 		r := delivery.Result{Kind: delivery.Answered, Status: status, RetryAfter: time.Hour}
-		if v := delivery.Decide(r, delivery.Attempt{Number: 1, Patience: time.Second}, 1); v.Wait != time.Hour {
+		if v := delivery.Decide(r, delivery.Attempt{Number: 1, Patience: time.Second}, 1); v.Wait != time.Hour || v.Action == delivery.Pause && v.Hold != time.Hour {
 			t.Errorf("%d: waits %s", status, v.Wait)
 		}
 		r.RetryAfter = time.Millisecond
