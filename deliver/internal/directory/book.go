@@ -81,10 +81,24 @@ func (b *book) overridden(id string) (string, string) {
 	if b == nil {
 		return id, ""
 	}
+	id = b.listed(id)
 	if e, known := b.all[id]; known && !e.active {
 		return "", reasonRetired + id
 	}
 	return id, ""
+}
+
+// listed gives id as Reapit writes it: the operator need not know the casing.
+func (b *book) listed(id string) string {
+	if _, exact := b.all[id]; exact {
+		return id
+	}
+	for known := range b.all {
+		if strings.EqualFold(known, id) {
+			return known
+		}
+	}
+	return id
 }
 
 // difference is what one reading has and another has not, as negotiator ids.

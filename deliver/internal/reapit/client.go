@@ -22,6 +22,7 @@ const (
 	connectLimit = 5 * time.Second
 	maxAnswer    = 64 << 10 // bytes read of an answer to a notification
 	maxPage      = 8 << 20  // bytes read of one page of negotiators
+	maxTokens    = 3        // fetched for one request
 )
 
 // Config is where Reapit is and as which application it is asked.
@@ -155,8 +156,8 @@ type reply struct {
 
 func (c *Client) ask(ctx context.Context, q request) reply {
 	// The token comes first: it is a request of its own, and two claims held
-	// by one request could wait for each other.
-	for {
+	// by one request could wait for each other. It may expire in the queue.
+	for try := 1; ; try++ {
 		t, failed := c.token(ctx, q.customer)
 		if failed != nil {
 			return reply{Result: *failed}
@@ -165,7 +166,7 @@ func (c *Client) ask(ctx context.Context, q request) reply {
 		if err != nil {
 			return reply{Result: Result{Kind: NotSent, Err: fmt.Errorf("wait for admission: %w", err)}}
 		}
-		if time.Now().After(t.until) {
+		if try < maxTokens && time.Now().After(t.until) {
 			release()
 			continue
 		}

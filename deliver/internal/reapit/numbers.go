@@ -182,9 +182,10 @@ func isHost(s string) bool {
 func digitsOf(s string) (digits string, plus bool) {
 	var b strings.Builder
 	for _, r := range narrow.Replace(s) {
+		digit := phonenumbers.NormalizeDigitsOnly(string(r))
 		switch {
-		case unicode.IsDigit(r):
-			b.WriteString(phonenumbers.NormalizeDigitsOnly(string(r)))
+		case len(digit) == 1: // not every script's digits have a plain form
+			b.WriteString(digit)
 		case b.Len() == 0:
 			plus = plus || r == '+'
 		case unicode.IsLetter(r), strings.ContainsRune(";,#?", r):

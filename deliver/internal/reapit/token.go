@@ -163,7 +163,7 @@ func (c *Client) fetch(ctx context.Context, customer string) (token, *Result) {
 
 // renewal is when to have another token than one that ends at expiry.
 func renewal(now, expiry time.Time) time.Time {
-	if expiry.IsZero() {
+	if !expiry.After(now) { // zero, when nothing was said
 		expiry = now.Add(tokenLife)
 	}
 	return expiry.Add(-min(tokenMargin, expiry.Sub(now)/5))
