@@ -116,6 +116,21 @@ func TestPartitionAgreesWithTheServer(t *testing.T) {
 	}
 }
 
+func TestReadersLeaveNothingBehind(t *testing.T) {
+	s := bustest.Run(t)
+	js := s.Provisioned(1)
+	for range 20 {
+		if _, err := js.Publish(t.Context(), topology.Feed("a", "heartbeat"), nil); err != nil {
+			t.Fatal(err)
+		}
+		bustest.Messages(t, js, topology.RTE)
+	}
+	stream, err := js.Stream(t.Context(), topology.RTE)
+	if err != nil || stream.CachedInfo().State.Consumers != 0 {
+		t.Fatalf("%d consumers are left (%v)", stream.CachedInfo().State.Consumers, err)
+	}
+}
+
 func TestReadAllStopsAtTheEnd(t *testing.T) {
 	s := bustest.Run(t)
 	js := s.Provisioned(1)

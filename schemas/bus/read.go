@@ -20,14 +20,19 @@ type Message struct {
 	Pending uint64    // messages behind it that match the filters
 }
 
-const readAhead = 500
+const (
+	readAhead = 500
+	// The server forgets the consumer of a reader that was killed after this
+	// long; a living one that was cut off is given a new one.
+	abandoned = 30 * time.Second
+)
 
 // Read hands every message of a stream that matches one of the filters, from
 // position from (0 and 1 mean the first) on, to handle, in order, once. It
 // uses an ordered consumer: nothing is acknowledged, nothing is redelivered.
 // It returns the error of handle or of ctx; a server that goes away is waited for.
 func Read(ctx context.Context, js jetstream.JetStream, stream string, filters []string, from uint64, handle func(Message) error) error {
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: filters}
+	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: filters, InactiveThreshold: abandoned}
 	if from > 1 {
 		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
 	}
@@ -39,6 +44,7 @@ func Read(ctx context.Context, js jetstream.JetStream, stream string, filters []
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
+	defer forget(ctx, js, stream, consumer)
 	defer messages.Stop()
 	// Next can be busy making its consumer anew and then does not look at a context.
 	defer context.AfterFunc(ctx, messages.Stop)()
@@ -58,6 +64,16 @@ func Read(ctx context.Context, js jetstream.JetStream, stream string, filters []
 			return err
 		}
 	}
+}
+
+// forget deletes the reader's consumer; if that fails, it expires.
+func forget(ctx context.Context, js jetstream.JetStream, stream string, consumer jetstream.Consumer) {
+	if js.Conn().Status() != nats.CONNECTED {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = js.DeleteConsumer(ctx, stream, consumer.CachedInfo().Name)
 }
 
 func message(m jetstream.Msg) (Message, error) {

@@ -27,10 +27,10 @@ const (
 	IngestGapSeconds    = "ringstream_ingest_gap_seconds_total"
 
 	// Transform.
-	TransformRaw        = "ringstream_transform_raw_events_total"  // event_type
-	TransformCallEvents = "ringstream_transform_call_events_total" // type
-	TransformUnexpected = "ringstream_transform_unexpected_total"  // state, event
-	TransformInferred   = "ringstream_transform_inferred_total"    // type
+	TransformRaw        = "ringstream_transform_raw_events_total"  // verdict
+	TransformSkipped    = "ringstream_transform_skipped_total"     // of no call
+	TransformUnreadable = "ringstream_transform_unreadable_total"
+	TransformCallEvents = "ringstream_transform_call_events_total" // type, inferred
 	TransformOpenCalls  = "ringstream_transform_open_calls"        // partition
 	TransformLag        = "ringstream_transform_lag_messages"      // partition
 	TransformDelay      = "ringstream_transform_delay_seconds"

@@ -1,0 +1,116 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nuid"
+
+	"ringstream/schemas/bus"
+	"ringstream/schemas/probe"
+	"ringstream/schemas/program"
+	"ringstream/schemas/telemetry"
+)
+
+// Name of the service, in logs, metrics and inbox prefixes.
+const Name = "transform"
+
+// Program is the command line of the service.
+func Program() program.Program[Settings] {
+	return program.Program[Settings]{
+		Name: Name, Summary: "folds the raw events of RTE into call events, one state machine per call",
+		Run: Run, Check: Check,
+	}
+}
+
+// stallLimit is how long work may wait before the service reports not ready.
+const stallLimit = 10 * time.Second
+
+// Run works until ctx ends.
+func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
+	version := program.ReadVersion(Name)
+	stopTracing, err := telemetry.Tracing(ctx, Name, version.Version)
+	if err != nil {
+		return fmt.Errorf("set up tracing: %w", err)
+	}
+	defer func() { err = errors.Join(err, shortly(stopTracing)) }()
+
+	registry := telemetry.Metrics(Name, version.Version, version.Revision)
+	seen := observe(registry, log)
+	board := probe.New()
+	board.Set("streams", false, "not verified yet")
+	board.Func("partitions", seen.progress.Result)
+	stopProbes, bound, err := probe.Serve(ctx, s.HTTPAddr, board, registry, version)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shortly(stopProbes)) }()
+	log.Info("serving probes", "address", bound)
+
+	nc, err := bus.Connect(ctx, s.Config, Name, log)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	defer nc.Close()
+	js, err := bus.JetStream(nc)
+	if err != nil {
+		return err
+	}
+	if err := bus.Prepare(ctx, js, s.Config, log, s.streams()...); err != nil {
+		return stopped(ctx, err)
+	}
+	leases, err := bus.OpenLeases(ctx, js)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	board.Set("streams", true, "as the contract says")
+	board.Func("nats", func() probe.Result { return probe.Result{OK: nc.IsConnected(), Detail: nc.Status().String()} })
+
+	r := replica{
+		js: js, leases: leases, settings: s, log: log, seen: seen,
+		name: s.instance() + "." + nuid.Next(), // two replicas of one name are still two
+	}
+	return stopped(ctx, r.run(ctx))
+}
+
+// stopped turns the end that was asked for into no error.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func shortly(stop func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	return stop(ctx)
+}
+
+// Check tries what the service depends on.
+func Check(ctx context.Context, s Settings) []probe.Result {
+	nc, err := bus.Dial(s.Config, Name)
+	if err != nil {
+		return []probe.Result{{Name: "NATS_URL", Detail: err.Error()}}
+	}
+	defer nc.Close()
+	results := []probe.Result{{Name: "NATS_URL", OK: true, Detail: "connected to " + nc.ConnectedUrlRedacted() + ", version " + nc.ConnectedServerVersion()}}
+	js, err := bus.JetStream(nc)
+	if err == nil {
+		err = bus.Verify(ctx, js, s.Layout(), s.streams()...)
+	}
+	if err == nil {
+		_, err = bus.OpenLeases(ctx, js)
+	}
+	streams := probe.Result{Name: "streams", OK: err == nil, Detail: "as the contract says"}
+	switch {
+	case err != nil && errors.Is(err, bus.ErrMissing) && s.Provision == bus.ProvisionCreate:
+		streams.OK, streams.Detail = true, "some are missing and will be created"
+	case err != nil:
+		streams.Detail = err.Error()
+	}
+	return append(results, streams)
+}

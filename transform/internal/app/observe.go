@@ -1,0 +1,146 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"ringstream/schemas/bus"
+	"ringstream/schemas/event"
+	"ringstream/schemas/probe"
+	"ringstream/schemas/telemetry"
+	"ringstream/transform/internal/fold"
+)
+
+// observer turns what the partitions do into metrics, readiness, log lines and spans.
+type observer struct {
+	log      *slog.Logger
+	tracer   trace.Tracer
+	progress *probe.Progress
+
+	raw        *prometheus.CounterVec
+	ignored    *prometheus.CounterVec
+	emitted    *prometheus.CounterVec
+	unreadable prometheus.Counter
+	fences     *prometheus.CounterVec
+	leases     *prometheus.GaugeVec
+	open       *prometheus.GaugeVec
+	lag        *prometheus.GaugeVec
+	delay      prometheus.Histogram
+
+	mu      sync.Mutex
+	pending map[int]uint64
+}
+
+func observe(registry prometheus.Registerer, log *slog.Logger) *observer {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	}
+	o := &observer{
+		log: log, tracer: otel.Tracer("ringstream/transform"), progress: probe.NewProgress(stallLimit), pending: map[int]uint64{},
+		raw:        counter(telemetry.TransformRaw, "Raw events of calls read, refolded ones included.", "verdict"),
+		ignored:    counter(telemetry.TransformSkipped, "Messages of RTE that belong to no call, by kind."),
+		emitted:    counter(telemetry.TransformCallEvents, "Call events appended to the logs.", "type", "inferred"),
+		unreadable: prometheus.NewCounter(prometheus.CounterOpts{Name: telemetry.TransformUnreadable, Help: "Messages of RTE that could not be read and were skipped."}),
+		fences:     counter(telemetry.LogFenceConflicts, "Times that another writer was found in a log.", "stream"),
+		leases:     gauge(telemetry.LeaseHeld, "1 while this replica holds the lease.", "lease"),
+		open:       gauge(telemetry.TransformOpenCalls, "Calls that are not closed.", "partition"),
+		lag:        gauge(telemetry.TransformLag, "Messages of RTE not read yet.", "partition"),
+		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: telemetry.TransformDelay, Help: "From a raw event being stored to its call event being appended, seconds.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
+		}),
+	}
+	registry.MustRegister(o.raw, o.ignored, o.emitted, o.unreadable, o.fences, o.leases, o.open, o.lag, o.delay)
+	return o
+}
+
+func (o *observer) held(partition int, held bool) {
+	label := "partition." + strconv.Itoa(partition)
+	if held {
+		o.leases.WithLabelValues(label).Set(1)
+		return
+	}
+	o.leases.WithLabelValues(label).Set(0)
+	o.open.DeleteLabelValues(strconv.Itoa(partition))
+	o.lag.DeleteLabelValues(strconv.Itoa(partition))
+	o.waiting(partition, 0)
+}
+
+func (o *observer) fenced(partition int) {
+	o.fences.WithLabelValues("CALL_LOG_" + strconv.Itoa(partition)).Inc()
+}
+
+// Started implements fold.Observer.
+func (o *observer) Started(partition int, from uint64) {
+	o.log.Info("folding", telemetry.Partition, partition, "from", from)
+}
+
+// Stepped implements fold.Observer.
+func (o *observer) Stepped(partition int, m bus.Message, f *fold.Fold, s fold.Step) {
+	if s.Skipped {
+		o.ignored.WithLabelValues().Inc()
+	} else {
+		o.raw.WithLabelValues(s.Verdict.String()).Inc()
+	}
+	label := strconv.Itoa(partition)
+	o.open.WithLabelValues(label).Set(float64(f.Open()))
+	o.lag.WithLabelValues(label).Set(float64(m.Pending))
+	o.waiting(partition, m.Pending)
+	o.progress.Done()
+}
+
+func (o *observer) waiting(partition int, n uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.pending[partition] = n
+	sum := 0
+	for _, n := range o.pending {
+		sum += int(n) //nolint:gosec // messages in a stream fit an int
+	}
+	o.progress.Waiting(sum)
+}
+
+// Unreadable implements fold.Observer.
+func (o *observer) Unreadable(partition int, m bus.Message, err error) {
+	o.unreadable.Inc()
+	o.log.Warn("message skipped", telemetry.Partition, partition, telemetry.Seq, m.Seq, telemetry.Error, err)
+}
+
+// Emitted implements fold.Observer. The span ends where the event's
+// traceparent says that the next one begins.
+func (o *observer) Emitted(partition int, out fold.Output, at bus.Message, header map[string][]string) {
+	c := out.Call
+	o.emitted.WithLabelValues(string(c.Type), strconv.FormatBool(c.Inferred)).Inc()
+	now := time.Now()
+	o.delay.Observe(now.Sub(at.Stored).Seconds())
+	ctx := context.Background()
+	if parent, ok := telemetry.ParseTraceparent(out.Trace); ok {
+		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
+	}
+	if own, ok := telemetry.ParseTraceparent(first(header["ce-"+event.ExtTraceParent])); ok {
+		ctx = telemetry.WithIDs(ctx, own.TraceID(), own.SpanID())
+	}
+	ctx, span := o.tracer.Start(ctx, "fold "+string(c.Type), trace.WithTimestamp(at.Stored), trace.WithAttributes(
+		attribute.String("call.id", c.CallID), attribute.String("event.id", c.EventID()), attribute.Int("partition", partition)))
+	span.End(trace.WithTimestamp(now))
+	o.log.InfoContext(ctx, "call event", telemetry.EventType, c.Type, telemetry.EventID, c.EventID(), telemetry.Org, c.OrganizationID,
+		"audience", len(c.Audience), "caller", telemetry.Mask(c.Caller), "cause", c.Cause.EventID, "inferred", c.Inferred, telemetry.Partition, partition)
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}

@@ -1,0 +1,169 @@
+// Package fold turns the raw events of one partition into call events: it
+// keeps the memory of every call (package call), its timers and the clock, and
+// it appends what comes out to the partition's log, exactly once.
+//
+// [Fold] is the pure part: the same inputs give the same outputs and the same
+// snapshots, bytes included. Its time is the stored time of what it reads.
+// [Partition] joins it to the bus. Everything that reaches the log is a
+// function of the raw stream alone, which is what makes a pipelined log safe
+// (see bus.Log).
+package fold
+
+import (
+	"container/heap"
+	"time"
+
+	"ringstream/schemas/event"
+	"ringstream/transform/internal/call"
+)
+
+// Input is one message of the raw stream that concerns the partition.
+type Input struct {
+	Seq    uint64
+	Stored time.Time
+	Raw    *event.Raw  // a raw event, or
+	Feed   *event.Feed // a coverage event; with neither it only carries the clock on
+	Trace  string      // traceparent of the message
+}
+
+// Output is one call event and the trace context of the input that made it,
+// empty when a timer did.
+type Output struct {
+	Call  event.Call
+	Trace string
+}
+
+// Step tells what one input did.
+type Step struct {
+	Outputs []Output
+	Verdict call.Verdict
+	Skipped bool // no event of a call
+	Save    bool // a snapshot belongs behind this input
+}
+
+// Fold is the state of one partition.
+type Fold struct {
+	limits   call.Limits
+	calls    map[string]*call.Call
+	timers   timers
+	open     int
+	seq      uint64    // of the newest input
+	clock    time.Time // its stored time
+	coverage coverage
+}
+
+// New makes the fold of a partition that has seen nothing.
+func New(limits call.Limits) *Fold {
+	return &Fold{limits: limits, calls: map[string]*call.Call{}}
+}
+
+// Step folds one input. Inputs come in the order of the stream.
+func (f *Fold) Step(in Input) Step {
+	step := Step{Skipped: true, Save: f.saves(in)}
+	f.seq = in.Seq
+	if in.Stored.After(f.clock) {
+		f.clock = in.Stored
+	}
+	if in.Feed != nil && f.coverage.gap(*in.Feed) {
+		f.markGap()
+	}
+	f.fire(&step)
+	if in.Raw != nil && call.Concerns(*in.Raw) {
+		f.apply(in, &step)
+	}
+	return step
+}
+
+// A snapshot is due when the stream passes one of these marks. Whether it is
+// depends on two adjacent inputs alone, not on when a replica started.
+const (
+	saveEvery    = 2_000 // positions of RTE
+	saveInterval = 30 * time.Second
+)
+
+func (f *Fold) saves(in Input) bool {
+	return f.seq > 0 && (in.Seq/saveEvery != f.seq/saveEvery || !f.clock.Truncate(saveInterval).Equal(later(in.Stored, f.clock).Truncate(saveInterval)))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func (f *Fold) apply(in Input, step *Step) {
+	id := in.Raw.CallID
+	c := f.calls[id]
+	if c == nil {
+		c = call.New(id)
+		f.calls[id] = c
+	}
+	told := f.watch(c, func() (out []event.Call) {
+		out, step.Verdict = c.Apply(*in.Raw, f.clock, f.limits)
+		return out
+	})
+	step.Skipped = false
+	for _, e := range told {
+		step.Outputs = append(step.Outputs, Output{Call: e, Trace: in.Trace})
+	}
+}
+
+// fire runs every timer that is due by now, in the order of their times.
+func (f *Fold) fire(step *Step) {
+	for len(f.timers) > 0 && !f.timers[0].at.After(f.clock) {
+		t := heap.Pop(&f.timers).(timer)
+		c := f.calls[t.call]
+		if c == nil || !c.Due(f.limits).Equal(t.at) {
+			continue // the call has moved on; its present timer is in the heap too
+		}
+		if c.Forgotten(f.clock, f.limits) {
+			delete(f.calls, t.call)
+			continue
+		}
+		for _, e := range f.watch(c, func() []event.Call { return c.Tick(f.clock, f.limits) }) {
+			step.Outputs = append(step.Outputs, Output{Call: e})
+		}
+	}
+}
+
+// watch runs a change of a call and keeps its timer and the count of open calls.
+func (f *Fold) watch(c *call.Call, change func() []event.Call) []event.Call {
+	f.count(c, -1)
+	out := change()
+	f.count(c, +1)
+	f.arm(c)
+	return out
+}
+
+func (f *Fold) count(c *call.Call, by int) {
+	if c.Open() {
+		f.open += by
+	}
+}
+
+func (f *Fold) arm(c *call.Call) {
+	if at := c.Due(f.limits); !at.IsZero() {
+		heap.Push(&f.timers, timer{at, c.ID})
+	}
+}
+
+func (f *Fold) markGap() {
+	for _, c := range f.calls {
+		if c.Open() {
+			c.MarkGap()
+		}
+	}
+}
+
+// Open is the number of calls that are not closed.
+func (f *Fold) Open() int { return f.open }
+
+// Known is the number of calls remembered.
+func (f *Fold) Known() int { return len(f.calls) }
+
+// Clock is the stored time of the newest input.
+func (f *Fold) Clock() time.Time { return f.clock }
+
+// Seq is the position of the newest input.
+func (f *Fold) Seq() uint64 { return f.seq }

@@ -1,0 +1,190 @@
+package fold
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"ringstream/schemas/event"
+	"ringstream/transform/internal/call"
+)
+
+var start = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+
+const org = "29f6e823-b484-e611-80c9-00505689257e"
+
+// morning makes the raw stream of a busy morning: calls in every state,
+// interleaved, doubled, some never ended, with heartbeats once a second.
+func morning(seed uint64, calls int) []Input {
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	var in []Input
+	type script struct {
+		id    string
+		steps []string
+		user  string
+	}
+	var live []*script
+	at, n := start, 0
+	guid := func(kind, i int) string { return fmt.Sprintf("%08d-0000-4000-8000-%012d", kind, i) }
+	for len(live) > 0 || calls > 0 {
+		at = at.Add(time.Duration(rnd.IntN(400)) * time.Millisecond)
+		seq := uint64(len(in) + 1)
+		if rnd.IntN(4) == 0 {
+			in = append(in, Input{Seq: seq, Stored: at, Feed: &event.Feed{Instance: "a", Type: event.Heartbeat, Live: true, At: at}})
+			continue
+		}
+		if calls > 0 && (len(live) < 20 || rnd.IntN(8) == 0) {
+			steps := [][]string{
+				{"UserCallInComing", "UserCallInUserAllocated", "UserCallInUserConnected", "UserCallInDisconnected"},
+				{"UserCallInComing", "UserCallInUserAllocated", "UserCallInDisconnected"},
+				{"UserCallInComing", "UserCallInUserAllocated"},
+				{"UserCallOutGoing", "UserCallOutConnected", "UserCallOutDisconnected"},
+			}[rnd.IntN(4)]
+			live = append(live, &script{id: guid(1, calls), steps: steps, user: guid(2, rnd.IntN(9))})
+			calls--
+		}
+		if len(live) == 0 {
+			continue
+		}
+		i := rnd.IntN(len(live))
+		s := live[i]
+		n++
+		r := event.Raw{
+			ID: guid(3, n), EventType: s.steps[0], EntityType: "User", EntityID: s.user, OrganizationID: org, UserID: s.user, CallID: s.id,
+			CallerNumber: "+441632960001", TargetNumber: "+441632960002", Timestamp: at,
+		}
+		for range 1 + rnd.IntN(8)/7 {
+			in = append(in, Input{Seq: uint64(len(in) + 1), Stored: at, Raw: &r})
+		}
+		if s.steps = s.steps[1:]; len(s.steps) == 0 {
+			live = append(live[:i], live[i+1:]...)
+		}
+	}
+	// The day after: every timer fires.
+	for range 3 {
+		at = at.Add(24 * time.Hour)
+		in = append(in, Input{Seq: uint64(len(in) + 1), Stored: at, Feed: &event.Feed{Instance: "a", Type: event.Heartbeat, Live: true, At: at}})
+	}
+	return in
+}
+
+func outputs(t *testing.T, f *Fold, in []Input) (out []byte) {
+	t.Helper()
+	for _, i := range in {
+		for idx, o := range f.Step(i).Outputs {
+			b, err := json.Marshal(o.Call)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = fmt.Appendf(out, "%d/%d %s\n", i.Seq, idx, b)
+		}
+	}
+	return out
+}
+
+func TestFoldIsAFunctionOfItsInput(t *testing.T) {
+	in := morning(1, 400)
+	want := outputs(t, New(call.DefaultLimits()), in)
+	if n := bytes.Count(want, []byte("\n")); n < 800 {
+		t.Fatalf("only %d outputs: the morning is too quiet", n)
+	}
+	if got := outputs(t, New(call.DefaultLimits()), in); !bytes.Equal(got, want) {
+		t.Fatal("two folds of one stream differ")
+	}
+}
+
+func TestFoldGoesOnFromAnySnapshot(t *testing.T) {
+	in := morning(2, 120)
+	want := outputs(t, New(call.DefaultLimits()), in)
+	f := New(call.DefaultLimits())
+	var got []byte
+	for _, i := range in {
+		got = append(got, outputs(t, f, []Input{i})...)
+		b, err := f.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		restored, ok, err := Restore(call.DefaultLimits(), b)
+		if err != nil || !ok {
+			t.Fatalf("restore: %v %v", ok, err)
+		}
+		if restored.Open() != f.Open() {
+			t.Fatalf("%d open after restore, %d before", restored.Open(), f.Open())
+		}
+		f = restored
+	}
+	if !bytes.Equal(got, want) {
+		t.Fatal("restoring after every input changes the output")
+	}
+}
+
+func TestFoldForgets(t *testing.T) {
+	f := New(call.DefaultLimits())
+	outputs(t, f, morning(3, 200))
+	if f.Known() != 0 || f.Open() != 0 || len(f.timers) != 0 {
+		t.Fatalf("%d calls, %d open, %d timers are left after two days", f.Known(), f.Open(), len(f.timers))
+	}
+}
+
+func TestSnapshotOfAnotherVersionIsIgnored(t *testing.T) {
+	if _, ok, err := Restore(call.DefaultLimits(), []byte(`{"version":999}`)); ok || err != nil {
+		t.Fatalf("got %v %v", ok, err)
+	}
+	if _, _, err := Restore(call.DefaultLimits(), []byte(`{`)); err == nil {
+		t.Fatal("a broken snapshot was taken")
+	}
+}
+
+// Whether a snapshot is due must not depend on where a replica began.
+func TestSnapshotsFallOnTheSameInputs(t *testing.T) {
+	in := morning(4, 300)
+	due := func(from int) (at []uint64) {
+		f := New(call.DefaultLimits())
+		for _, i := range in[from:] {
+			if f.Step(i).Save {
+				at = append(at, i.Seq)
+			}
+		}
+		return at
+	}
+	all := due(0)
+	if len(all) < 3 {
+		t.Fatalf("only %d snapshots", len(all))
+	}
+	for from := 1; from < len(in); from += 17 {
+		part := due(from)
+		if tail := all[len(all)-len(part):]; fmt.Sprint(tail) != fmt.Sprint(part) {
+			t.Fatalf("from input %d: %v, from the start: %v", from, part, tail)
+		}
+	}
+}
+
+func TestGapIsStampedOnTheCallsThatWereOpen(t *testing.T) {
+	beat := func(seq uint64, at time.Duration, live bool) Input {
+		t := start.Add(at)
+		return Input{Seq: seq, Stored: t, Feed: &event.Feed{Instance: "a", Type: event.Heartbeat, Live: live, At: t}}
+	}
+	raw := func(seq uint64, at time.Duration, callID, kind string) Input {
+		t := start.Add(at)
+		return Input{Seq: seq, Stored: t, Raw: &event.Raw{ID: fmt.Sprint(seq), CallID: callID, UserID: "u", EntityType: "User", EventType: kind, Timestamp: t}}
+	}
+	f := New(call.DefaultLimits())
+	coverages := map[string]event.Coverage{}
+	for _, in := range []Input{
+		beat(1, 0, true), raw(2, time.Second, "before", "UserCallInUserAllocated"), beat(3, time.Second, true),
+		beat(4, 2*time.Second, false), beat(5, 6*time.Second, false), beat(6, 7*time.Second, true),
+		raw(7, 8*time.Second, "after", "UserCallInUserAllocated"), beat(8, 9*time.Second, true),
+		raw(9, 10*time.Second, "before", "UserCallInUserConnected"), raw(10, 11*time.Second, "after", "UserCallInUserConnected"),
+	} {
+		for _, o := range f.Step(in).Outputs {
+			coverages[o.Call.CallID+" "+string(o.Call.Type)] = o.Call.Coverage
+		}
+	}
+	want := map[string]event.Coverage{"before incoming": event.Complete, "before answered": event.Gap, "after incoming": event.Complete, "after answered": event.Complete}
+	if fmt.Sprint(coverages) != fmt.Sprint(want) {
+		t.Fatalf("got %v, want %v", coverages, want)
+	}
+}

@@ -1,0 +1,175 @@
+package fold
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ringstream/schemas/bus"
+	"ringstream/schemas/event"
+	"ringstream/schemas/telemetry"
+	"ringstream/schemas/topology"
+	"ringstream/transform/internal/call"
+)
+
+// ErrRecreated means that RTE ends before the position that the log was made
+// from: the raw stream is not the one that it was.
+var ErrRecreated = errors.New("RTE was recreated: its positions no longer agree with the call log")
+
+// flushLimit bounds the last flush, so that a hand-over is quick.
+const flushLimit = 2 * time.Second
+
+// Partition folds one partition of RTE into its log.
+type Partition struct {
+	JS      jetstream.JetStream
+	Number  int
+	Limits  call.Limits
+	Log     *slog.Logger
+	Observe Observer
+}
+
+// Observer is told what a partition does. It must be quick.
+type Observer interface {
+	Started(partition int, from uint64)
+	Stepped(partition int, m bus.Message, f *Fold, s Step)
+	Unreadable(partition int, m bus.Message, err error)
+	Emitted(partition int, out Output, in bus.Message, header map[string][]string)
+}
+
+// Run folds until ctx ends, the log is lost or the bus fails; then the state is
+// stale and Run must be called anew. When ctx ends, what was appended is stored
+// first.
+func (p Partition) Run(ctx context.Context) error {
+	log, err := bus.OpenLog(ctx, p.JS, topology.CallLog(p.Number), topology.CallLogPrefix(p.Number))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	f, err := p.restore(ctx, log)
+	if err != nil {
+		return err
+	}
+	p.Observe.Started(p.Number, f.Seq()+1)
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-log.Lost():
+			cancel(log.Err())
+		case <-ctx.Done():
+		}
+	}()
+	filters := []string{topology.RawOf(p.Number), topology.FeedAll}
+	err = bus.Read(ctx, p.JS, topology.RTE, filters, f.Seq()+1, func(m bus.Message) error {
+		return p.step(log, f, m)
+	})
+	return errors.Join(err, p.finish(ctx, log))
+}
+
+// finish stores what is in flight, unless the log is lost anyway.
+func (p Partition) finish(ctx context.Context, log *bus.Log) error {
+	if log.Err() != nil {
+		return nil //nolint:nilerr // it is the cause of the end already
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushLimit)
+	defer cancel()
+	return log.Flush(ctx)
+}
+
+// restore makes the fold from the newest snapshot, or from nothing.
+func (p Partition) restore(ctx context.Context, log *bus.Log) (*Fold, error) {
+	snap, ok, err := log.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := New(p.Limits)
+	if ok {
+		restored, same, err := Restore(p.Limits, snap.Data)
+		if err != nil {
+			return nil, err
+		}
+		if same {
+			f = restored
+		} else {
+			p.Log.Warn("snapshot is of another version; folding from the start", "position", snap.In)
+		}
+	}
+	return f, p.reach(ctx, log, f)
+}
+
+// reach checks that RTE still has, and really is, what the log was made from.
+func (p Partition) reach(ctx context.Context, log *bus.Log, f *Fold) error {
+	rte, err := p.JS.Stream(ctx, topology.RTE)
+	if err != nil {
+		return fmt.Errorf("look up stream %s: %w", topology.RTE, err)
+	}
+	state := rte.CachedInfo().State
+	if tail, ok := log.Tail(); ok && tail.In > state.LastSeq {
+		return fmt.Errorf("%w (log of partition %d: %d, RTE: %d)", ErrRecreated, p.Number, tail.In, state.LastSeq)
+	}
+	if f.Seq() > 0 && state.FirstSeq > f.Seq()+1 {
+		p.Log.Warn("RTE no longer reaches back to the snapshot; calls of the time between are lost",
+			telemetry.Partition, p.Number, "snapshot", f.Seq(), "first", state.FirstSeq)
+	}
+	return nil
+}
+
+// step folds one message and appends what the log does not hold yet.
+func (p Partition) step(log *bus.Log, f *Fold, m bus.Message) error {
+	in, err := Decode(m)
+	if err != nil {
+		p.Observe.Unreadable(p.Number, m, err)
+	}
+	s := f.Step(in)
+	for i, out := range s.Outputs {
+		at := bus.Position{In: in.Seq, Idx: i}
+		if log.Holds(at) {
+			continue
+		}
+		if err := p.append(log, out, m, at); err != nil {
+			return err
+		}
+	}
+	p.Observe.Stepped(p.Number, m, f, s)
+	if !s.Save {
+		return nil
+	}
+	b, err := f.Snapshot()
+	if err != nil {
+		return err
+	}
+	return log.SaveSnapshot(in.Seq, b)
+}
+
+func (p Partition) append(log *bus.Log, out Output, in bus.Message, at bus.Position) error {
+	header, body, err := Encode(out)
+	if err != nil {
+		return err
+	}
+	subject := topology.CallEvent(p.Number, out.Call.OrganizationID, string(out.Call.Type), out.Call.CallID)
+	if err := log.Append(subject, header, body, at); err != nil {
+		return err
+	}
+	p.Observe.Emitted(p.Number, out, in, header)
+	return nil
+}
+
+// Encode makes the message of a call event. Its trace is that of the raw event
+// that caused it, or its own when a timer did; its span id comes of its id.
+func Encode(out Output) (header map[string][]string, body []byte, err error) {
+	id := out.Call.EventID()
+	trace := telemetry.TraceID(id)
+	if parent, ok := telemetry.ParseTraceparent(out.Trace); ok {
+		trace = parent.TraceID()
+	}
+	e, err := event.NewCall(out.Call, topology.KeyToken(out.Call.CallID), telemetry.Traceparent(trace, telemetry.SpanID(id)))
+	if err != nil {
+		return nil, nil, err
+	}
+	return event.Encode(e)
+}

@@ -1,0 +1,177 @@
+package fold
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ringstream/schemas/bus"
+	"ringstream/schemas/bustest"
+	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
+	"ringstream/transform/internal/call"
+)
+
+func TestMain(m *testing.M) { bustest.Main(m) }
+
+type unobserved struct{}
+
+func (unobserved) Started(int, uint64)                                   {}
+func (unobserved) Stepped(int, bus.Message, *Fold, Step)                 {}
+func (unobserved) Unreadable(int, bus.Message, error)                    {}
+func (unobserved) Emitted(int, Output, bus.Message, map[string][]string) {}
+
+func partition(js jetstream.JetStream) Partition {
+	return Partition{JS: js, Limits: quick, Log: slog.New(slog.DiscardHandler), Observe: unobserved{}}
+}
+
+// The limits are short, because the stored time of a test is real time.
+var quick = call.Limits{Ring: 400 * time.Millisecond, Talk: time.Second, Settle: 50 * time.Millisecond, Memory: time.Second}
+
+// feed publishes a morning to RTE, garbage among it.
+func feed(ctx context.Context, js jetstream.JetStream, in []Input) error {
+	for n, i := range in {
+		subject := topology.Feed("a", "heartbeat")
+		var headers map[string][]string
+		var body []byte
+		var err error
+		if i.Raw != nil {
+			body, _ = json.Marshal(map[string]any{"data": map[string]any{
+				"id": i.Raw.ID, "eventType": i.Raw.EventType, "entityType": "User", "userId": i.Raw.UserID, "callId": i.Raw.CallID,
+				"organizationId": org, "callerNumber": i.Raw.CallerNumber, "targetNumber": i.Raw.TargetNumber,
+			}})
+			subject = topology.Raw(0, org, i.Raw.EventType, i.Raw.CallID)
+			headers, body, err = event.Encode(event.NewRaw(*i.Raw, body, "hub", i.Raw.CallID, time.Now(), ""))
+		} else {
+			beat := *i.Feed
+			beat.At = time.Now()
+			e, _ := event.NewFeed(beat, "test", uint64(n))
+			headers, body, err = event.Encode(e)
+		}
+		if err != nil {
+			return err
+		}
+		if n%97 == 0 {
+			if _, err := js.Publish(ctx, topology.Raw(0, org, "Unknown", "none"), []byte("no CloudEvent")); err != nil {
+				return err
+			}
+		}
+		if _, err := js.PublishMsg(ctx, &nats.Msg{Subject: subject, Header: headers, Data: body}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reference folds RTE as it is stored, in one go.
+func reference(t *testing.T, js jetstream.JetStream) (want []string) {
+	t.Helper()
+	f := New(quick)
+	for _, m := range bustest.Messages(t, js, topology.RTE) {
+		in, _ := Decode(m)
+		for _, o := range f.Step(in).Outputs {
+			_, body, err := Encode(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, string(body))
+		}
+	}
+	return want
+}
+
+// Three workers compete for one log with no lease between them, and each is
+// stopped at random moments, now and then without its last flush.
+func TestCompetingPartitionsWriteTheReferenceFold(t *testing.T) {
+	s := bustest.Run(t)
+	js := s.Provisioned(1)
+	ctx, stop := context.WithCancel(t.Context())
+	var workers sync.WaitGroup
+	var stops, fenced atomic.Int64
+	for w := range 3 {
+		mine := s.JetStream(fmt.Sprint("worker", w))
+		workers.Go(func() {
+			rnd := rand.New(rand.NewPCG(uint64(w), 7))
+			for ctx.Err() == nil {
+				term, end := context.WithTimeout(ctx, time.Duration(50+rnd.IntN(900))*time.Millisecond)
+				err := partition(mine).Run(term)
+				end()
+				switch {
+				case errors.Is(err, bus.ErrFenced):
+					fenced.Add(1)
+				case errors.Is(err, context.DeadlineExceeded):
+					stops.Add(1)
+				}
+			}
+		})
+	}
+	if err := feed(ctx, js, morning(5, 1200)); err != nil {
+		t.Fatal(err)
+	}
+	// The clock of the fold is the server's: past every limit, three heartbeats
+	// fire what is left.
+	<-time.After(quick.Talk + quick.Memory)
+	if err := feed(ctx, js, morning(6, 0)); err != nil {
+		t.Fatal(err)
+	}
+	want := reference(t, js)
+	bustest.Eventually(t, "the log to be as long as the reference", func() bool { return logged(t, js) >= len(want) })
+	stop()
+	workers.Wait()
+	got := bustest.Messages(t, js, topology.CallLog(0), topology.CallLogPrefix(0)+".ev.>")
+	for i, m := range got {
+		if i >= len(want) || string(m.Data) != want[i] {
+			t.Fatalf("output %d of %d differs from the reference (%d)", i, len(got), len(want))
+		}
+	}
+	if len(got) != len(want) || len(want) < 2000 {
+		t.Fatalf("%d outputs, the reference has %d", len(got), len(want))
+	}
+	t.Logf("%d outputs, %d stops, %d refusals", len(got), stops.Load(), fenced.Load())
+	if stops.Load() < 5 || fenced.Load() == 0 {
+		t.Fatal("the workers hardly met: the test proves nothing")
+	}
+}
+
+func logged(t *testing.T, js jetstream.JetStream) (n int) {
+	t.Helper()
+	log, err := js.Stream(t.Context(), topology.CallLog(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := log.Info(t.Context(), jetstream.WithSubjectFilter(topology.CallLogPrefix(0)+".ev.>"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, count := range info.State.Subjects {
+		n += int(count)
+	}
+	return n
+}
+
+func TestPartitionRefusesARecreatedStream(t *testing.T) {
+	s := bustest.Run(t)
+	js := s.Provisioned(1)
+	log, err := bus.OpenLog(t.Context(), js, topology.CallLog(0), topology.CallLogPrefix(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	err = errors.Join(log.Append(topology.CallEvent(0, org, "incoming", ""), nil, nil, bus.Position{In: 1000}), log.Flush(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := partition(js).Run(t.Context()); !errors.Is(err, ErrRecreated) {
+		t.Fatalf("got %v", err)
+	}
+}

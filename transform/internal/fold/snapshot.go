@@ -1,0 +1,56 @@
+package fold
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"ringstream/transform/internal/call"
+)
+
+// snapshotVersion changes with the format of the snapshot or of call.Call. A
+// snapshot of another version is ignored, and the state folded anew.
+const snapshotVersion = 1
+
+type snapshot struct {
+	Version  int          `json:"version"`
+	Seq      uint64       `json:"seq"`
+	Clock    time.Time    `json:"clock"`
+	Coverage coverage     `json:"coverage"`
+	Calls    []*call.Call `json:"calls"`
+}
+
+// Snapshot is the state as bytes; equal states give equal bytes.
+func (f *Fold) Snapshot() ([]byte, error) {
+	s := snapshot{Version: snapshotVersion, Seq: f.seq, Clock: f.clock, Coverage: f.coverage}
+	for _, id := range slices.Sorted(maps.Keys(f.calls)) {
+		s.Calls = append(s.Calls, f.calls[id])
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("encode snapshot: %w", err)
+	}
+	return b, nil
+}
+
+// Restore makes a fold from a snapshot. It reports false when the snapshot is
+// of another version.
+func Restore(limits call.Limits, b []byte) (*Fold, bool, error) {
+	var s snapshot
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, false, fmt.Errorf("read snapshot: %w", err)
+	}
+	if s.Version != snapshotVersion {
+		return nil, false, nil
+	}
+	f := New(limits)
+	f.seq, f.clock, f.coverage = s.Seq, s.Clock, s.Coverage
+	for _, c := range s.Calls {
+		f.calls[c.ID] = c
+		f.count(c, +1)
+		f.arm(c)
+	}
+	return f, true, nil
+}
