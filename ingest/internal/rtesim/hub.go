@@ -3,7 +3,6 @@ package rtesim
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -164,7 +163,7 @@ func (h *hub) publish(ctx context.Context, o occurrence) (int, error) {
 		if !ok {
 			continue
 		}
-		argument := fmt.Appendf(nil, `{"subscription":%s,"data":%s}`, sub.json, o.data)
+		argument := slices.Concat([]byte(`{"subscription":`), sub.json, []byte(`,"data":`), o.data, []byte(`}`))
 		entry := Sent{ID: o.id, EventType: o.eventType, EntityID: o.entityID}
 		if err := c.put(ctx, eventMessage(rte.CallbackMessageReceived, argument, entry)); err != nil {
 			return n, err

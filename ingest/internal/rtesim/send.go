@@ -104,21 +104,18 @@ func (h *hub) sendEvents(ctx context.Context, s Send) (SendResult, error) {
 	if err != nil {
 		return result, err
 	}
-	agency := Agency()
+	template, err := newTemplate(Agency(), spec, s.Count > 1)
+	if err != nil {
+		return result, err
+	}
 	h.rules.know([]string{s.EventType})
-	for range max(1, s.Calls) {
-		result.CallIDs = append(result.CallIDs, uuid.NewString())
+	identities := make([][]field, max(1, s.Calls))
+	for i := range identities {
+		c := call{id: uuid.NewString()}
+		result.CallIDs, identities[i] = append(result.CallIDs, c.id), c.identity()
 	}
 	for i := range max(1, s.Count) {
-		numbered := spec
-		if s.Count > 1 {
-			numbered.fields = append(spec.fields[:len(spec.fields):len(spec.fields)], field{"seq", fmt.Append(nil, i+1)})
-		}
-		identity := call{id: result.CallIDs[i%len(result.CallIDs)]}.identity()
-		o, err := agency.compose(numbered, nil, identity, time.Now())
-		if err != nil {
-			return result, err
-		}
+		o := template.vary(variation{uuid.NewString(), identities[i%len(identities)], time.Now(), i + 1})
 		n, err := h.publish(ctx, o)
 		result.Receivers += n
 		if err != nil {

@@ -1,10 +1,12 @@
 package rtesim_test
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,7 +17,7 @@ import (
 )
 
 func TestAFloodArrivesInOrderAndIsRecorded(t *testing.T) {
-	const count = 10_000
+	const count = 3000
 	for _, coalesce := range []int{1, 25} {
 		sim := start(t, func(s *rtesim.Settings) { s.Coalesce = coalesce })
 		clients := []*client{dial(t, sim), dial(t, sim)}
@@ -138,7 +140,7 @@ func TestASocketThatTakesNothingIsAborted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const count = 300 // 30 MB: more than the sockets' buffers
+	const count = 150 // 15 MB: more than the sockets' buffers
 	done := make(chan error, 1)
 	go func() {
 		_, err := sim.Send(t.Context(), rtesim.Send{
@@ -147,8 +149,8 @@ func TestASocketThatTakesNothingIsAborted(t *testing.T) {
 		done <- err
 	}()
 	for i := range count {
-		if m := well.message(); m.Seq != i+1 {
-			t.Fatalf("message %d has number %d", i+1, m.Seq)
+		if b := well.record(); !bytes.Contains(b, fmt.Appendf(nil, `"seq":%d,`, i+1)) {
+			t.Fatalf("message %d is %.300s", i+1, b)
 		}
 	}
 	if err := <-done; err != nil {
