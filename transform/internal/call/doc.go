@@ -28,9 +28,10 @@
 // state. An event that happened before that was overtaken: it is read from a
 // second table, which leads where the right order would have led. A hold or a
 // transfer begins nothing: the end of a talk is compared with the answer. An
-// equal Timestamp counts as in time. What cannot be taken back, because it
-// was told at once, stays as it was told: the "answered by" of an ended
-// already sent, an incoming shown to somebody whose withdrawal was overtaken.
+// equal Timestamp counts as in time, but for an answer and the same user's end.
+// What cannot be taken back, because it was told at once, stays as it was
+// told: the "answered by" of an ended already sent, an incoming shown to
+// somebody whose withdrawal was overtaken.
 //
 // Facts. Numbers, names, owners and the evidence of a group are learned from
 // every event of an open call, also from one whose step does not fit; of a

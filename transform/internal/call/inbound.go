@@ -117,6 +117,10 @@ func (c *Call) isOvertaken(p *participant, s step) bool {
 		return goneOn || s.at.Before(p.At) || s.at.Before(p.Mid)
 	case holdStart, holdEnd, transferCancelled:
 		return s.at.Before(p.At) || s.at.Before(p.Mid)
+	case connected:
+		// In one instant people answer and hang up, not the other way round.
+		over := p.State == hungUp || p.State == handedOver
+		return s.at.Before(p.At) || over && s.at.Equal(p.At)
 	}
 	return s.at.Before(p.At)
 }
