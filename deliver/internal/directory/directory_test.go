@@ -310,6 +310,28 @@ func TestTheOldListStaysWhenARefreshFails(t *testing.T) {
 	}
 }
 
+func TestEveryOutageIsRetriedSoonAtFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &crm{err: errors.New("down")}
+		d, _ := open(t, source, "")
+		ctx, stop := context.WithCancel(t.Context())
+		go func() { _ = d.Run(ctx) }()
+		time.Sleep(10 * time.Minute)
+		source.set(nil, people()...)
+		if err := d.Wait(ctx); err != nil {
+			t.Fatal(err)
+		}
+		before := len(source.times())
+		source.set(errors.New("down again"))
+		time.Sleep(6*time.Hour + time.Minute)
+		if asked := source.times()[before:]; len(asked) < 2 || asked[1].Sub(asked[0]) > 2*time.Second {
+			t.Errorf("%v", asked)
+		}
+		stop()
+		synctest.Wait()
+	})
+}
+
 func TestAnEmptyCustomerIsAListToo(t *testing.T) {
 	d, _ := open(t, &crm{}, "")
 	if err := d.Load(t.Context()); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"ringstream/schemas/event"
 )
@@ -84,7 +83,7 @@ func Body(n Notification) ([]byte, error) {
 	}
 	p := payload{
 		ID:            n.Call.CallID,
-		Created:       n.Call.OccurredAt.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05Z"),
+		Created:       n.Call.OccurredAt.UTC().Format("2006-01-02T15:04:05Z"),
 		CallerID:      callerID(n),
 		DestinationID: Format(n.Call.Called, n.Region, n.Format),
 		HuntGroup:     n.Call.HuntGroup,
