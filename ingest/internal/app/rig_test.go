@@ -32,6 +32,7 @@ type rig struct {
 	nats *bustest.Server
 	js   jetstream.JetStream
 	jane string
+	log  *slog.Logger // of replicas; nil: the test's
 }
 
 func newRig(t *testing.T, change ...func(*rtesim.Settings)) *rig {
@@ -65,8 +66,8 @@ func quiet(t *testing.T) *slog.Logger {
 
 func (r *rig) settings(instance string) Settings {
 	return Settings{
-		Common: program.Common{HTTPAddr: "127.0.0.1:0", LogLevel: "info", LogFormat: "text", ShutdownTimeout: 20 * time.Second},
-		Config: r.nats.Config(4),
+		Common:       program.Common{HTTPAddr: "127.0.0.1:0", LogLevel: "info", LogFormat: "text", ShutdownTimeout: 20 * time.Second},
+		Config:       r.nats.Config(4),
 		DiscoveryURL: r.sim.URL() + "/api/user", Username: "demo@agency.example", SecretKey: "demo-secret", RTEUser: "me",
 		Subscriptions: []string{"user:" + r.jane}, Instance: instance,
 	}
@@ -93,7 +94,11 @@ func (r *rig) start(s Settings, limits hub.Limits) *replica {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &replica{r: r, stop: cancel, ended: make(chan error, 1)}
 	serving := make(chan string, 1)
-	go func() { p.ended <- run(ctx, s, limits, quiet(r.t), func(a string) { serving <- a }) }()
+	log := r.log
+	if log == nil {
+		log = quiet(r.t)
+	}
+	go func() { p.ended <- run(ctx, s, limits, log, func(a string) { serving <- a }) }()
 	select {
 	case p.address = <-serving:
 	case err := <-p.ended:

@@ -1,0 +1,164 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"ringstream/ingest/internal/rtesim"
+	"ringstream/schemas/bustest"
+	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
+)
+
+func TestRestartedNATSLosesAndReordersNothing(t *testing.T) {
+	const n = 20_000
+	r := newRig(t, func(s *rtesim.Settings) { s.Coalesce = 5 })
+	p := r.start(r.settings("a"), fast())
+	p.waitReady()
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		_, _ = r.sim.Send(t.Context(), rtesim.Send{EventType: "UserCallInComing", User: "jane", Count: n, Calls: 300})
+	}()
+	for _, share := range []int{n / 4, n / 2} {
+		bustest.Eventually(t, "a part stored", func() bool { return r.count() >= share })
+		r.nats.Stop()
+		r.nats.Start()
+	}
+	<-sent
+	bustest.Eventually(t, "all stored", func() bool { return r.count() == n })
+	r.sameAsSent(n)
+	if got := p.metric(`ringstream_ingest_lost_messages_total`); got != "0" {
+		t.Errorf("lost metric is %s", got)
+	}
+}
+
+func TestTwoReplicasLeaveOneCopy(t *testing.T) {
+	const n = 3000
+	r := newRig(t)
+	a, b := r.start(r.settings("a"), fast()), r.start(r.settings("b"), fast())
+	a.waitReady()
+	b.waitReady()
+	r.send(n, 50)
+	duplicates := func(p *replica) string { return p.metric(`ringstream_ingest_published_total{result="duplicate"}`) }
+	for _, p := range []*replica{a, b} {
+		bustest.Eventually(t, "queue empty", func() bool {
+			return p.metric(`ringstream_ingest_messages_total{event_type="UserCallInComing"}`) == "3000" && p.metric("ringstream_ingest_queue_messages") == "0"
+		})
+	}
+	if got := r.count(); got != n {
+		t.Errorf("%d stored, want %d", got, n)
+	}
+	if duplicates(a) == "" && duplicates(b) == "" {
+		t.Error("no replica saw a duplicate")
+	}
+	if err := a.end(); err != nil {
+		t.Fatal(err)
+	}
+	r.send(10, 1)
+	bustest.Eventually(t, "the other goes on", func() bool { return r.count() == n+10 })
+}
+
+func TestWhatIsNoOrdinaryMessage(t *testing.T) {
+	r := newRig(t)
+	p := r.start(r.settings("a"), fast())
+	p.waitReady()
+	connection := r.connected()
+	send := func(s rtesim.Send) {
+		t.Helper()
+		if _, err := r.sim.Send(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(rtesim.Send{Raw: `"details"`, Target: "SubscribeDetails", To: "all"})
+	send(rtesim.Send{Raw: `not json`, To: "all"})
+	send(rtesim.Send{Raw: ` {"data" : null , "n":1.0e0,"s":"\u002B"}`, To: "all"})
+	send(rtesim.Send{Raw: `{"type":1,"target":"messagereceived","arguments":[{"two":1},{"args":2}]}`, Record: true, To: "all"})
+	send(rtesim.Send{EventType: "UserCallInComing", User: "jane", Data: map[string]json.RawMessage{"note": json.RawMessage(`"` + strings.Repeat("x", 400<<10) + `"`)}})
+	bustest.Eventually(t, "stored", func() bool { return r.count() == 4 })
+	var bodies []string
+	for _, m := range r.stored() {
+		bodies = append(bodies, string(m.Data))
+		if len(m.Data) < 1000 && !strings.Contains(m.Subject, ".Unknown.") {
+			t.Errorf("subject of %s is %s", m.Data, m.Subject)
+		}
+	}
+	// Partitions are read one after the other by nobody here: the stream has arrival order.
+	if !strings.Contains(bodies[0], "not json") || bodies[1] != `{"data" : null , "n":1.0e0,"s":"\u002B"}` || bodies[2] != `{"two":1}` || len(bodies[3]) < 400<<10 {
+		t.Errorf("bodies are %.200q", bodies)
+	}
+	if got := p.metric("ringstream_ingest_swallowed_frames_total"); got != "2" {
+		t.Errorf("swallowed frames: %s, want 2", got)
+	}
+	if now := r.connected(); now != connection {
+		t.Error("the connection was made anew")
+	}
+}
+
+func TestMessageThatTheStreamCannotTakeIsADeadLetter(t *testing.T) {
+	r := newRig(t)
+	p := r.start(r.settings("a"), fast())
+	p.waitReady()
+	if _, err := r.sim.Send(t.Context(), rtesim.Send{EventType: "UserCallInComing", User: "jane", Data: map[string]json.RawMessage{
+		"note": json.RawMessage(`"` + strings.Repeat("x", 2<<20) + `"`),
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	r.send(1, 1)
+	bustest.Eventually(t, "the next one stored", func() bool { return r.count() == 1 })
+	bustest.Eventually(t, "queue empty", func() bool { return p.metric("ringstream_ingest_queue_messages") == "0" })
+	letters := bustest.Messages(t, r.js, topology.DeadLetters)
+	if len(letters) != 1 || letters[0].Subject != "deadletters.ingest.too-large" {
+		t.Fatalf("%d dead letters", len(letters))
+	}
+	var d event.DeadLetter
+	if err := json.Unmarshal(letters[0].Data, &d); err != nil {
+		t.Fatal(err)
+	}
+	sent := r.sim.Sent("", 0, 1).Entries[0]
+	if d.EventID != sent.ID || d.CallID == "" || len(d.Body) != 256<<10 || !strings.Contains(d.Detail, "cannot be stored") {
+		t.Errorf("dead letter of %s: call %q, %d bytes, %s", d.EventID, d.CallID, len(d.Body), d.Detail)
+	}
+	if got := p.metric(`ringstream_ingest_deadletters_total{reason="too-large"}`); got != "1" {
+		t.Errorf("dead letter metric is %q", got)
+	}
+}
+
+func TestStopWithoutNATSSaysWhatIsLost(t *testing.T) {
+	r := newRig(t)
+	s := r.settings("a")
+	s.ShutdownTimeout = time.Second
+	p := r.start(s, fast())
+	p.waitReady()
+	r.nats.Stop()
+	r.send(20, 4)
+	bustest.Eventually(t, "received", func() bool {
+		return p.metric(`ringstream_ingest_messages_total{event_type="UserCallInComing"}`) == "20"
+	})
+	began := time.Now()
+	err := p.end()
+	if !errors.Is(err, errUnsent) || !strings.Contains(err.Error(), "messages") {
+		t.Errorf("ended with %v", err)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("took %s", took)
+	}
+	r.nats.Start() // the test's own connection ends in peace
+}
+
+func TestUnreadyWhileNothingIsStored(t *testing.T) {
+	r := newRig(t)
+	p := r.start(r.settings("a"), fast())
+	p.waitReady()
+	r.nats.Stop()
+	bustest.Eventually(t, "unready", func() bool {
+		code, body := p.get("/readyz")
+		return code == http.StatusServiceUnavailable && strings.Contains(body, "not connected to NATS")
+	})
+	r.nats.Start()
+	p.waitReady()
+}

@@ -1,0 +1,114 @@
+package app
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ringstream/ingest/internal/rtesim"
+	"ringstream/schemas/program"
+)
+
+const janeID = "c9eeb030-ff4b-ea11-ac9c-00155d4fdcf3"
+
+func TestSettingsAreReportedAllAtOnce(t *testing.T) {
+	for name, value := range map[string]string{
+		"ENREACH_API_URL": "api.example", "ENREACH_USERNAME": "", "ENREACH_SECRET_KEY": "", "NATS_PROVISION": "maybe",
+		"RTE_SUBSCRIPTIONS": "user:nobody,UserStatus,queue:" + janeID, "RTE_SUBSCRIPTIONS_FILE": "/does/not/exist",
+	} {
+		t.Setenv(name, value)
+	}
+	var s Settings
+	var bad *program.SettingsError
+	if err := program.Load(&s); !errors.As(err, &bad) {
+		t.Fatalf("error is %v", err)
+	}
+	for _, want := range []string{
+		"ENREACH_API_URL", "ENREACH_USERNAME", "ENREACH_SECRET_KEY", "NATS_PROVISION", `item "user:nobody"`, `item "UserStatus"`, "/does/not/exist",
+	} {
+		if !strings.Contains(bad.Error(), want) {
+			t.Errorf("not reported: %s, in\n%v", want, bad)
+		}
+	}
+}
+
+func TestSubscriptionsAreRequired(t *testing.T) {
+	t.Setenv("ENREACH_USERNAME", "u")
+	t.Setenv("ENREACH_SECRET_KEY", "k")
+	var s Settings
+	if err := program.Load(&s); err == nil || !strings.Contains(err.Error(), "name nothing to subscribe") {
+		t.Errorf("error is %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "s.yaml")
+	if err := os.WriteFile(path, []byte("queues: ["+janeID+"]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("RTE_SUBSCRIPTIONS_FILE", path)
+	s = Settings{}
+	if err := program.Load(&s); err != nil {
+		t.Errorf("a file alone: %v", err)
+	}
+}
+
+// report runs check and indexes its lines by name.
+func report(t *testing.T, s Settings) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, r := range Check(t.Context(), s) {
+		word := "FAIL "
+		if r.OK {
+			word = "ok "
+		}
+		found[r.Name] = word + r.Detail
+	}
+	return found
+}
+
+func TestCheck(t *testing.T) {
+	r := newRig(t)
+	good := r.settings("a")
+	secretWrong := good
+	secretWrong.SecretKey = "wrong"
+	natsAway := good
+	natsAway.URL = "nats://127.0.0.1:1"
+	otherPartitions := good
+	otherPartitions.Partitions = 5
+	unknownUser := good
+	unknownUser.Username = "stranger@agency.example"
+	apiAway := good
+	apiAway.APIURL = "http://api.invalid"
+	noTLS := good
+	noTLS.APIURL = strings.Replace(r.sim.URL(), "http:", "https:", 1)
+	tom := rtesim.Agency().Users[1].ID
+	partly := good
+	partly.Subscriptions = []string{"UserStatus:" + r.jane, "UserStatus:" + tom}
+	nothing := good
+	nothing.Subscriptions = []string{"NoSuchEvent:" + r.jane}
+	r.sim.Unauthorized(tom)
+
+	for title, c := range map[string]struct {
+		settings   Settings
+		name, says string
+	}{
+		"streams":          {good, "streams", "ok as the contract says"},
+		"hub":              {good, "hub", "ok connected to 127.0.0.1:"},
+		"subscriptions":    {good, "subscriptions", "ok"},
+		"wrong secret":     {secretWrong, "ENREACH_SECRET_KEY", "FAIL get an RTE token: the REST API refused the credentials (ENREACH_USERNAME, ENREACH_SECRET_KEY)"},
+		"no NATS":          {natsAway, "NATS_URL", "FAIL connect to NATS at nats://127.0.0.1:1"},
+		"other partitions": {otherPartitions, "streams", "FAIL stream differs"},
+		"unknown user":     {unknownUser, "ENREACH_DISCOVERY_URL", "FAIL discover the REST API: the REST API refused the credentials"},
+		"DNS":              {apiAway, "ENREACH_SECRET_KEY", `FAIL get an RTE token: no usable answer from api.invalid: DNS does not resolve "api.invalid"`},
+		"TLS":              {noTLS, "ENREACH_SECRET_KEY", "FAIL get an RTE token: no usable answer from 127.0.0.1:"},
+		"refused item":     {partly, "refused", "ok UserStatus of " + tom + ": Unauthorized"},
+		"one is enough":    {partly, "subscriptions", "ok 1 subscribed, 1 refused"},
+		"nothing held":     {nothing, "subscriptions", "FAIL 0 subscribed, 1 refused"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			if got := report(t, c.settings)[c.name]; !strings.HasPrefix(got, c.says) {
+				t.Errorf("%s: %q, want %q", c.name, got, c.says)
+			}
+		})
+	}
+}

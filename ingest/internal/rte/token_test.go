@@ -1,0 +1,121 @@
+package rte
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestEndpoint(t *testing.T) {
+	for in, want := range map[string]string{
+		"wss://rte.example/rte":    "https://rte.example/rte",
+		"WSS://rte.example/rte/":   "https://rte.example/rte",
+		"https://rte.example/rte/": "https://rte.example/rte",
+		"rte.example/rte":          "https://rte.example/rte",
+		" rte.example:8443/ ":      "https://rte.example:8443",
+		"ws://127.0.0.1:1/rte":     "http://127.0.0.1:1/rte",
+		"ftp://rte.example":        "",
+		"":                         "",
+		"https://u:p@rte.example":  "",
+	} {
+		got, err := endpoint(in)
+		if got != want || (err != nil) != (want == "") {
+			t.Errorf("%q: %q, %v", in, got, err)
+		}
+	}
+}
+
+// enreach answers discovery and token requests as the cases say.
+func enreach(t *testing.T, discovery, token string, status int) API {
+	t.Helper()
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	mux.HandleFunc("GET /discover", func(w http.ResponseWriter, r *http.Request) {
+		if got := r.URL.Query().Get("user"); got != "jane+x@agency.example" {
+			t.Errorf("discovery for %q", got)
+		}
+		_, _ = fmt.Fprint(w, strings.ReplaceAll(discovery, "API", server.URL))
+	})
+	mux.HandleFunc("GET /token/me/rte/", func(w http.ResponseWriter, r *http.Request) {
+		if u, k, _ := r.BasicAuth(); u != "jane+x@agency.example" || k != "key" || r.Header.Get("Accept") != "application/json" {
+			t.Errorf("request with %q and headers %v", u, r.Header)
+		}
+		w.WriteHeader(status)
+		_, _ = fmt.Fprint(w, token)
+	})
+	return API{DiscoveryURL: server.URL + "/discover", Username: "jane+x@agency.example", SecretKey: "key", User: "me", HTTP: server.Client()}
+}
+
+func TestGrant(t *testing.T) {
+	const found, good = `[{"username":"jane+x@agency.example","apiEndpoint":"API/"}]`, `{"WssEndpoint":"wss://h/rte/","Token":"s3cret"}`
+	for _, c := range []struct {
+		name, discovery, token string
+		status                 int
+		hub                    string
+		err                    error
+	}{
+		{"as documented", found, good, 200, "https://h/rte", nil},
+		{"without trailing slash", `[{"apiEndpoint":"API"}]`, good, 200, "https://h/rte", nil},
+		{"other casing", found, `{"wSSENDPOINT":"h/rte","tOKEN":"s3cret"}`, 200, "https://h/rte", nil},
+		{"the user's own entry", `[{"username":"other","apiEndpoint":"http://127.0.0.1:1"},{"userName":"JANE+X@agency.example","apiEndpoint":"API"}]`, good, 200, "https://h/rte", nil},
+		{"nobody found", `[]`, good, 200, "", ErrUnauthorized},
+		{"discovery in HTML", `<html>`, good, 200, "", ErrMalformed},
+		{"discovery without endpoint", `[{}]`, good, 200, "", ErrMalformed},
+		{"refused", found, good, 401, "", ErrUnauthorized},
+		{"forbidden", found, good, 403, "", ErrUnauthorized},
+		{"not found", found, good, 404, "", ErrUnreachable},
+		{"too many", found, good, 429, "", ErrUnreachable},
+		{"broken", found, good, 500, "", ErrUnreachable},
+		{"no token", found, `{"WssEndpoint":"h"}`, 200, "", ErrMalformed},
+		{"no endpoint", found, `{"Token":"s3cret"}`, 200, "", ErrMalformed},
+		{"no JSON", found, `s3cret`, 200, "", ErrMalformed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			grant, err := enreach(t, c.discovery, c.token, c.status).Grant(t.Context())
+			if grant.Hub != c.hub || !errors.Is(err, c.err) {
+				t.Errorf("hub %q, error %v", grant.Hub, err)
+			}
+			if err == nil && string(grant.Token) != "s3cret" {
+				t.Error("another token")
+			}
+			if err != nil && strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("the error shows the token: %v", err)
+			}
+		})
+	}
+}
+
+func TestUnreachableIsExplainedWithoutTheURL(t *testing.T) {
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
+	defer untrusted.Close()
+	for url, want := range map[string]string{
+		closed.URL:                   "connection refused",
+		untrusted.URL:                "TLS failed, the certificate is not trusted",
+		"http://discover.invalid/x?": `DNS does not resolve "discover.invalid"`,
+	} {
+		_, err := API{DiscoveryURL: url, Username: "jane@agency.example", HTTP: &http.Client{Transport: &http.Transport{}}}.Discover(t.Context())
+		if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "user=") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+func TestSecretDoesNotPrint(t *testing.T) {
+	g := Grant{Hub: "https://h", Token: "s3cret"}
+	encoded, err := json.Marshal(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{fmt.Sprint(g), fmt.Sprintf("%+v %#v %s %q", g, g, g.Token, g.Token), string(encoded), g.Token.LogValue().String()} {
+		if strings.Contains(text, "s3cret") {
+			t.Errorf("printed %s", text)
+		}
+	}
+}

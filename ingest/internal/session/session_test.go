@@ -1,0 +1,76 @@
+package session
+
+import (
+	"testing"
+	"time"
+)
+
+func TestTableIsWhole(t *testing.T) {
+	for _, cause := range Causes() {
+		if _, ok := table[cause]; !ok {
+			t.Errorf("no row for %s", cause)
+		}
+	}
+	if len(table) != len(Causes()) {
+		t.Error("a row is for no cause")
+	}
+}
+
+func TestNext(t *testing.T) {
+	const settled = Settled
+	for _, story := range []struct {
+		name    string
+		endings []Ending
+		moves   []Move
+	}{
+		{
+			"an expired token is replaced at once, a refused one is not tried in a loop",
+			[]Ending{{Unauthorized, 0}, {Unauthorized, 0}, {Unauthorized, 0}},
+			[]Move{AtOnce, BackOff, BackOff},
+		},
+		{
+			"wrong credentials are never hurried",
+			[]Ending{{Credentials, 0}, {Credentials, 0}},
+			[]Move{BackOff, BackOff},
+		},
+		{
+			"each loss of a settled connection is made good at once",
+			[]Ending{{Lost, settled}, {Closed, settled}, {Silent, time.Hour}},
+			[]Move{AtOnce, AtOnce, AtOnce},
+		},
+		{
+			"a hub that accepts and hangs up is given time",
+			[]Ending{{Closed, settled}, {Closed, settled - 1}, {Closed, time.Second}},
+			[]Move{AtOnce, BackOff, BackOff},
+		},
+		{
+			"a restarted hub is waited for",
+			[]Ending{{Lost, settled}, {Unreachable, 0}, {Refused, 0}, {Malformed, 0}},
+			[]Move{AtOnce, BackOff, BackOff, BackOff},
+		},
+		{"a stop is a stop", []Ending{{Unreachable, 0}, {Stopped, settled}}, []Move{BackOff, Stop}},
+		{"what is not known is given time", []Ending{{"new", settled}}, []Move{BackOff}},
+	} {
+		t.Run(story.name, func(t *testing.T) {
+			var s State
+			for i, e := range story.endings {
+				var move Move
+				if s, move = s.Next(e); move != story.moves[i] {
+					t.Errorf("after ending %d (%s): %s, want %s", i+1, e.Cause, move, story.moves[i])
+				}
+			}
+		})
+	}
+}
+
+func TestFailuresCountFromTheLastSettledConnection(t *testing.T) {
+	var s State
+	for i, c := range []struct {
+		live time.Duration
+		want int
+	}{{0, 1}, {0, 2}, {time.Second, 3}, {Settled, 1}, {0, 2}} {
+		if s, _ = s.Next(Ending{Lost, c.live}); s.Failures != c.want {
+			t.Errorf("ending %d: %d failures, want %d", i+1, s.Failures, c.want)
+		}
+	}
+}
