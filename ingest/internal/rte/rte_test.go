@@ -163,3 +163,22 @@ func TestSubscriptionResultKey(t *testing.T) {
 		t.Errorf("%+v does not answer %+v", got, asked)
 	}
 }
+
+func FuzzMessageArgument(f *testing.F) {
+	f.Add([]byte(`{"type":1,"target":"MessageReceived","arguments":[` + argument + `]}`))
+	f.Add([]byte(`{"type":1,"target":"MessageReceived","arguments":[{}],"streamIds":[]}`))
+	f.Add([]byte(`{"type":6}`))
+	f.Fuzz(func(t *testing.T, record []byte) {
+		got, ok := rte.MessageArgument(record)
+		if !ok {
+			return
+		}
+		if !json.Valid(got) || !strings.Contains(string(record), string(got)) {
+			t.Fatalf("%q is no argument of %q", got, record)
+		}
+		written := rte.AppendInvocation(nil, "", rte.CallbackMessageReceived, got)
+		if again, ok := rte.MessageArgument(written[:len(written)-1]); !ok || string(again) != string(got) {
+			t.Fatalf("%q was read back as %q, %v", got, again, ok)
+		}
+	})
+}

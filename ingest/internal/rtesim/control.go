@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -100,7 +101,11 @@ func (s *Sim) postPlay(r *http.Request) (any, error) {
 	return state(), nil
 }
 
+// scenarioOf takes a name, or the scenario itself in either field.
 func scenarioOf(name, text string) (Scenario, error) {
+	if strings.Contains(name, "\n") {
+		name, text = "", name
+	}
 	if text != "" {
 		return ParseScenario(cmp.Or(name, "inline"), []byte(text))
 	}

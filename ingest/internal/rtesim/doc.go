@@ -61,6 +61,7 @@
 //	GET  /control/scenarios     the embedded scenarios
 //	GET  /control/connections   with their subscriptions
 //	POST /control/play          {scenario | text, speed, repeat, every, subscribers, all, patience, wait}
+//	     scenario is a name or, as text is, a whole scenario;
 //	     every: time between the starts of repetitions (without it one after another);
 //	     subscribers: how many connections must have subscribed something of it first,
 //	     with all everything of it, for at most patience (30s). Answers once started, or with

@@ -61,7 +61,7 @@ func TestTimesSendsTheSameEvent(t *testing.T) {
 	sim := start(t)
 	c := dial(t, sim)
 	c.subscribe(item(jane, "UserCallInComing"))
-	control[rtesim.Playing](t, sim, http.MethodPost, "play", object{"text": "-- call --\n+0s UserCallInComing user=jane times=2\n"})
+	control[rtesim.Playing](t, sim, http.MethodPost, "play", object{"scenario": "-- call --\n+0s UserCallInComing user=jane times=2\n"})
 	if a, b := c.argument(), c.argument(); string(a) != string(b) {
 		t.Errorf("they differ:\n%s\n%s", a, b)
 	}
