@@ -1,0 +1,79 @@
+# Everything that is done with this repository. `make help` lists the targets.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+MODULES := schemas ingest transform deliver deploy/local deploy/e2e
+BINARIES := ./ingest/cmd/... ./transform/cmd/... ./deliver/cmd/...
+# Packages in which goroutines meet; the race detector is slow on two cores.
+CONCURRENT := ./schemas/bus/... ./schemas/probe/... ./schemas/program/... ./schemas/telemetry/... \
+	./ingest/internal/hub/... ./ingest/internal/feed/... ./ingest/internal/rtesim/... ./ingest/internal/app/... \
+	./transform/internal/app/... ./transform/internal/fold/... \
+	./deliver/internal/app/... ./deliver/internal/directory/... ./deliver/internal/reapit/... ./deliver/internal/reapitsim/... \
+	./deploy/local/...
+FUZZTIME ?= 20s
+TOOLS := $(CURDIR)/.bin
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build every binary into bin/
+	@echo "building into bin/ (the first time this fetches modules and takes a few minutes)"
+	@go build -o bin/ $(BINARIES)
+	@go build -o bin/ringstream-local ./deploy/local
+	@ls bin | tr '\n' ' ' && echo
+
+.PHONY: run
+run: build ## the pipeline on an embedded NATS, with simulators and sample calls; ARGS=--help for more
+	@exec bin/ringstream-local $(ARGS)
+
+.PHONY: test
+test: build ## every test that needs only Go, the end-to-end ones included
+	@go test $(TESTFLAGS) work
+
+.PHONY: e2e
+e2e: build ## the end-to-end stories over the real binaries
+	@go test -count=1 $(TESTFLAGS) ./deploy/e2e/...
+
+.PHONY: race
+race: ## the race detector on the concurrent packages
+	@go test -race $(TESTFLAGS) $(CONCURRENT)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME each
+	@grep -rl --include='*_test.go' '^func Fuzz' $(MODULES) | while read -r file; do \
+		sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file" | while read -r target; do \
+			echo "== $$file $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "./$$(dirname "$$file")"; \
+		done; \
+	done
+
+.PHONY: gen
+gen: ## make every generated file anew
+	@go generate ./schemas/...
+	@go test ./transform/internal/call -run 'Stat|Diagram|Picture' -update > /dev/null
+
+.PHONY: fmt
+fmt: $(TOOLS)/gofumpt ## format
+	@$(TOOLS)/gofumpt -l -w $(MODULES)
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint $(TOOLS)/gofumpt ## gofumpt, go vet and golangci-lint
+	@test -z "$$($(TOOLS)/gofumpt -l $(MODULES) | tee /dev/stderr)" || { echo "not formatted: make fmt"; exit 1; }
+	@go vet work
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && GOWORK=off $(TOOLS)/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: verify
+verify: ## each module by itself: tidy, builds, vets; generated files are up to date
+	@for m in $(MODULES); do echo "verify $$m"; (cd $$m && export GOWORK=off && go mod tidy -diff && go build ./... && go vet ./...); done
+
+$(TOOLS)/golangci-lint $(TOOLS)/gofumpt &: deploy/tools/go.mod
+	@echo "building the tools into .bin/ (once; a minute or two)"
+	@GOBIN=$(TOOLS) GOWORK=off go -C deploy/tools install tool
+	@touch $(TOOLS)/golangci-lint $(TOOLS)/gofumpt
+
+.PHONY: clean
+clean: ## remove what was built and the data of make run
+	@rm -rf bin .bin .ringstream
