@@ -92,6 +92,9 @@ func config(s topology.Stream) jetstream.StreamConfig {
 		Storage: jetstream.FileStorage, MaxAge: s.MaxAge, Duplicates: s.Duplicates, Replicas: s.Replicas,
 		DenyDelete: s.DenyDelete, DenyPurge: s.DenyPurge, AllowRollup: s.Rollup, Metadata: s.Metadata,
 	}
+	if s.Republish != "" {
+		cfg.RePublish = &jetstream.RePublish{Source: s.Republish, Destination: s.Republish}
+	}
 	for _, src := range s.Sources {
 		cfg.Sources = append(cfg.Sources, &jetstream.StreamSource{
 			Name:              src.Stream,
@@ -116,6 +119,7 @@ func differences(s topology.Stream, have jetstream.StreamConfig) (found []error)
 	}
 	check("subjects", sorted(want.Subjects), sorted(have.Subjects))
 	check("sources", sourceList(want.Sources), sourceList(have.Sources))
+	check("republish", republished(want.RePublish), republished(have.RePublish))
 	check("retention", want.Retention.String(), have.Retention.String())
 	check("storage", want.Storage.String(), have.Storage.String())
 	check("max age", want.MaxAge.String(), have.MaxAge.String())
@@ -126,6 +130,13 @@ func differences(s topology.Stream, have jetstream.StreamConfig) (found []error)
 		check("duplicate window", "at least "+want.Duplicates.String(), have.Duplicates.Round(time.Second).String())
 	}
 	return found
+}
+
+func republished(r *jetstream.RePublish) string {
+	if r == nil {
+		return "nothing"
+	}
+	return r.Source + ">" + r.Destination
 }
 
 func sorted(items []string) string {

@@ -70,6 +70,10 @@ func TestCallsMergesTheLogs(t *testing.T) {
 	const org, call = "29f6e823-b484-e611-80c9-00505689257e", "c9eeb030-ff4b-ea11-ac9c-00155d4fdcf3"
 	s := bustest.Run(t)
 	js := s.Provisioned(2)
+	live, err := js.Conn().SubscribeSync("calls.>")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for p := range 2 {
 		if _, err := js.Publish(t.Context(), topology.CallEvent(p, org, "incoming", call), []byte("event")); err != nil {
 			t.Fatal(err)
@@ -82,6 +86,11 @@ func TestCallsMergesTheLogs(t *testing.T) {
 		info, err := js.Stream(t.Context(), topology.Calls)
 		return err == nil && info.CachedInfo().State.Msgs == 2
 	})
+	for range 2 {
+		if m, err := live.NextMsg(10 * time.Second); err != nil || string(m.Data) != "event" {
+			t.Fatalf("a plain subscriber hears %v %v", m, err)
+		}
+	}
 	for _, m := range bustest.Messages(t, js, topology.Calls) {
 		if m.Subject != "calls."+org+".incoming."+call {
 			t.Errorf("subject %s", m.Subject)

@@ -55,7 +55,8 @@ type Stream struct {
 	Replicas    int
 	DenyDelete  bool
 	DenyPurge   bool
-	Rollup      bool // a new snapshot replaces the one before
+	Rollup      bool   // a new snapshot replaces the one before
+	Republish   string // subjects that plain subscribers hear too, as they are stored; at most once
 	Metadata    map[string]string
 }
 
@@ -86,6 +87,7 @@ func Streams(l Layout) []Stream {
 	})
 	merged := Stream{
 		Name: Calls, Description: "Call events of every partition, merged by the server.", MaxAge: derived, Duplicates: shortest,
+		Republish: "calls.>",
 	}
 	for p := range l.Partitions {
 		all = append(all, Stream{
