@@ -1,0 +1,22 @@
+package schemas_test
+
+import (
+	"testing"
+
+	"ringstream/schemas/policytest"
+)
+
+func TestPackagesImportWhatTheyMay(t *testing.T) {
+	policytest.Check(t, "ringstream/schemas", policytest.Policy{
+		".":            {"std", "./event", "github.com/santhosh-tekuri/jsonschema/v6"},
+		"event":        {"std", "-net", "-os", "github.com/cloudevents/sdk-go/v2/event", "github.com/cloudevents/sdk-go/v2/types"},
+		"topology":     {"std", "-net", "-os"},
+		"bus":          {"std", "./topology", "github.com/nats-io/nats.go"},
+		"bustest":      {"std", "./bus", "./topology", "github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "go.uber.org/goleak"},
+		"telemetry":    {"std", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel"},
+		"probe":        {"std", "github.com/prometheus/client_golang"},
+		"program":      {"std", "./probe", "./telemetry", "github.com/kelseyhightower/envconfig"},
+		"policytest":   {"std"},
+		"internal/gen": {"std", "./event", "./topology", "go.yaml.in/yaml/v3"},
+	})
+}
