@@ -9,9 +9,10 @@ import (
 
 // Plan is what to do now and when to ask again.
 type Plan struct {
-	Send   []Delivery
-	Record []Record
-	Due    time.Time // when something happens by itself; zero when nothing does
+	Send    []Delivery
+	Record  []Record
+	Waiting int       // how many could go out if there were slots
+	Due     time.Time // when something happens by itself; zero when nothing does
 }
 
 // Next picks what goes out now, with at most slots deliveries under way in
@@ -23,6 +24,7 @@ func (s *Schedule) Next(now time.Time, slots int) Plan {
 	}
 	var p Plan
 	ready := s.ready(now, &p)
+	p.Waiting = len(ready)
 	slices.SortFunc(p.Record, func(a, b Record) int { return order(&a.Delivery, &b.Delivery) })
 	if held := s.state.Pause.Until; now.Before(held) {
 		if len(ready) > 0 {
@@ -34,6 +36,7 @@ func (s *Schedule) Next(now time.Time, slots int) Plan {
 	for _, l := range best(ready, free) {
 		p.Send = append(p.Send, *s.launch(l))
 	}
+	p.Waiting -= len(p.Send)
 	return p
 }
 

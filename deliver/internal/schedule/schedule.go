@@ -18,6 +18,9 @@ func (d Deadlines) Patience(t event.CallType) time.Duration {
 	return min(d[t]/8, longestPatience)
 }
 
+// Of is until when a delivery may be sent.
+func (d Deadlines) Of(x *Delivery) time.Time { return x.Call.OccurredAt.Add(d[x.Call.Type]) }
+
 // Wanted reports whether Reapit has a notification for a call event.
 func Wanted(c event.Call) bool {
 	_, known := classes[c.Type]
@@ -100,12 +103,7 @@ func New(d Deadlines) *Schedule {
 	}
 }
 
-func (s *Schedule) deadline(d *Delivery) time.Time {
-	return d.Call.OccurredAt.Add(s.deadlines[d.Call.Type])
-}
-
-// Deadline is until when a delivery may be sent.
-func (s *Schedule) Deadline(d Delivery) time.Time { return s.deadline(&d) }
+func (s *Schedule) deadline(d *Delivery) time.Time { return s.deadlines.Of(d) }
 
 // Queued counts what waits or is under way, by type.
 func (s *Schedule) Queued() map[event.CallType]int {

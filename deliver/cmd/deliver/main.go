@@ -1,0 +1,23 @@
+// Deliver shows calls to Reapit's negotiators: it posts what CALLS says and
+// records how each delivery ended.
+package main
+
+import (
+	"os"
+
+	"ringstream/deliver/internal/app"
+	"ringstream/schemas/program"
+)
+
+func main() {
+	os.Exit(program.Program[app.Settings]{
+		Name: "deliver", Summary: "posts call events to Reapit and records how each delivery ended",
+		Run: app.Run, Check: app.Check,
+		Commands: map[string]program.Command[app.Settings]{
+			"deadletters": {
+				Summary: "list or show what could not be delivered", Usage: app.DeadLettersUsage,
+				Needs: []string{"NATS_", "LOG_LEVEL", "LOG_FORMAT"}, Run: app.DeadLetters,
+			},
+		},
+	}.Main(os.Args[1:], os.Stdout, os.Stderr))
+}

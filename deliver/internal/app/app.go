@@ -1,0 +1,171 @@
+// Package app puts deliver together: settings, probes, the client, the
+// directory and the engine that reads CALLS, sends what the schedule says and
+// writes the outcomes; and takes it apart again in order.
+//
+// It owns every effect and decides nothing about a notification: what follows
+// from an answer is delivery's, what is sent when is schedule's. It refuses to
+// start on streams that are not as the contract says, to send before it has
+// read everything that is there, and to send without the lease. The caller owes
+// settings that [program.Load] found good, and a context that ends when the
+// process is to stop.
+//
+// The POST is at least once: a crash between Reapit's answer and the stored
+// outcome makes the next replica send again. Everything else is exactly once.
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"ringstream/deliver/internal/directory"
+	"ringstream/schemas/bus"
+	"ringstream/schemas/probe"
+	"ringstream/schemas/program"
+	"ringstream/schemas/telemetry"
+	"ringstream/schemas/topology"
+)
+
+const (
+	name      = "deliver"
+	wrapUp    = 3 * time.Second // of SHUTDOWN_TIMEOUT, to store what is left when requests are done
+	probesEnd = 2 * time.Second
+)
+
+// Run delivers until ctx ends, finishes the requests under way, stores what is
+// known and gives the lease back.
+func Run(ctx context.Context, s Settings, log *slog.Logger) error {
+	return run(ctx, s, log, func(string) {})
+}
+
+// run tells where the probes are once they are served.
+func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address string)) (err error) {
+	var undo cleanups
+	defer undo.run(&err)
+	log = log.With(telemetry.Instance, s.instance())
+	version := program.ReadVersion(name)
+
+	flushTraces, err := telemetry.Tracing(ctx, name, version.Version)
+	if err != nil {
+		return err
+	}
+	undo.add("flush traces", bounded(flushTraces))
+
+	life, kill := lingering(ctx, s.ShutdownTimeout)
+	undo.add("end of draining", func() error { kill(); return nil })
+
+	client := s.client()
+	undo.add("close connections", func() error { client.Close(); return nil })
+	allowed := newBudget(s.Rate, s.Concurrency, s.Daily, time.Now)
+	client.Admit = allowed.admit
+	people := directory.New(client, directory.Settings{
+		Customer: s.Customer, Region: s.Region, Overrides: s.Overrides, Refresh: s.Refresh, Log: log,
+	})
+
+	board := probe.New()
+	seen := newObserver(log)
+	board.Set("streams", false, "not verified yet")
+	board.Func("role", seen.condition)
+	board.Func("progress", seen.progress.Result)
+	board.Func("negotiators", func() probe.Result { return known(people) })
+	registry := telemetry.Metrics(name, version.Version, version.Revision)
+	seen.register(registry, allowed, people.Loaded)
+	stopProbes, address, err := probe.Serve(ctx, s.HTTPAddr, board, registry, version)
+	if err != nil {
+		return err
+	}
+	undo.add("stop probes", bounded(stopProbes))
+	log.Info("probes served", "address", address)
+	serving(address)
+
+	undo.add("stop reading negotiators", background(func(ctx context.Context) { _ = people.Run(ctx) })) // it ends only with ctx
+
+	nc, err := bus.Connect(ctx, s.Config, name, log)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+	undo.add("close NATS", func() error { nc.Close(); return nil })
+	board.Func("nats", func() probe.Result { return connected(nc) })
+	js, err := bus.JetStream(nc)
+	if err != nil {
+		return err
+	}
+	if err := bus.Prepare(ctx, js, s.Config, log, topology.Calls, topology.Deliveries, topology.DeadLetters); err != nil {
+		return stopped(ctx, err)
+	}
+	board.Set("streams", true, "as the contract says")
+	leases, err := bus.OpenLeases(ctx, js)
+	if err != nil {
+		return stopped(ctx, err)
+	}
+
+	seen.role(standby)
+	e := &engine{
+		js: js, leases: leases, reapit: client, directory: people, budget: allowed, deadlines: s.deadlines(),
+		slots: s.Concurrency, format: s.Format, shadow: s.Shadow, ttl: s.LeaseTTL,
+		drain: max(s.ShutdownTimeout-wrapUp, s.ShutdownTimeout/2), instance: s.instance(), seen: seen, log: log, now: time.Now,
+	}
+	e.run(ctx, life)
+	board.Set("running", false, "stopping")
+	return nil
+}
+
+func known(people *directory.Directory) probe.Result {
+	ok, count, age := people.Loaded()
+	if !ok {
+		return probe.Result{Detail: "not read yet"}
+	}
+	return probe.Result{OK: true, Detail: inWords(count) + ", read " + age.Round(time.Second).String() + " ago"}
+}
+
+func connected(nc *nats.Conn) probe.Result {
+	if !nc.IsConnected() {
+		return probe.Result{Detail: "not connected"}
+	}
+	return probe.Result{OK: true, Detail: "connected to " + nc.ConnectedUrlRedacted()}
+}
+
+// stopped takes the end of ctx for no error: the process was asked to stop.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return context.Canceled
+	}
+	return err
+}
+
+// background runs work until the returned function is called, which waits for it.
+func background(work func(context.Context)) func() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { work(ctx) })
+	return func() error {
+		cancel()
+		running.Wait()
+		return nil
+	}
+}
+
+func bounded(end func(context.Context) error) func() error {
+	return func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), probesEnd)
+		defer cancel()
+		return end(ctx)
+	}
+}
+
+// lingering ends d after ctx has ended.
+func lingering(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		pause(late, d)
+		cancel()
+	})
+	return late, func() {
+		stop()
+		cancel()
+	}
+}

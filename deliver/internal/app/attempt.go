@@ -1,0 +1,118 @@
+package app
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"ringstream/deliver/internal/delivery"
+	"ringstream/deliver/internal/reapit"
+	"ringstream/deliver/internal/schedule"
+	"ringstream/schemas/telemetry"
+)
+
+const (
+	longestRequest  = 30 * time.Second // Reapit's gateway gives up then
+	shortestRequest = 2 * time.Second
+)
+
+// attempt makes one request, decides what follows and reports it. A dead
+// letter is stored before anybody can count the delivery as done. If the term
+// ends meanwhile there is nobody to report to: the next one starts over.
+func (t *term) attempt(d schedule.Delivery) {
+	started := t.now()
+	r := t.post(d)
+	v := delivery.Decide(resultOf(r), delivery.Attempt{
+		Number: d.Attempts + 1, Refreshed: d.Refreshed, Patience: t.deadlines.Patience(d.Call.Type),
+	}, rand.Float64()) //nolint:gosec // spreads waits, guards nothing
+	if v.Reason != "" && r.Fault() != nil {
+		v.Reason += ": " + r.Fault().Error()
+	}
+	if r.Kind == reapit.Answered && r.Status == http.StatusUnauthorized {
+		t.reapit.RefreshToken(d.Customer)
+	}
+	t.seen.attempt(t.ctx, d, r, v)
+	if v.Action == delivery.Reject || v.Action == delivery.Bury {
+		if bury(t.ctx, t.js, letterOf(d, v.Cause, v.Reason, r, t.now()), name+"/"+d.ID(), d.Traceparent, t.log) != nil {
+			return
+		}
+		t.seen.letter(v.Cause)
+	}
+	report := schedule.Report{
+		ID: d.ID(), Verdict: v, Posted: posted(r.Kind), Status: r.Status, RequestID: r.RequestID, Started: started, Now: t.now(),
+	}
+	select {
+	case t.reports <- report:
+	case <-t.ctx.Done():
+	}
+}
+
+// withheld is the result in shadow mode; the other kinds are those of reapit.
+const withheld = reapit.Kind(delivery.Withheld)
+
+func resultOf(r reapit.Result) delivery.Result {
+	return delivery.Result{
+		Kind: delivery.Kind(r.Kind), Status: r.Status, RetryAfter: r.RetryAfter,
+		NoRoute: r.Description == reapit.MissingAuthenticationToken,
+	}
+}
+
+func posted(k reapit.Kind) bool {
+	switch k {
+	case reapit.NotSent, reapit.TokenRefused, reapit.TokenUnreachable, withheld:
+		return false
+	default:
+		return true
+	}
+}
+
+// post makes the request under a span that is a child of the call event's.
+func (t *term) post(d schedule.Delivery) reapit.Result {
+	if t.shadow {
+		return reapit.Result{Kind: withheld}
+	}
+	ctx, cancel := context.WithTimeout(t.ctx, t.timeout(d))
+	defer cancel()
+	if parent, ok := telemetry.ParseTraceparent(d.Traceparent); ok {
+		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
+	}
+	sub, _ := reapit.SubType(d.Call.Type)
+	ctx, span := otel.Tracer("ringstream/deliver").Start(ctx, "POST /notifications/", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+		attribute.String("http.request.method", http.MethodPost), attribute.String("ringstream.call_id", d.Call.CallID),
+		attribute.String("ringstream.event_id", d.Call.EventID()), attribute.String("reapit.sub_type", sub),
+		attribute.String("reapit.customer", d.Customer), attribute.String("reapit.negotiator", d.Negotiator),
+		attribute.Int("http.request.resend_count", d.Attempts),
+	))
+	defer span.End()
+	_, region, _ := t.directory.Tenant(d.Call.OrganizationID)
+	r := t.reapit.Notify(ctx, reapit.Notification{
+		Customer: d.Customer, NegotiatorID: d.Negotiator, SubType: sub, Call: d.Call, AnsweredByID: d.AnsweredBy,
+		Region: region, Format: t.format,
+	}, traceparent(span))
+	span.SetAttributes(attribute.Int("http.response.status_code", r.Status), attribute.String("reapit.request_id", r.RequestID))
+	if err := r.Fault(); err != nil {
+		span.SetStatus(codes.Error, err.Error())
+	}
+	return r
+}
+
+func traceparent(span trace.Span) string {
+	c := span.SpanContext()
+	if !c.IsValid() {
+		return ""
+	}
+	return telemetry.Traceparent(c.TraceID(), c.SpanID())
+}
+
+// timeout is how long one request may take: a fraction of what the type allows,
+// and never past the deadline.
+func (t *term) timeout(d schedule.Delivery) time.Duration {
+	usual := min(max(t.deadlines[d.Call.Type]/3, shortestRequest), longestRequest)
+	return min(usual, t.deadlines.Of(&d).Sub(t.now()))
+}

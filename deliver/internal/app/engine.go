@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ringstream/deliver/internal/reapit"
+	"ringstream/deliver/internal/schedule"
+	"ringstream/schemas/bus"
+	"ringstream/schemas/event"
+)
+
+// notifier is Reapit.
+type notifier interface {
+	Notify(ctx context.Context, n reapit.Notification, traceparent string) reapit.Result
+	RefreshToken(customer string)
+}
+
+// mapper knows who is who.
+type mapper interface {
+	Wait(ctx context.Context) error
+	Tenant(organizationID string) (customer, region string, ok bool)
+	Negotiator(organizationID string, u event.User) (id, reason string)
+}
+
+// engine delivers, one term after the other: whenever the log, the lease or
+// the stream fails, it drops everything and starts over from the log.
+type engine struct {
+	js        jetstream.JetStream
+	leases    *bus.Leases
+	reapit    notifier
+	directory mapper
+	budget    *budget
+	deadlines schedule.Deadlines
+	slots     int
+	format    string
+	shadow    bool
+	ttl       time.Duration
+	drain     time.Duration // how long the requests under way are waited for at the end
+	instance  string
+	seen      *observer
+	log       *slog.Logger
+	now       func() time.Time
+}
+
+const leaseKey = "deliver"
+
+// restart is the pause between two terms of one replica.
+const restart = 250 * time.Millisecond
+
+// run works until stop ends, and then finishes in order; the end of life
+// breaks off. Only one replica at a time has the lease and works.
+func (e *engine) run(stop, life context.Context) {
+	for stop.Err() == nil && life.Err() == nil {
+		err := e.candidate(stop, life)
+		e.seen.role(standby)
+		if stop.Err() != nil || life.Err() != nil {
+			return
+		}
+		e.seen.ended(err)
+		e.log.Warn("term ended; starting over from the log", "error", err)
+		pause(stop, restart)
+	}
+}
+
+// candidate waits for the negotiators and the lease and works one term. A
+// replica that does not know the negotiators does not lead.
+func (e *engine) candidate(stop, life context.Context) error {
+	waiting, cancel := context.WithCancel(life)
+	defer cancel()
+	// What waits is given up at once; what works drains under the lease.
+	working := make(chan struct{})
+	defer context.AfterFunc(stop, func() {
+		select {
+		case <-working:
+		default:
+			cancel()
+		}
+	})()
+	if err := e.directory.Wait(waiting); err != nil {
+		return err
+	}
+	return e.leases.Hold(waiting, leaseKey, e.instance, e.ttl, func(held context.Context) error {
+		close(working)
+		e.seen.role(leading)
+		e.log.Info("delivering")
+		return e.term(stop, held)
+	})
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,147 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ringstream/deliver/internal/reapit"
+	"ringstream/deliver/internal/schedule"
+	"ringstream/schemas/bus"
+	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
+)
+
+// journal is the one place from which deliver writes: outcomes and snapshots,
+// in the order of the calls, each stored before the next; and dead letters.
+type journal struct {
+	log   *bus.Log
+	queue chan func() error
+	lost  context.CancelCauseFunc // of the term
+	ended chan struct{}
+}
+
+// backlog is how many records may wait to be stored; who makes more waits.
+const backlog = 4096
+
+// newJournal takes the log over: nobody else uses it until close returns.
+func newJournal(log *bus.Log, lost context.CancelCauseFunc) *journal {
+	j := &journal{log: log, queue: make(chan func() error, backlog), lost: lost, ended: make(chan struct{})}
+	go j.write()
+	return j
+}
+
+func (j *journal) write() {
+	defer close(j.ended)
+	var failed error
+	for store := range j.queue {
+		if failed != nil {
+			continue
+		}
+		if failed = store(); failed != nil {
+			j.lost(failed)
+		}
+	}
+}
+
+// close waits until everything is stored, or found to be lost.
+func (j *journal) close() {
+	close(j.queue)
+	<-j.ended
+	j.log.Close()
+}
+
+// outcome hands over one record; stored is called when the log has it.
+func (j *journal) outcome(r schedule.Record, stored func(event.Outcome)) error {
+	o := outcomeOf(r)
+	e, err := event.NewOutcome(o, r.Delivery.Traceparent)
+	if err != nil {
+		return err
+	}
+	header, body, err := event.Encode(e)
+	if err != nil {
+		return err
+	}
+	subject := topology.Delivery(o.Customer, o.NegotiatorID, string(o.Outcome), o.CallID)
+	at := bus.Position{In: r.Delivery.Position, Idx: r.Delivery.Index}
+	j.queue <- func() error {
+		if err := j.log.Append(subject, nats.Header(header), body, at); err != nil {
+			return err
+		}
+		stored(o)
+		return nil
+	}
+	return nil
+}
+
+// snapshot hands over a state that includes the call events up to in.
+func (j *journal) snapshot(in uint64, data []byte, took func(time.Duration)) {
+	j.queue <- func() error {
+		began := time.Now()
+		err := j.log.SaveSnapshot(in, data)
+		took(time.Since(began))
+		return err
+	}
+}
+
+func outcomeOf(r schedule.Record) event.Outcome {
+	d := r.Delivery
+	sub, _ := reapit.SubType(d.Call.Type)
+	return event.Outcome{
+		EventID: d.Call.EventID(), CallID: d.Call.CallID, OrganizationID: d.Call.OrganizationID,
+		Customer: d.Customer, NegotiatorID: d.Negotiator, Users: d.Users, Type: d.Call.Type, SubType: sub,
+		Outcome: r.Outcome, Reason: r.Reason, Attempts: d.Attempts, Status: d.Status, RequestID: d.RequestID,
+		OccurredAt: d.Call.OccurredAt, ReceivedAt: d.Received, FirstTriedAt: utc(d.FirstTried), FinishedAt: r.At.UTC(),
+		LatencyMS: r.At.Sub(d.Received).Milliseconds(),
+	}
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// bury stores a dead letter and returns when the stream has it: only then may
+// its source count as done. The only error is that of ctx.
+func bury(ctx context.Context, js jetstream.JetStream, d event.DeadLetter, id, traceparent string, log *slog.Logger) error {
+	e, err := event.NewDeadLetter(d, id, traceparent)
+	if err != nil {
+		return err
+	}
+	header, body, err := event.Encode(e)
+	if err != nil {
+		return err
+	}
+	msg := &nats.Msg{Subject: topology.DeadLetter(name, d.Reason), Header: nats.Header(header), Data: body}
+	msg.Header.Set(jetstream.MsgIDHeader, id)
+	for {
+		if _, err = js.PublishMsg(ctx, msg); err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("store dead letter %s: %w", id, context.Cause(ctx))
+		}
+		log.Warn("dead letter not stored yet", "error", err, "event_id", d.EventID)
+		pause(ctx, time.Second)
+	}
+}
+
+// letterOf is the dead letter of a delivery that Reapit refused.
+func letterOf(d schedule.Delivery, cause, detail string, r reapit.Result, now time.Time) event.DeadLetter {
+	data, err := json.Marshal(d.Call)
+	if err != nil {
+		data = nil // the event id still tells where to find it
+	}
+	return event.DeadLetter{
+		Service: name, Reason: cause, Detail: detail, At: now.UTC(), EventID: d.Call.EventID(), CallID: d.Call.CallID,
+		Customer: d.Customer, NegotiatorID: d.Negotiator, Status: r.Status, Errors: r.Errors, Request: r.Body, Event: data,
+	}
+}

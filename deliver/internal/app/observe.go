@@ -1,0 +1,208 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ringstream/deliver/internal/delivery"
+	"ringstream/deliver/internal/reapit"
+	"ringstream/deliver/internal/schedule"
+	"ringstream/schemas/bus"
+	"ringstream/schemas/event"
+	"ringstream/schemas/probe"
+	"ringstream/schemas/telemetry"
+	"ringstream/schemas/topology"
+)
+
+// Metrics that telemetry does not name.
+const (
+	inFlight = "ringstream_deliver_in_flight"
+	parked   = "ringstream_deliver_parked" // cause
+	attempts = "ringstream_deliver_attempts_total"
+	unread   = "ringstream_deliver_unread_messages"
+)
+
+// Roles of a replica.
+const (
+	starting int32 = iota
+	standby
+	leading
+)
+
+// stalled is how long work may wait without any being done.
+const stalled = time.Minute
+
+// observer tells what happens: metrics, log lines and the state for the probes.
+type observer struct {
+	log      *slog.Logger
+	progress *probe.Progress
+	is       atomic.Int32 // role
+
+	outcomes, requests, tries, letters, changes, fenced *prometheus.CounterVec
+	requestTime                                                   prometheus.Histogram
+	delay, snapshots                                              *prometheus.HistogramVec
+	queued, parkedNow                                             *prometheus.GaugeVec
+	flying, unreadNow, lastDone                                   prometheus.Gauge
+}
+
+func newObserver(log *slog.Logger) *observer {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	}
+	single := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
+	return &observer{
+		log: log, progress: probe.NewProgress(stalled),
+		outcomes: counter(telemetry.DeliverOutcomes, "Deliveries that ended.", "outcome", "type"),
+		requests: counter(telemetry.DeliverRequests, "Notifications posted, by HTTP status or by what came instead.", "code"),
+		tries:    counter(attempts, "Attempts, by class of the answer and by what followed.", "class", "action"),
+		letters:  counter(telemetry.DeliverDeadLetters, "Dead letters stored.", "reason"),
+		changes:  counter(telemetry.LeaseChanges, "Leases taken.", "lease"),
+		fenced:   counter(telemetry.LogFenceConflicts, "Appends refused because somebody else had written.", "stream"),
+		requestTime: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: telemetry.DeliverRequestTime, Help: "From sending a notification to Reapit's answer.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 14),
+		}),
+		delay: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: telemetry.DeliverDelay, Help: "From the event on the telephone to Reapit's answer.", Buckets: prometheus.ExponentialBuckets(0.02, 2, 16),
+		}, []string{"type"}),
+		snapshots: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: telemetry.LogSnapshotSeconds, Help: "Time to store a snapshot.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
+		}, []string{"stream"}),
+		queued:    gauge(telemetry.DeliverQueued, "Deliveries that wait or are under way.", "type"),
+		parkedNow: gauge(parked, "Customers who are parked because Reapit refuses them.", "cause"),
+		flying:    single(inFlight, "Deliveries under way."),
+		unreadNow: single(unread, "Call events that are not taken in yet."),
+		lastDone:  single(telemetry.LastProgressSeconds, "When the last outcome was stored."),
+	}
+}
+
+// register adds what is counted here and what is read from others.
+func (o *observer) register(r *prometheus.Registry, b *budget, loaded func() (bool, int, time.Duration)) {
+	r.MustRegister(o.outcomes, o.requests, o.tries, o.letters, o.changes, o.fenced, o.requestTime, o.delay,
+		o.snapshots, o.queued, o.parkedNow, o.flying, o.unreadNow, o.lastDone)
+	read := func(name, help string, labels prometheus.Labels, value func() float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, value))
+	}
+	read(telemetry.LeaseHeld, "1 while this replica is the one that delivers.", prometheus.Labels{"lease": leaseKey}, func() float64 {
+		if o.is.Load() == leading {
+			return 1
+		}
+		return 0
+	})
+	read(telemetry.DeliverBudgetLeft, "Requests left of the day's.", nil, func() float64 { return float64(b.left()) })
+	read(telemetry.DeliverNegotiators, "Active negotiators known.", nil, func() float64 {
+		_, count, _ := loaded()
+		return float64(count)
+	})
+	read(telemetry.DeliverDirectoryAge, "Age of the list of negotiators.", nil, func() float64 {
+		_, _, age := loaded()
+		return age.Seconds()
+	})
+}
+
+func (o *observer) role(r int32) {
+	if was := o.is.Swap(r); was == r {
+		return
+	}
+	if r == leading {
+		o.changes.WithLabelValues(leaseKey).Inc()
+		return
+	}
+	o.progress.Waiting(0)
+	o.queued.Reset()
+	o.parkedNow.Reset()
+	o.flying.Set(0)
+	o.unreadNow.Set(0)
+}
+
+// ended tells why a term ended.
+func (o *observer) ended(err error) {
+	if errors.Is(err, bus.ErrFenced) {
+		o.fenced.WithLabelValues(topology.Deliveries).Inc()
+	}
+}
+
+func (o *observer) condition() probe.Result {
+	switch o.is.Load() {
+	case leading:
+		return probe.Result{OK: true, Detail: "delivering"}
+	case standby:
+		return probe.Result{OK: true, Detail: "standby"}
+	default:
+		return probe.Result{Detail: "not started yet"}
+	}
+}
+
+// state tells what waits.
+func (o *observer) state(m memory, unread uint64, waiting int) {
+	for t, n := range m.Queued() {
+		o.queued.WithLabelValues(string(t)).Set(float64(n))
+	}
+	o.flying.Set(float64(m.Flying()))
+	o.unreadNow.Set(float64(unread))
+	o.progress.Waiting(int(unread) + m.Flying() + waiting) //nolint:gosec // far from overflowing
+	o.parkedNow.Reset()
+	for _, cause := range m.Parked() {
+		o.parkedNow.WithLabelValues(cause).Inc()
+	}
+}
+
+func (o *observer) snapshot(took time.Duration) {
+	o.snapshots.WithLabelValues(topology.Deliveries).Observe(took.Seconds())
+}
+
+func (o *observer) letter(reason string) { o.letters.WithLabelValues(reason).Inc() }
+
+// attempt counts one attempt; one that did not succeed has a line of its own.
+func (o *observer) attempt(ctx context.Context, d schedule.Delivery, r reapit.Result, v delivery.Verdict) {
+	code, class := string(r.Kind), string(r.Kind)
+	if r.Kind == reapit.Answered {
+		code, class = strconv.Itoa(r.Status), strconv.Itoa(r.Status/100)+"xx"
+	}
+	if posted(r.Kind) {
+		o.requests.WithLabelValues(code).Inc()
+		o.requestTime.Observe(r.Took.Seconds())
+	}
+	o.tries.WithLabelValues(class, string(v.Action)).Inc()
+	if v.Reason == "" {
+		return
+	}
+	level := slog.LevelWarn
+	if v.Action == delivery.Park {
+		level = slog.LevelError
+	}
+	o.log.Log(ctx, level, "attempt did not succeed", telemetry.EventID, d.Call.EventID(), telemetry.Customer, d.Customer,
+		telemetry.Negotiator, d.Negotiator, telemetry.Reason, v.Cause, "detail", v.Reason, "then", v.Action, "wait", v.Wait.Round(time.Millisecond), "attempt", d.Attempts+1)
+}
+
+// outcome is told when the log has the outcome: one wide line.
+func (o *observer) outcome(r schedule.Record, x event.Outcome) {
+	o.outcomes.WithLabelValues(string(x.Outcome), string(x.Type)).Inc()
+	o.lastDone.SetToCurrentTime()
+	if x.Outcome == event.Delivered {
+		o.delay.WithLabelValues(string(x.Type)).Observe(x.FinishedAt.Sub(x.OccurredAt).Seconds())
+	}
+	trace := ""
+	if parent, ok := telemetry.ParseTraceparent(r.Delivery.Traceparent); ok {
+		trace = parent.TraceID().String()
+	}
+	users := make([]string, len(x.Users))
+	for i, u := range x.Users {
+		users[i] = u.UserID
+	}
+	o.log.Info("delivery", telemetry.Outcome, x.Outcome, telemetry.EventType, x.Type, telemetry.CallID, x.CallID, telemetry.EventID, x.EventID,
+		telemetry.Org, x.OrganizationID, telemetry.Customer, x.Customer, telemetry.Negotiator, x.NegotiatorID, "users", users,
+		telemetry.Number, telemetry.Mask(r.Delivery.Call.Caller), telemetry.Reason, x.Reason, "attempts", x.Attempts, "status", x.Status,
+		"request_id", x.RequestID, "latency_ms", x.LatencyMS, "age_ms", x.FinishedAt.Sub(x.OccurredAt).Milliseconds(),
+		telemetry.Stream, topology.Calls, telemetry.Seq, r.Delivery.Position, telemetry.TraceIDKey, trace)
+}

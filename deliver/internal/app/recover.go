@@ -1,0 +1,127 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ringstream/deliver/internal/schedule"
+	"ringstream/schemas/bus"
+	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
+)
+
+// snapshotVersion changes with the shape of what is saved. A snapshot of
+// another version is not read: the log and the stream hold all that is in it.
+const snapshotVersion = 1
+
+// snapshot is what deliver saves in its log.
+type snapshot struct {
+	Version  int             `json:"version"`
+	In       uint64          `json:"in"` // newest call event that it includes
+	Used     used            `json:"used"`
+	Schedule json.RawMessage `json:"schedule"`
+}
+
+// memory is the state of a term.
+type memory struct {
+	*schedule.Schedule
+	in       uint64                         // newest call event taken in
+	recorded map[string][]schedule.Recorded // outcomes of events behind it, by event
+	spent    used                           // requests of the day, as far as the log tells
+}
+
+// recall rebuilds the memory from the newest snapshot and the outcomes behind
+// it, and returns the records that follow from the two.
+func (e *engine) recall(ctx context.Context, log *bus.Log) (memory, []schedule.Record, error) {
+	m := memory{
+		Schedule: schedule.New(e.deadlines), recorded: map[string][]schedule.Recorded{}, spent: used{Day: dayOf(e.now())},
+	}
+	saved, found, err := log.Snapshot(ctx)
+	if err != nil {
+		return m, nil, err
+	}
+	from := uint64(1)
+	if found && e.restore(ctx, saved.Data, &m) {
+		from = saved.Seq + 1
+	}
+	var records []schedule.Record
+	err = bus.ReadAll(ctx, e.js, topology.Deliveries, []string{"deliveries.>"}, from, func(msg bus.Message) error {
+		var o event.Outcome
+		if err := json.Unmarshal(msg.Data, &o); err != nil {
+			return fmt.Errorf("read outcome %d: %w", msg.Seq, err)
+		}
+		if dayOf(o.FinishedAt) == m.spent.Day {
+			m.spent.Requests += o.Attempts
+		}
+		r := schedule.Recorded{EventID: o.EventID, CallID: o.CallID, Negotiator: o.NegotiatorID, Users: o.Users, Outcome: o.Outcome}
+		more, known := m.Settle(r, e.now())
+		if !known {
+			m.recorded[o.EventID] = append(m.recorded[o.EventID], r)
+		}
+		records = append(records, more...)
+		return nil
+	})
+	e.budget.recall(m.spent)
+	return m, records, err
+}
+
+// restore reads a snapshot; it reports false for one that does not fit.
+func (e *engine) restore(ctx context.Context, data []byte, m *memory) bool {
+	var s snapshot
+	if err := json.Unmarshal(data, &s); err != nil || s.Version != snapshotVersion {
+		e.log.Warn("snapshot not usable; starting from the first call event", "version", s.Version, "error", err)
+		return false
+	}
+	if last, err := e.newest(ctx); err == nil && last < s.In {
+		e.log.Warn("stream of call events was made anew; starting from its first event", "had", s.In, "has", last)
+		return false
+	}
+	loaded, err := schedule.Load(e.deadlines, s.Schedule)
+	if err != nil {
+		e.log.Warn("snapshot not usable; starting from the first call event", "error", err)
+		return false
+	}
+	m.Schedule, m.in = loaded, s.In
+	if s.Used.Day == m.spent.Day {
+		m.spent = s.Used
+	}
+	return true
+}
+
+// newest is the last position that CALLS has given out.
+func (e *engine) newest(ctx context.Context) (uint64, error) {
+	s, err := e.js.Stream(ctx, topology.Calls)
+	if err != nil {
+		return 0, fmt.Errorf("look up stream %s: %w", topology.Calls, err)
+	}
+	return s.CachedInfo().State.LastSeq, nil
+}
+
+// goal is the last call event that exists now. Nothing is sent before it was
+// taken in: what comes later in a call may forbid what came before.
+func (e *engine) goal(ctx context.Context) (uint64, error) {
+	s, err := e.js.Stream(ctx, topology.Calls)
+	if err != nil {
+		return 0, fmt.Errorf("look up stream %s: %w", topology.Calls, err)
+	}
+	m, err := s.GetLastMsgForSubject(ctx, ">")
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("find the last call event: %w", err)
+	}
+	return m.Sequence, nil
+}
+
+func (m memory) save(u used) ([]byte, error) {
+	state, err := m.Save()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(snapshot{Version: snapshotVersion, In: m.in, Used: u, Schedule: state})
+}

@@ -1,0 +1,102 @@
+package app
+
+import (
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+
+	"ringstream/deliver/internal/directory"
+	"ringstream/deliver/internal/reapit"
+	"ringstream/deliver/internal/schedule"
+	"ringstream/schemas/bus"
+	"ringstream/schemas/event"
+	"ringstream/schemas/program"
+)
+
+// Settings of deliver.
+type Settings struct {
+	program.Common
+	bus.Config
+
+	APIURL       string `envconfig:"REAPIT_API_URL" default:"https://platform.reapit.cloud" desc:"base of Reapit's platform API"`
+	TokenURL     string `envconfig:"REAPIT_TOKEN_URL" default:"https://connect.reapit.cloud/oauth/token" desc:"where OAuth2 tokens come from"`
+	ClientID     string `envconfig:"REAPIT_CLIENT_ID" required:"true" desc:"the application's client id"`
+	ClientSecret string `envconfig:"REAPIT_CLIENT_SECRET" required:"true" desc:"the application's client secret"`
+	APIVersion   string `envconfig:"REAPIT_API_VERSION" default:"2020-01-31" desc:"header api-version"`
+	Customer     string `envconfig:"REAPIT_CUSTOMER" required:"true" desc:"header reapit-customer: whose screens to notify"`
+
+	Region    string              `envconfig:"NUMBER_REGION" default:"GB" desc:"region of national numbers (ISO 3166)"`
+	Format    string              `envconfig:"NUMBER_FORMAT" default:"national" desc:"how numbers of the region are written: national or e164"`
+	Overrides directory.Overrides `envconfig:"NEGOTIATOR_OVERRIDES" desc:"comma separated user@agency.example=TST or <userId>=JAS; others are matched by e-mail address"`
+	Refresh   time.Duration       `envconfig:"NEGOTIATOR_REFRESH" default:"6h" desc:"full re-read of the negotiators"`
+
+	Rate        float64 `envconfig:"REAPIT_RATE" default:"20" desc:"requests a second, tokens and negotiators included"`
+	Concurrency int     `envconfig:"REAPIT_CONCURRENCY" default:"5" desc:"requests under way at a time"`
+	Daily       int     `envconfig:"REAPIT_DAILY" default:"250000" desc:"requests in a UTC day"`
+
+	DeadlineIncoming time.Duration `envconfig:"DEADLINE_INCOMING" default:"30s" desc:"how long after its event an incoming call is still shown"`
+	DeadlineAnswered time.Duration `envconfig:"DEADLINE_ANSWERED" default:"2m" desc:"the same for answered"`
+	DeadlineEnded    time.Duration `envconfig:"DEADLINE_ENDED" default:"10m" desc:"the same for ended"`
+	DeadlineMissed   time.Duration `envconfig:"DEADLINE_MISSED" default:"24h" desc:"the same for missed"`
+
+	Shadow   bool          `envconfig:"DELIVER_SHADOW" default:"false" desc:"do everything but POST; outcomes are recorded as shadowed"`
+	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long a silent replica stays the one that delivers"`
+	Instance string        `envconfig:"DELIVER_INSTANCE" absent:"host name" desc:"name of this replica"`
+}
+
+// Problems implements [program.Checker].
+func (s Settings) Problems() []program.Problem {
+	found := append(plainURL("REAPIT_API_URL", s.APIURL), plainURL("REAPIT_TOKEN_URL", s.TokenURL)...)
+	for name, wrong := range s.Config.Invalid() {
+		found = append(found, program.Problem{Setting: name, Wrong: wrong})
+	}
+	found = append(found, program.OneOf("NUMBER_FORMAT", s.Format, reapit.National, reapit.E164)...)
+	if !reapit.KnownRegion(s.Region) {
+		found = append(found, program.Problem{Setting: "NUMBER_REGION", Wrong: strconv.Quote(s.Region) + " is no region", Want: "ISO 3166, such as GB"})
+	}
+	found = append(found, program.Positive("REAPIT_RATE", s.Rate)...)
+	found = append(found, program.Positive("REAPIT_CONCURRENCY", s.Concurrency)...)
+	found = append(found, program.Positive("REAPIT_DAILY", s.Daily)...)
+	for name, d := range map[string]time.Duration{
+		"NEGOTIATOR_REFRESH": s.Refresh, "DEADLINE_INCOMING": s.DeadlineIncoming, "DEADLINE_ANSWERED": s.DeadlineAnswered,
+		"DEADLINE_ENDED": s.DeadlineEnded, "DEADLINE_MISSED": s.DeadlineMissed,
+	} {
+		found = append(found, program.Positive(name, d)...)
+	}
+	if s.LeaseTTL < time.Second {
+		found = append(found, program.Problem{Setting: "LEASE_TTL", Wrong: s.LeaseTTL.String() + " is too short", Want: "1s or more"})
+	}
+	return found
+}
+
+func plainURL(name, value string) []program.Problem {
+	u, err := url.Parse(value)
+	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil {
+		return nil
+	}
+	return []program.Problem{{Setting: name, Wrong: strconv.Quote(value) + " is no address", Want: "http or https URL without user and password"}}
+}
+
+func (s Settings) deadlines() schedule.Deadlines {
+	return schedule.Deadlines{
+		event.Incoming: s.DeadlineIncoming, event.Answered: s.DeadlineAnswered, event.Ended: s.DeadlineEnded, event.Missed: s.DeadlineMissed,
+	}
+}
+
+func (s Settings) instance() string {
+	if s.Instance != "" {
+		return s.Instance
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return name
+	}
+	return host
+}
+
+func (s Settings) client() *reapit.Client {
+	return reapit.New(reapit.Config{
+		APIURL: s.APIURL, TokenURL: s.TokenURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret, APIVersion: s.APIVersion,
+	}, nil)
+}

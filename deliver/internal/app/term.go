@@ -1,0 +1,283 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"ringstream/deliver/internal/schedule"
+	"ringstream/schemas/bus"
+	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
+)
+
+// When a snapshot is due.
+const (
+	snapshotRecords = 500
+	snapshotInputs  = 5000
+	snapshotPause   = time.Minute
+)
+
+// errFrozen means that this process stood still for longer than its lease.
+var errFrozen = errors.New("stood still for longer than the lease")
+
+// term is one reign over the log: from reading it to losing it. All of it but
+// attempts, reader and journal runs in one goroutine.
+type term struct {
+	*engine
+	ctx     context.Context //nolint:containedctx // the term is what the context is the life of
+	cancel  context.CancelCauseFunc
+	memory  memory
+	journal *journal
+	inputs  chan input
+	reports chan schedule.Report
+	workers sync.WaitGroup
+
+	goal    uint64 // nothing is sent before this call event was taken in
+	unread  uint64
+	changes int // records since the newest snapshot
+	taken   int // inputs since the newest snapshot
+	savedAt time.Time
+}
+
+// input is one message of CALLS.
+type input struct {
+	seq, pending uint64
+	stored       time.Time
+	call         event.Call
+	traceparent  string
+	readable     bool
+}
+
+// term works until stop ends (nil) or something is lost (an error).
+func (e *engine) term(stop, held context.Context) error {
+	ctx, cancel := context.WithCancelCause(held)
+	defer cancel(nil)
+	log, err := bus.OpenSerialLog(ctx, e.js, topology.Deliveries, topology.DeliveryLogPrefix)
+	if err != nil {
+		return err
+	}
+	m, records, err := e.recall(ctx, log)
+	if err != nil {
+		log.Close()
+		return err
+	}
+	t := &term{
+		engine: e, ctx: ctx, cancel: cancel, memory: m, journal: newJournal(log, cancel),
+		inputs: make(chan input, 256), reports: make(chan schedule.Report, e.slots),
+		savedAt: e.now(),
+	}
+	defer t.journal.close()
+	defer t.workers.Wait() // before the journal, which they do not use, and after cancel
+	defer cancel(nil)
+	if t.goal, err = e.goal(ctx); err != nil {
+		return err
+	}
+	t.record(records)
+	t.snapshot() // takes the log: whoever else still writes to it is fenced from here on
+	t.workers.Go(t.read)
+	return t.loop(stop)
+}
+
+func (t *term) loop(stop context.Context) error {
+	for {
+		timer := time.NewTimer(t.step())
+		asleep := time.Now()
+		select {
+		case <-t.ctx.Done():
+		case <-stop.Done():
+			timer.Stop()
+			return t.finish()
+		case in := <-t.inputs:
+			t.take(in)
+		case r := <-t.reports:
+			t.report(r)
+		case <-timer.C:
+		}
+		timer.Stop()
+		if err := t.alive(time.Since(asleep)); err != nil {
+			return err
+		}
+	}
+}
+
+// alive notices that the process was frozen, before it does harm: somebody
+// else may be delivering by now.
+func (t *term) alive(slept time.Duration) error {
+	if t.ctx.Err() == nil && slept > t.ttl {
+		t.cancel(fmt.Errorf("%w: %s", errFrozen, slept.Round(time.Millisecond)))
+	}
+	if t.ctx.Err() != nil {
+		return context.Cause(t.ctx)
+	}
+	return nil
+}
+
+// step sends what may go out and tells how long to wait for the next.
+func (t *term) step() time.Duration {
+	longest := t.ttl / 3
+	if t.memory.in < t.goal {
+		t.seen.state(t.memory, t.unread, 0)
+		return longest
+	}
+	slots := t.slots
+	if t.budget.left() == 0 {
+		slots = 0
+	}
+	now := t.now()
+	plan := t.memory.Next(now, slots)
+	t.record(plan.Record)
+	for _, d := range plan.Send {
+		t.workers.Go(func() { t.attempt(d) })
+	}
+	t.save()
+	t.seen.state(t.memory, t.unread, plan.Waiting)
+	if plan.Due.IsZero() {
+		return longest
+	}
+	return min(max(plan.Due.Sub(now), 0), longest)
+}
+
+// take offers one call event and what else has already been read.
+func (t *term) take(in input) {
+	t.offer(in)
+	for range cap(t.inputs) {
+		select {
+		case in := <-t.inputs:
+			t.offer(in)
+		default:
+			return
+		}
+	}
+}
+
+func (t *term) offer(in input) {
+	t.memory.in, t.unread = in.seq, in.pending
+	t.taken++
+	t.seen.progress.Done()
+	if !in.readable || !schedule.Wanted(in.call) {
+		return
+	}
+	id := in.call.EventID()
+	t.record(t.memory.Offer(t.resolve(in, t.memory.recorded[id])))
+	delete(t.memory.recorded, id)
+}
+
+// resolve asks the directory who everybody is.
+func (t *term) resolve(in input, recorded []schedule.Recorded) schedule.Offer {
+	o := schedule.Offer{
+		Call: in.call, Position: in.seq, Received: in.stored, Traceparent: in.traceparent, Recorded: recorded, Now: t.now(),
+	}
+	organization := in.call.OrganizationID
+	customer, _, known := t.directory.Tenant(organization)
+	o.Customer = customer
+	who := func(u event.User) (string, string) {
+		if !known {
+			return "", "the organization is no customer of Reapit's"
+		}
+		return t.directory.Negotiator(organization, u)
+	}
+	for _, u := range in.call.Audience {
+		id, reason := who(u)
+		o.Audience = append(o.Audience, schedule.Member{User: u, Negotiator: id, Reason: reason})
+	}
+	if in.call.AnsweredBy != nil {
+		o.AnsweredBy, _ = who(*in.call.AnsweredBy)
+	}
+	return o
+}
+
+func (t *term) report(r schedule.Report) {
+	t.seen.progress.Done()
+	t.record(t.memory.Result(r))
+}
+
+func (t *term) record(records []schedule.Record) {
+	for _, r := range records {
+		t.changes++
+		if err := t.journal.outcome(r, func(o event.Outcome) { t.seen.outcome(r, o) }); err != nil {
+			t.cancel(err)
+			return
+		}
+	}
+}
+
+// save appends a snapshot when one is due.
+func (t *term) save() {
+	if t.changes+t.taken == 0 {
+		return
+	}
+	if t.changes >= snapshotRecords || t.taken >= snapshotInputs || t.now().Sub(t.savedAt) >= snapshotPause {
+		t.snapshot()
+	}
+}
+
+func (t *term) snapshot() {
+	data, err := t.memory.save(t.budget.state())
+	if err != nil {
+		t.cancel(err)
+		return
+	}
+	t.changes, t.taken, t.savedAt = 0, 0, t.now()
+	t.journal.snapshot(t.memory.in, data, t.seen.snapshot)
+}
+
+// finish takes nothing new, waits for the requests under way, and saves.
+func (t *term) finish() error {
+	late := time.NewTimer(t.drain)
+	defer late.Stop()
+	for t.memory.Flying() > 0 {
+		select {
+		case r := <-t.reports:
+			t.report(r)
+		case <-t.ctx.Done():
+			return context.Cause(t.ctx)
+		case <-late.C:
+			t.log.Warn("requests under way are broken off", "requests", t.memory.Flying())
+			t.snapshot()
+			return nil
+		}
+	}
+	t.snapshot()
+	return nil
+}
+
+// read hands over CALLS from behind what the memory has.
+func (t *term) read() {
+	err := bus.Read(t.ctx, t.js, topology.Calls, nil, t.memory.in+1, func(m bus.Message) error {
+		in, err := t.decode(m)
+		if err != nil {
+			return err
+		}
+		select {
+		case t.inputs <- in:
+			return nil
+		case <-t.ctx.Done():
+			return context.Cause(t.ctx)
+		}
+	})
+	t.cancel(fmt.Errorf("read call events: %w", err))
+}
+
+// decode reads a call event. One that cannot be read is kept as a dead letter
+// and passed on as nothing but a position.
+func (t *term) decode(m bus.Message) (input, error) {
+	in := input{seq: m.Seq, pending: m.Pending, stored: m.Stored}
+	e, err := event.Decode(m.Header, m.Data)
+	if err == nil {
+		err = json.Unmarshal(e.Data(), &in.call)
+	}
+	if err == nil {
+		in.readable = true
+		in.traceparent, _ = e.Extensions()[event.ExtTraceParent].(string)
+		return in, nil
+	}
+	letter := event.DeadLetter{
+		Service: name, Reason: "unreadable", Detail: fmt.Sprintf("message %d of %s: %v", m.Seq, m.Subject, err), At: t.now().UTC(), Body: m.Data,
+	}
+	t.seen.letter(letter.Reason)
+	return in, bury(t.ctx, t.js, letter, fmt.Sprintf("%s/%d", topology.Calls, m.Seq), "", t.log)
+}
