@@ -25,9 +25,17 @@ import (
 )
 
 const (
-	name = "ingest"
-	beat = time.Second // the heartbeat is the clock of transform
-	stop = 2 * time.Second
+	name      = "ingest"
+	beat      = time.Second // the heartbeat is the clock of transform
+	stop      = 2 * time.Second
+	redirects = 5
+)
+
+var (
+	// errUnsent means that the drain limit came before the last ack.
+	errUnsent    = errors.New("SHUTDOWN_TIMEOUT passed before everything was stored")
+	errDowngrade = errors.New("redirected from https to http")
+	errRedirects = errors.New("redirected too often")
 )
 
 // Run listens until ctx ends, then stores what it has.
@@ -159,11 +167,23 @@ func bounded(end func(context.Context) error) func() error {
 // client is one HTTP client for REST, negotiation and WebSocket.
 func client() (*http.Client, func()) {
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // net/http says so
-	return &http.Client{Transport: transport}, transport.CloseIdleConnections
+	return &http.Client{Transport: transport, CheckRedirect: keepSecret}, transport.CloseIdleConnections
 }
 
-func (s Settings) api(web *http.Client) rte.API {
-	return rte.API{
+// keepSecret refuses to be sent from https to http: the credentials would go along.
+func keepSecret(next *http.Request, before []*http.Request) error {
+	switch {
+	case before[0].URL.Scheme == "https" && next.URL.Scheme != "https":
+		return errDowngrade
+	case len(before) >= redirects:
+		return errRedirects
+	default:
+		return nil
+	}
+}
+
+func (s Settings) api(web *http.Client) *rte.API {
+	return &rte.API{
 		URL: s.APIURL, DiscoveryURL: s.DiscoveryURL, Username: s.Username, SecretKey: rte.Secret(s.SecretKey),
 		User: s.RTEUser, HTTP: web,
 	}

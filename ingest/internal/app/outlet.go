@@ -24,9 +24,6 @@ const queue = 8192
 // stuck is how long messages may wait without any being stored.
 const stuck = 10 * time.Second
 
-// errUnsent means that the drain limit came before the last ack.
-var errUnsent = errors.New("SHUTDOWN_TIMEOUT passed before everything was stored")
-
 // outlet is the way to JetStream: it counts what is under way and turns what
 // can never be stored into dead letters.
 type outlet struct {

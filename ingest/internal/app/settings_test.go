@@ -2,6 +2,8 @@ package app
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,5 +112,18 @@ func TestCheck(t *testing.T) {
 				t.Errorf("%s: %q, want %q", c.name, got, c.says)
 			}
 		})
+	}
+}
+
+func TestCredentialsDoNotFollowToPlainHTTP(t *testing.T) {
+	plain := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("asked without TLS") }))
+	defer plain.Close()
+	secure := httptest.NewTLSServer(http.RedirectHandler(plain.URL, http.StatusTemporaryRedirect))
+	defer secure.Close()
+	web := secure.Client()
+	web.CheckRedirect = keepSecret
+	s := Settings{APIURL: secure.URL, Username: "u", SecretKey: "k", RTEUser: "me"}
+	if _, err := s.api(web).Grant(t.Context()); !errors.Is(err, errDowngrade) {
+		t.Errorf("error is %v", err)
 	}
 }

@@ -4,11 +4,15 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"ringstream/ingest/internal/rtesim"
 	"ringstream/schemas/bustest"
+	"ringstream/schemas/event"
 )
 
 func TestRefusedItemsAreReportedAndRetried(t *testing.T) {
@@ -90,5 +94,31 @@ func TestSubscriptionsFileIsReadAgain(t *testing.T) {
 	bustest.Eventually(t, "third list", held("UserStatus:"+tom))
 	if now := r.connected(); now != connection {
 		t.Error("the connection was made anew")
+	}
+}
+
+func TestManySubscriptionsFitTheHub(t *testing.T) {
+	r := newRig(t)
+	s := r.settings("a")
+	s.Subscriptions = nil
+	for range 30 {
+		s.Subscriptions = append(s.Subscriptions, "user:"+uuid.NewString())
+	}
+	p := r.start(s, fast())
+	p.waitReady()
+	held := 0
+	bustest.Eventually(t, "all told", func() bool {
+		held = 0
+		live := false
+		for _, f := range r.feedOf("a") {
+			if held += len(f.Subscriptions); len(f.Subscriptions) > 200 || live && f.Type == event.Subscribed {
+				t.Fatalf("%d items in one event, live before: %v", len(f.Subscriptions), live)
+			}
+			live = live || f.Live
+		}
+		return live
+	})
+	if got := p.metric(`ringstream_ingest_subscriptions{state="held"}`); got != strconv.Itoa(held) || held < 900 {
+		t.Errorf("%s held, %d told", got, held)
 	}
 }

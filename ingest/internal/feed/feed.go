@@ -54,7 +54,7 @@ func (w *Writer) Opened(epoch, host string) {
 	w.turn.Lock()
 	defer w.turn.Unlock()
 	w.now = event.Feed{Instance: w.instance, Epoch: epoch, Hub: host}
-	w.tell(event.Opened)
+	w.tell(event.Opened, time.Now())
 }
 
 // Subscribed tells what the hub answered, and whether the connection is live.
@@ -63,7 +63,7 @@ func (w *Writer) Subscribed(answers []event.Subscription, live bool) {
 	defer w.turn.Unlock()
 	w.now.Live = live
 	w.now.Subscriptions = answers
-	w.tell(event.Subscribed)
+	w.tell(event.Subscribed, time.Now())
 	w.now.Subscriptions = nil
 }
 
@@ -71,24 +71,25 @@ func (w *Writer) Subscribed(answers []event.Subscription, live bool) {
 func (w *Writer) Heartbeat() {
 	w.turn.Lock()
 	defer w.turn.Unlock()
-	w.tell(event.Heartbeat)
+	w.tell(event.Heartbeat, time.Now())
 }
 
-// Closed tells that the connection has ended.
-func (w *Writer) Closed(reason string) {
+// Closed tells that the connection has ended at a time: what it had brought may
+// have waited here since.
+func (w *Writer) Closed(reason string, at time.Time) {
 	w.turn.Lock()
 	defer w.turn.Unlock()
 	w.now.Live = false
 	w.now.Reason = reason
-	w.tell(event.Closed)
+	w.tell(event.Closed, at)
 	w.now = event.Feed{Instance: w.instance}
 }
 
 // tell publishes a coverage event.
-func (w *Writer) tell(kind event.FeedType) {
+func (w *Writer) tell(kind event.FeedType, at time.Time) {
 	w.n++
 	f := w.now
-	f.Type, f.At = kind, time.Now().UTC()
+	f.Type, f.At = kind, at.UTC()
 	e, err := event.NewFeed(f, w.start, w.n)
 	if err != nil {
 		w.log.Error("coverage event not published", telemetry.Error, err)

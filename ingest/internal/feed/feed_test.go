@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"ringstream/schemas/bus"
 	"ringstream/schemas/event"
@@ -91,7 +92,7 @@ func TestCoverageTellsTheStoryOfAConnection(t *testing.T) {
 	w.Subscribed([]event.Subscription{{EntityID: org, EventName: "UserStatus", Subscribed: true}}, true)
 	w.Message([]byte(body))
 	w.Heartbeat()
-	w.Closed("lost")
+	w.Closed("lost", time.Now())
 	w.Heartbeat()
 
 	type told struct {

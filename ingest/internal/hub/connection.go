@@ -108,12 +108,10 @@ func (c *connection) ending() error {
 	if f := c.tap.goodbye.Load(); f != nil {
 		return fmt.Errorf("the hub closed the connection: %q", f.Error)
 	}
-	select {
-	case <-c.tap.done:
-		return fmt.Errorf("the connection broke: %w", rte.Explain(c.tap.failure))
-	default:
-		return fmt.Errorf("%w: %w", errSilent, c.client.Err())
+	if fault := c.tap.fault.Load(); fault != nil {
+		return fmt.Errorf("the connection broke: %w", rte.Explain(*fault))
 	}
+	return fmt.Errorf("%w: %w", errSilent, c.client.Err())
 }
 
 func (c *connection) cause(ctx context.Context, err error) session.Cause {
@@ -122,12 +120,10 @@ func (c *connection) cause(ctx context.Context, err error) session.Cause {
 		return session.Stopped
 	case c.tap.goodbye.Load() != nil:
 		return session.Closed
+	case c.tap.fault.Load() != nil:
+		return session.Lost
 	case errors.Is(err, errSilent):
 		return session.Silent
-	}
-	select {
-	case <-c.tap.done:
-		return session.Lost
 	default:
 		return causeOf(ctx, err)
 	}

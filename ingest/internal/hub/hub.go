@@ -60,7 +60,7 @@ type Sink interface {
 	Opened(epoch, host string)
 	Message(argument []byte)
 	Subscribed(answers []event.Subscription, live bool)
-	Closed(reason string)
+	Closed(reason string, at time.Time)
 }
 
 // Observer counts.
@@ -146,13 +146,15 @@ func (h *Hub) listen(ctx context.Context) (session.Ending, error) {
 		return session.Ending{Cause: causeOf(ctx, err)}, err
 	}
 	err = c.serve(ctx)
+	at := time.Now()
 	ending := session.Ending{Cause: c.cause(ctx, err), Live: c.lived()}
-	c.close(ending.Cause)
 	reason := string(ending.Cause)
 	if err != nil && ending.Cause != session.Stopped {
 		reason += ": " + err.Error()
 	}
-	h.Sink.Closed(reason)
+	h.status.Store(&Status{Trouble: reason})
+	c.close(ending.Cause) // it waits for the sink, which may take as long as an outage of NATS
+	h.Sink.Closed(reason, at)
 	return ending, err
 }
 

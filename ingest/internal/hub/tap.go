@@ -35,8 +35,8 @@ type tap struct {
 	toward  *io.PipeWriter
 	fed     time.Time // when the library last saw something
 
-	done    chan struct{}
-	failure error // why the socket ended; valid after done
+	done    chan struct{}         // nothing more will be delivered
+	fault   atomic.Pointer[error] // what first went wrong with the socket
 	goodbye atomic.Pointer[rte.Frame]
 }
 
@@ -59,6 +59,7 @@ func (t *tap) Write(p []byte) (int, error) {
 	ctx, cancel := context.WithTimeout(t.ctx, t.timeout)
 	defer cancel()
 	if err := t.ws.Write(ctx, websocket.MessageText, p); err != nil {
+		t.fault.CompareAndSwap(nil, &err)
 		t.close()
 		return 0, err
 	}
@@ -72,14 +73,15 @@ func (t *tap) close() {
 	_ = t.library.CloseWithError(io.ErrClosedPipe)
 }
 
-// run reads until the socket ends.
+// run reads until the socket ends. The library hears of it last, so that its
+// end is never taken for the cause.
 func (t *tap) run() {
-	defer close(t.done)
 	var part []byte // of a record that goes on in the next WebSocket message
 	for {
 		_, b, err := t.ws.Read(t.ctx)
 		if err != nil {
-			t.failure = err
+			t.fault.CompareAndSwap(nil, &err)
+			close(t.done)
 			_ = t.toward.CloseWithError(errors.Join(io.EOF, err))
 			t.cancel()
 			return

@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"ringstream/ingest/internal/rte"
 	"ringstream/ingest/internal/session"
@@ -35,6 +36,6 @@ type nobody struct{}
 func (nobody) Opened(string, string)                 {}
 func (nobody) Message([]byte)                        {}
 func (nobody) Subscribed([]event.Subscription, bool) {}
-func (nobody) Closed(string)                         {}
+func (nobody) Closed(string, time.Time)              {}
 func (nobody) Ended(session.Cause)                   {}
 func (nobody) Swallowed()                            {}

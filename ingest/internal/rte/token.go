@@ -67,10 +67,12 @@ type API struct {
 	SecretKey    Secret
 	User         string // whose token; "me" is the user himself
 	HTTP         *http.Client
+
+	known string // base that was discovered last
 }
 
 // Discover returns the base URL of the REST API, without a trailing slash.
-func (a API) Discover(ctx context.Context) (string, error) {
+func (a *API) Discover(ctx context.Context) (string, error) {
 	if a.URL != "" {
 		return strings.TrimRight(a.URL, "/"), nil
 	}
@@ -102,9 +104,20 @@ func (a API) Discover(ctx context.Context) (string, error) {
 	return base, nil
 }
 
-// Grant fetches a new token for the hub.
-func (a API) Grant(ctx context.Context) (Grant, error) {
+// base discovers, and falls back on what was discovered before when discovery is
+// away: it is not needed as long as nothing has moved.
+func (a *API) base(ctx context.Context) (string, error) {
 	base, err := a.Discover(ctx)
+	if errors.Is(err, ErrUnreachable) && a.known != "" {
+		return a.known, nil
+	}
+	a.known = base
+	return base, err
+}
+
+// Grant fetches a new token for the hub. It is not for concurrent use.
+func (a *API) Grant(ctx context.Context) (Grant, error) {
+	base, err := a.base(ctx)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -146,7 +159,7 @@ func endpoint(s string) (string, error) {
 	return s, nil
 }
 
-func (a API) get(ctx context.Context, address string, authenticate bool, answer any) error {
+func (a *API) get(ctx context.Context, address string, authenticate bool, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, restTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)

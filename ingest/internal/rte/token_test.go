@@ -30,7 +30,7 @@ func TestEndpoint(t *testing.T) {
 }
 
 // enreach answers discovery and token requests as the cases say.
-func enreach(t *testing.T, discovery, token string, status int) API {
+func enreach(t *testing.T, discovery, token string, status int) *API {
 	t.Helper()
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
@@ -48,7 +48,7 @@ func enreach(t *testing.T, discovery, token string, status int) API {
 		w.WriteHeader(status)
 		_, _ = fmt.Fprint(w, token)
 	})
-	return API{DiscoveryURL: server.URL + "/discover", Username: "jane+x@agency.example", SecretKey: "key", User: "me", HTTP: server.Client()}
+	return &API{DiscoveryURL: server.URL + "/discover", Username: "jane+x@agency.example", SecretKey: "key", User: "me", HTTP: server.Client()}
 }
 
 func TestGrant(t *testing.T) {
@@ -100,7 +100,8 @@ func TestUnreachableIsExplainedWithoutTheURL(t *testing.T) {
 		untrusted.URL:                "TLS failed, the certificate is not trusted",
 		"http://discover.invalid/x?": `DNS does not resolve "discover.invalid"`,
 	} {
-		_, err := API{DiscoveryURL: url, Username: "jane@agency.example", HTTP: &http.Client{Transport: &http.Transport{}}}.Discover(t.Context())
+		api := &API{DiscoveryURL: url, Username: "jane@agency.example", HTTP: &http.Client{Transport: &http.Transport{}}}
+		_, err := api.Discover(t.Context())
 		if !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "user=") {
 			t.Errorf("%s: %v", url, err)
 		}
@@ -117,5 +118,16 @@ func TestSecretDoesNotPrint(t *testing.T) {
 		if strings.Contains(text, "s3cret") {
 			t.Errorf("printed %s", text)
 		}
+	}
+}
+
+func TestDiscoveryThatIsAwayIsNotNeededTwice(t *testing.T) {
+	api := enreach(t, `[{"apiEndpoint":"API"}]`, `{"WssEndpoint":"h","Token":"s3cret"}`, 200)
+	if _, err := api.Grant(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	api.DiscoveryURL = "http://discover.invalid"
+	if _, err := api.Grant(t.Context()); err != nil {
+		t.Errorf("without discovery: %v", err)
 	}
 }
