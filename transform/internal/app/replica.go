@@ -58,7 +58,7 @@ func (r replica) run(ctx context.Context) error {
 // ctx ends.
 func (r replica) partition(ctx context.Context, fail context.CancelCauseFunc, p int) {
 	log := r.log.With(telemetry.Partition, p)
-	f := fold.Partition{JS: r.js, Number: p, Limits: r.settings.limits(), Log: log, Observe: r.seen}
+	f := fold.Partition{JS: r.js, Number: p, Limits: r.settings.Limits, Log: log, Observe: r.seen}
 	for ctx.Err() == nil {
 		err := r.leases.Hold(ctx, Name+".partition."+strconv.Itoa(p), r.name, r.settings.LeaseTTL, func(held context.Context) error {
 			r.seen.held(p, true)

@@ -16,10 +16,7 @@ import (
 type Settings struct {
 	program.Common
 	bus.Config
-	Ring     time.Duration `envconfig:"RING_TIMEOUT" default:"2m" desc:"an unanswered call without a sign of life is closed as missed"`
-	Talk     time.Duration `envconfig:"TALK_TIMEOUT" default:"4h" desc:"an answered call without a sign of life is closed as ended"`
-	Settle   time.Duration `envconfig:"SETTLE_TIMEOUT" default:"2s" desc:"nobody active for so long: the call is over"`
-	Memory   time.Duration `envconfig:"CLOSED_MEMORY" default:"10m" desc:"how long a closed call is remembered"`
+	call.Limits
 	Instance string        `envconfig:"TRANSFORM_INSTANCE" absent:"host name" desc:"name of this replica among those that share the partitions"`
 	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long a silent replica keeps its partitions; whole seconds"`
 }
@@ -28,18 +25,10 @@ type Settings struct {
 func (s Settings) Problems() []program.Problem {
 	var found []program.Problem
 	found = append(found, s.Common.Problems()...)
-	found = append(found, program.Positive("RING_TIMEOUT", s.Ring)...)
-	found = append(found, program.Positive("TALK_TIMEOUT", s.Talk)...)
-	found = append(found, program.Positive("SETTLE_TIMEOUT", s.Settle)...)
-	found = append(found, program.Positive("CLOSED_MEMORY", s.Memory)...)
 	if s.LeaseTTL < time.Second || s.LeaseTTL%time.Second != 0 {
 		found = append(found, program.Problem{Setting: "LEASE_TTL", Wrong: "is " + s.LeaseTTL.String(), Want: "whole seconds, one or more"})
 	}
 	return found
-}
-
-func (s Settings) limits() call.Limits {
-	return call.Limits{Ring: s.Ring, Talk: s.Talk, Settle: s.Settle, Memory: s.Memory}
 }
 
 // instance is the configured name, or the host's.

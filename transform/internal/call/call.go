@@ -7,12 +7,26 @@ import (
 	"ringstream/schemas/event"
 )
 
-// Limits are the time limits of the call model.
+// Limits are the time limits of the call model. The tags are the settings'
+// names, defaults and meanings, the same for everything that folds.
 type Limits struct {
-	Ring   time.Duration // an unanswered call without a sign of life is missed
-	Talk   time.Duration // an answered one has ended
-	Settle time.Duration // nobody active for so long: the call is over
-	Memory time.Duration // how long a closed call is remembered
+	Ring   time.Duration `envconfig:"RING_TIMEOUT" default:"2m" desc:"an unanswered call without a sign of life is closed as missed"`
+	Talk   time.Duration `envconfig:"TALK_TIMEOUT" default:"4h" desc:"an answered call without a sign of life is closed as ended"`
+	Settle time.Duration `envconfig:"SETTLE_TIMEOUT" default:"2s" desc:"nobody active for so long: the call is over"`
+	Memory time.Duration `envconfig:"CLOSED_MEMORY" default:"10m" desc:"how long a closed call is remembered"`
+}
+
+// Invalid reports limits that cannot work, by the setting's name.
+func (l Limits) Invalid() map[string]string {
+	bad := map[string]string{}
+	for name, limit := range map[string]time.Duration{
+		"RING_TIMEOUT": l.Ring, "TALK_TIMEOUT": l.Talk, "SETTLE_TIMEOUT": l.Settle, "CLOSED_MEMORY": l.Memory,
+	} {
+		if limit <= 0 {
+			bad[name] = "is " + limit.String() + "; expected more than zero"
+		}
+	}
+	return bad
 }
 
 // DefaultLimits returns the limits of the call model.
