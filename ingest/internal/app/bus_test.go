@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -161,4 +162,40 @@ func TestUnreadyWhileNothingIsStored(t *testing.T) {
 	})
 	r.nats.Start()
 	p.waitReady()
+}
+
+// A hub hangs up on a client that does not read. What had arrived by then is
+// stored when NATS is back, and the gap is stated from when it began.
+func TestOutageLongerThanTheHubsPatienceIsAStatedGap(t *testing.T) {
+	r := newRig(t, func(s *rtesim.Settings) { s.WriteTimeout, s.PingInterval = time.Second, 200*time.Millisecond })
+	limits := fast()
+	limits.Silence, limits.KeepAlive = 2*time.Second, 500*time.Millisecond
+	p := r.start(r.settings("a"), limits)
+	p.waitReady()
+	r.nats.Stop()
+	note := map[string]json.RawMessage{"note": json.RawMessage(`"` + strings.Repeat("x", 10<<10) + `"`)}
+	for len(r.sim.Connections()) > 0 {
+		if _, err := r.sim.Send(t.Context(), rtesim.Send{EventType: "UserCallInComing", User: "jane", Count: 500, Calls: 300, Data: note}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bustest.Eventually(t, "end noticed", func() bool { return p.metric("ringstream_ingest_hub_connected") == "0" })
+	back := time.Now()
+	r.nats.Start()
+	r.connected()
+	bustest.Eventually(t, "queue empty", func() bool { return p.metric("ringstream_ingest_queue_messages") == "0" })
+	if err := p.end(); err != nil {
+		t.Fatal(err)
+	}
+	stored := r.stored()
+	sent := r.sim.Sent("", 0, len(stored)).Entries
+	for i, m := range stored {
+		if sha256.Sum256(m.Data) != sent[i].SHA256 {
+			t.Fatalf("message %d of %d is not the one sent", i, len(stored))
+		}
+	}
+	told := r.feedOf("a")
+	if told[2].Type != event.Closed || !told[2].At.Before(back) || told[2].Received != uint64(len(stored)) || len(stored) < queue/2 {
+		t.Errorf("closed event is %+v, %d stored, NATS back %s", told[2], len(stored), back)
+	}
 }
