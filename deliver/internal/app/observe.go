@@ -45,10 +45,10 @@ type observer struct {
 	is       atomic.Int32 // role
 
 	outcomes, requests, tries, letters, changes, fenced *prometheus.CounterVec
-	requestTime                                                   prometheus.Histogram
-	delay, snapshots                                              *prometheus.HistogramVec
-	queued, parkedNow                                             *prometheus.GaugeVec
-	flying, unreadNow, lastDone                                   prometheus.Gauge
+	requestTime                                         prometheus.Histogram
+	delay, snapshots                                    *prometheus.HistogramVec
+	queued, parkedNow                                   *prometheus.GaugeVec
+	flying, unreadNow, lastDone                         prometheus.Gauge
 }
 
 func newObserver(log *slog.Logger) *observer {

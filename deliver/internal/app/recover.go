@@ -29,16 +29,15 @@ type snapshot struct {
 // memory is the state of a term.
 type memory struct {
 	*schedule.Schedule
-	in       uint64                         // newest call event taken in
-	recorded map[string][]schedule.Recorded // outcomes of events behind it, by event
-	spent    used                           // requests of the day, as far as the log tells
+	in    uint64 // newest call event taken in
+	spent used   // requests of the day, as far as the log tells
 }
 
 // recall rebuilds the memory from the newest snapshot and the outcomes behind
 // it, and returns the records that follow from the two.
 func (e *engine) recall(ctx context.Context, log *bus.Log) (memory, []schedule.Record, error) {
 	m := memory{
-		Schedule: schedule.New(e.deadlines), recorded: map[string][]schedule.Recorded{}, spent: used{Day: dayOf(e.now())},
+		Schedule: schedule.New(e.deadlines), spent: used{Day: dayOf(e.now())},
 	}
 	saved, found, err := log.Snapshot(ctx)
 	if err != nil {
@@ -57,12 +56,9 @@ func (e *engine) recall(ctx context.Context, log *bus.Log) (memory, []schedule.R
 		if dayOf(o.FinishedAt) == m.spent.Day {
 			m.spent.Requests += o.Attempts
 		}
-		r := schedule.Recorded{EventID: o.EventID, CallID: o.CallID, Negotiator: o.NegotiatorID, Users: o.Users, Outcome: o.Outcome}
-		more, known := m.Settle(r, e.now())
-		if !known {
-			m.recorded[o.EventID] = append(m.recorded[o.EventID], r)
-		}
-		records = append(records, more...)
+		records = append(records, m.Settle(schedule.Recorded{
+			EventID: o.EventID, CallID: o.CallID, Negotiator: o.NegotiatorID, Users: o.Users, Outcome: o.Outcome, At: o.FinishedAt,
+		}, e.now())...)
 		return nil
 	})
 	e.budget.recall(m.spent)

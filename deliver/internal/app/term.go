@@ -161,15 +161,13 @@ func (t *term) offer(in input) {
 	if !in.readable || !schedule.Wanted(in.call) {
 		return
 	}
-	id := in.call.EventID()
-	t.record(t.memory.Offer(t.resolve(in, t.memory.recorded[id])))
-	delete(t.memory.recorded, id)
+	t.record(t.memory.Offer(t.resolve(in)))
 }
 
 // resolve asks the directory who everybody is.
-func (t *term) resolve(in input, recorded []schedule.Recorded) schedule.Offer {
+func (t *term) resolve(in input) schedule.Offer {
 	o := schedule.Offer{
-		Call: in.call, Position: in.seq, Received: in.stored, Traceparent: in.traceparent, Recorded: recorded, Now: t.now(),
+		Call: in.call, Position: in.seq, Received: in.stored, Traceparent: in.traceparent, Now: t.now(),
 	}
 	organization := in.call.OrganizationID
 	customer, _, known := t.directory.Tenant(organization)

@@ -13,8 +13,8 @@
 //
 // The caller owes: events in the order of the stream; one Result for every
 // delivery that Next handed out; every Record stored; and after a restart a
-// Settle, or the Recorded of an Offer, for every outcome that was stored after
-// the state was saved.
+// Settle for every outcome that was stored after the state was saved, before
+// anything is offered.
 //
 // # What a lane decides
 //

@@ -14,9 +14,8 @@ type Offer struct {
 	Received    time.Time // when the stream stored it
 	Traceparent string
 	Customer    string
-	AnsweredBy  string     // the negotiator who answered; empty when nobody did or he is none
-	Audience    []Member   // of the event, in its order
-	Recorded    []Recorded // outcomes of this event that were stored before a restart
+	AnsweredBy  string   // the negotiator who answered; empty when nobody did or he is none
+	Audience    []Member // of the event, in its order
 	Now         time.Time
 }
 
@@ -29,11 +28,12 @@ type Member struct {
 
 // Recorded is an outcome as the log has it.
 type Recorded struct {
-	EventID    string
-	CallID     string
-	Negotiator string
-	Users      []event.User
-	Outcome    event.OutcomeType
+	EventID    string            `json:"eventId"`
+	CallID     string            `json:"callId"`
+	Negotiator string            `json:"negotiator,omitempty"`
+	Users      []event.User      `json:"users"`
+	Outcome    event.OutcomeType `json:"outcome"`
+	At         time.Time         `json:"at"`
 }
 
 // target is all users of an audience who are one negotiator.
@@ -66,19 +66,21 @@ func (s *Schedule) Offer(o Offer) []Record {
 	if a := o.Call.AnsweredBy; a != nil && c.Who[a.UserID] != "" {
 		o.AnsweredBy = c.Who[a.UserID]
 	}
+	known := s.state.Known[o.Call.EventID()]
+	delete(s.state.Known, o.Call.EventID())
 	var records []Record
-	for i, t := range c.targets(o) {
-		records = append(records, s.take(c, o, t, i)...)
+	for i, t := range c.targets(o, known) {
+		records = append(records, s.take(c, o, t, i, recordedFor(known, t.users[0]))...)
 	}
 	return records
 }
 
 // targets groups the audience by negotiator. Who a user is, is decided once in
 // a call; what the log says of him goes first.
-func (c *call) targets(o Offer) []target {
+func (c *call) targets(o Offer, recorded []Recorded) []target {
 	var all []target
 	for _, m := range o.Audience {
-		switch known := recordedFor(o.Recorded, m.User); {
+		switch known := recordedFor(recorded, m.User); {
 		case known != nil:
 			m.Negotiator = known.Negotiator
 		case c.Who[m.User.UserID] != "":
@@ -112,13 +114,12 @@ func recordedFor(all []Recorded, u event.User) *Recorded {
 }
 
 // take puts the delivery to one target into its lane.
-func (s *Schedule) take(c *call, o Offer, t target, index int) []Record {
+func (s *Schedule) take(c *call, o Offer, t target, index int, known *Recorded) []Record {
 	d := &Delivery{
 		Call: o.Call, Position: o.Position, Index: index, Received: o.Received, Traceparent: o.Traceparent,
 		Customer: o.Customer, Negotiator: t.negotiator, AnsweredBy: o.AnsweredBy, Users: t.users,
 	}
 	d.Call.Audience = nil
-	known := recordedFor(o.Recorded, t.users[0])
 	if t.negotiator == "" {
 		if known != nil {
 			return nil
@@ -155,23 +156,23 @@ func superseded(out []removed, now time.Time) []Record {
 }
 
 // Settle tells of an outcome that the log got after the state was saved. What
-// stood before it in its lane and was not recorded is overtaken by it.
-func (s *Schedule) Settle(r Recorded, now time.Time) (records []Record, found bool) {
-	c := s.state.Calls[r.CallID]
-	if c == nil {
-		return nil, false
-	}
+// stood before it in its lane and was not recorded is overtaken by it. Of an
+// event that is yet to be offered, it is remembered until then.
+func (s *Schedule) Settle(r Recorded, now time.Time) []Record {
 	id := outcomeID(r.EventID, r.Negotiator, r.Users)
-	for _, l := range c.Lanes {
-		for _, d := range l.Queue {
-			if d.ID() == id {
-				records = s.settle(l, d, r.Outcome, now)
-				s.tidy(l)
-				return records, true
+	if c := s.state.Calls[r.CallID]; c != nil {
+		for _, l := range c.Lanes {
+			for _, d := range l.Queue {
+				if d.ID() == id {
+					records := s.settle(l, d, r.Outcome, now)
+					s.tidy(l)
+					return records
+				}
 			}
 		}
 	}
-	return nil, false
+	s.state.Known[r.EventID] = append(s.state.Known[r.EventID], r)
+	return nil
 }
 
 func (s *Schedule) settle(l *lane, d *Delivery, outcome event.OutcomeType, now time.Time) []Record {

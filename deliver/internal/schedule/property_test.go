@@ -114,11 +114,6 @@ func (w *world) offer(n int) {
 		if c.AnsweredBy != nil {
 			o.AnsweredBy = who[c.AnsweredBy.UserID]
 		}
-		for _, e := range w.log {
-			if e.EventID == c.EventID() {
-				o.Recorded = append(o.Recorded, e.Recorded)
-			}
-		}
 		w.record(w.s.Offer(o))
 	}
 }
@@ -132,7 +127,7 @@ func (w *world) record(records []schedule.Record) {
 			w.Fatalf("a missed call was superseded: %s", r.Reason)
 		}
 		w.log = append(w.log, entry{schedule.Recorded{
-			EventID: r.Delivery.Call.EventID(), CallID: r.Delivery.Call.CallID, Negotiator: r.Delivery.Negotiator, Users: r.Delivery.Users, Outcome: r.Outcome,
+			EventID: r.Delivery.Call.EventID(), CallID: r.Delivery.Call.CallID, Negotiator: r.Delivery.Negotiator, Users: r.Delivery.Users, Outcome: r.Outcome, At: r.At,
 		}, r.Delivery.Call.Type})
 	}
 }
@@ -259,8 +254,7 @@ func (w *world) crash() {
 	}
 	w.begin()
 	for _, e := range slices.Clone(w.log[w.saved.log:]) {
-		records, _ := w.s.Settle(e.Recorded, w.now)
-		w.record(records)
+		w.record(w.s.Settle(e.Recorded, w.now))
 	}
 }
 

@@ -81,10 +81,11 @@ type Schedule struct {
 
 // state is what outlives a restart.
 type state struct {
-	Calls  map[string]*call `json:"calls"`
-	Parked map[string]*park `json:"parked,omitempty"` // by customer
-	Pause  pause            `json:"pause"`
-	Newest time.Time        `json:"newest"` // when the newest event was stored
+	Calls  map[string]*call      `json:"calls"`
+	Parked map[string]*park      `json:"parked,omitempty"` // by customer
+	Pause  pause                 `json:"pause"`
+	Known  map[string][]Recorded `json:"known,omitempty"` // outcomes of events that are yet to be offered again
+	Newest time.Time             `json:"newest"`          // when the newest event was stored
 }
 
 // call is what is remembered of a call beyond its lanes.
@@ -98,7 +99,7 @@ type call struct {
 // New returns an empty memory.
 func New(d Deadlines) *Schedule {
 	return &Schedule{
-		deadlines: d, state: state{Calls: map[string]*call{}, Parked: map[string]*park{}},
+		deadlines: d, state: state{Calls: map[string]*call{}, Parked: map[string]*park{}, Known: map[string][]Recorded{}},
 		pending: map[*lane]bool{}, flying: map[string]*lane{},
 	}
 }

@@ -23,6 +23,11 @@ func (s *Schedule) sweep() {
 			delete(s.state.Calls, id)
 		}
 	}
+	for id, known := range s.state.Known {
+		if s.state.Newest.Sub(known[0].At) > openMemory {
+			delete(s.state.Known, id)
+		}
+	}
 }
 
 func (c *call) over(newest time.Time) bool {
@@ -66,6 +71,9 @@ func Load(d Deadlines, data []byte) (*Schedule, error) {
 	}
 	if s.state.Parked == nil {
 		s.state.Parked = map[string]*park{}
+	}
+	if s.state.Known == nil {
+		s.state.Known = map[string][]Recorded{}
 	}
 	return s, nil
 }

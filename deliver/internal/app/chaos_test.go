@@ -1,0 +1,264 @@
+package app
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"ringstream/deliver/internal/reapitsim"
+	"ringstream/schemas/bustest"
+	"ringstream/schemas/event"
+)
+
+// traffic says n whole calls with everybody in them, a step of each at a time
+// and steps of several calls mixed, and returns how many outcomes they make.
+func (r *rig) traffic(from, n int, between time.Duration) (outcomes int) {
+	people := []string{"jane", "tom", "sara", "ali"}
+	for c := from; c < from+n; c++ {
+		audience := people[:1+c%len(people)]
+		r.say(c, event.Incoming, "", audience...)
+		if older := c - 2; older >= from {
+			r.finish(older, people)
+		}
+		time.Sleep(between) // the pace of the traffic, not a wait for anything
+	}
+	for c := max(from, from+n-2); c < from+n; c++ {
+		r.finish(c, people)
+	}
+	for _, c := range r.sent {
+		outcomes += len(c.Audience)
+	}
+	return outcomes
+}
+
+func (r *rig) finish(c int, people []string) {
+	audience := people[:1+c%len(people)]
+	if c%3 == 0 {
+		r.say(c, event.Missed, "", audience...)
+		return
+	}
+	r.say(c, event.Answered, audience[0], audience...)
+	r.say(c, event.Ended, audience[0], audience...)
+}
+
+// process is deliver in a process of its own.
+func (r *rig) process(instance string) *exec.Cmd {
+	r.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		r.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Stdout, cmd.Stderr = r, r
+	cmd.Env = []string{
+		asDeliver + "=1", "NATS_URL=" + r.nats.URL(), "PARTITIONS=1", "HTTP_ADDR=127.0.0.1:0", "REAPIT_API_URL=" + r.reapit,
+		"REAPIT_TOKEN_URL=" + r.reapit + "/oauth/token", "REAPIT_CLIENT_ID=demo", "REAPIT_CLIENT_SECRET=demo-secret", "REAPIT_CUSTOMER=SBOX",
+		"LEASE_TTL=1s", "DELIVER_INSTANCE=" + instance,
+	}
+	if err := cmd.Start(); err != nil {
+		r.Fatal(err)
+	}
+	return cmd
+}
+
+// torment keeps a replica alive and hurts it at random until stop is closed:
+// killed for good, or frozen for longer than its lease.
+func (r *rig) torment(instance string, stop <-chan struct{}, hurt func(*os.Process)) {
+	for {
+		cmd := r.process(instance)
+		gone := make(chan struct{})
+		go func() { _ = cmd.Wait(); close(gone) }() // it is killed: an error is what is expected
+		select {
+		case <-time.After(500*time.Millisecond + rand.N(2*time.Second)):
+			hurt(cmd.Process)
+		case <-stop:
+			_ = cmd.Process.Signal(syscall.SIGTERM) // gone at the end, or the wait below says so
+			<-gone
+			return
+		}
+		<-gone
+	}
+}
+
+func kill(p *os.Process) { _ = p.Kill() }
+
+func freezeAndKill(p *os.Process) {
+	_ = p.Signal(syscall.SIGSTOP)
+	time.Sleep(1500 * time.Millisecond) // longer than the lease
+	_ = p.Signal(syscall.SIGCONT)
+	time.Sleep(200 * time.Millisecond) // what a zombie can do, it does now
+	_ = p.Kill()
+}
+
+func TestKilledAndStartedAgainEveryDeliveryEndsOnce(t *testing.T) {
+	r := newRig(t)
+	stop := make(chan struct{})
+	var replicas sync.WaitGroup
+	replicas.Go(func() { r.torment("one", stop, kill) })
+	n := r.traffic(1, 40, 150*time.Millisecond)
+	close(stop)
+	replicas.Wait()
+	r.deliver(r.settings())
+	r.until(n)
+	r.accountAtLeastOnce()
+}
+
+func TestTwoReplicasThatFreezeAndDieDeliverOnce(t *testing.T) {
+	r := newRig(t)
+	stop := make(chan struct{})
+	var replicas sync.WaitGroup
+	replicas.Go(func() { r.torment("one", stop, kill) })
+	replicas.Go(func() { r.torment("two", stop, freezeAndKill) })
+	n := r.traffic(1, 40, 150*time.Millisecond)
+	close(stop)
+	replicas.Wait()
+	r.deliver(r.settings())
+	r.until(n)
+	r.accountAtLeastOnce()
+}
+
+// posting waits until so many notifications have reached Reapit.
+func (r *rig) posting(n int) {
+	r.Helper()
+	bustest.Eventually(r, "a request under way", func() bool {
+		var all struct{ Total int }
+		r.control(http.MethodGet, "requests?path=/notifications/", "", &all)
+		return all.Total >= n
+	})
+}
+
+// accountAtLeastOnce allows the one repetition that a crash can make: the same
+// notification again. It still has one outcome.
+func (r *rig) accountAtLeastOnce() {
+	r.Helper()
+	r.account()
+	twice, seen := 0, map[string]bool{}
+	for _, n := range r.shown() {
+		id := n.NegotiatorID + " " + strings.Join(brief([]reapitsim.Notification{n}, ""), "")
+		if seen[id] {
+			twice++
+		}
+		seen[id] = true
+	}
+	r.Logf("%d notifications, %d of them twice", len(seen), twice)
+	for _, o := range r.outcomes() {
+		sub := fmt.Sprintf("%s %s %s", o.NegotiatorID, o.SubType, o.CallID[len(o.CallID)-4:])
+		if o.Outcome == event.Delivered && !slices.ContainsFunc(keys(seen), func(s string) bool { return strings.HasPrefix(s, sub) }) {
+			r.Errorf("%s is recorded as delivered and was not", sub)
+		}
+	}
+}
+
+func keys(m map[string]bool) []string {
+	all := make([]string, 0, len(m))
+	for k := range m {
+		all = append(all, k)
+	}
+	return all
+}
+
+func TestTheBudgetIsKeptUnderLoad(t *testing.T) {
+	r := newRig(t)
+	r.control(http.MethodPost, "latency", `{"meanMs":80,"jitterMs":40}`, nil)
+	r.deliver(r.settings())
+	n := r.traffic(1, 30, 0)
+	r.until(n)
+	s := r.stats()
+	if s.MaxInFlight > 5 || s.MaxPerSecond > 20 || len(s.Refused) > 0 {
+		t.Errorf("%+v", s)
+	}
+	r.account()
+}
+
+func TestStormsOfLimitsAndFailuresPass(t *testing.T) {
+	r := newRig(t)
+	r.deliver(r.settings())
+	r.fault(`{"match":{"path":"/notifications"},"skip":2,"times":6,"action":{"status":429}}`)
+	r.fault(`{"match":{"path":"/notifications"},"times":4,"action":{"status":500}}`)
+	r.fault(`{"match":{"path":"/notifications"},"times":3,"action":{"drop":true}}`)
+	r.fault(`{"match":{"path":"/notifications"},"times":2,"action":{"status":503,"retryAfter":{"after":"1s","as":"date"}}}`)
+	for c := 1; c <= 6; c++ {
+		r.say(c, event.Incoming, "", "jane", "tom")
+	}
+	for _, o := range r.until(12) {
+		if o.Outcome != event.Delivered {
+			t.Errorf("%+v", o)
+		}
+	}
+	r.account()
+}
+
+func TestAHangingRequestHoldsBackNobodyElse(t *testing.T) {
+	r := newRig(t)
+	s := r.settings()
+	s.DeadlineIncoming = 6 * time.Second // and so a request gets 2 s
+	r.deliver(s)
+	r.fault(`{"match":{"negotiatorId":"JAS","subType":"missedCall"},"action":{"hang":true}}`)
+	r.say(1, event.Missed, "", "jane")
+	r.posting(1)
+	r.say(2, event.Incoming, "", "jane")
+	all := r.until(1)
+	r.want("shown", brief(r.shown(), "JAS"), []string{"incomingCall 0002"})
+	if all[0].LatencyMS > 1000 {
+		t.Errorf("%+v", all[0])
+	}
+	r.control(http.MethodDelete, "faults", "", nil)
+}
+
+func TestAParkedCustomerIsProbedAndComesBack(t *testing.T) {
+	r := newRig(t)
+	d := r.deliver(r.settings())
+	r.say(1, event.Incoming, "", "jane")
+	r.until(1)
+	r.control(http.MethodPost, "knobs", `{"missingScopes":["notifications.telephony.write"]}`, nil)
+	r.say(2, event.Missed, "", "jane", "tom")
+	bustest.Eventually(t, "parked", func() bool {
+		return strings.Contains(r.page(d.probes+"/metrics"), `ringstream_deliver_parked{cause="scope"} 1`)
+	})
+	before := r.stats().Requests
+	r.control(http.MethodDelete, "knobs", "", nil)
+	all := r.until(3)
+	r.want("missed", ends(all, "TOM", event.Missed), []event.OutcomeType{event.Delivered})
+	if made := r.stats().Requests - before; made > 3 {
+		t.Errorf("%d requests to bring two deliveries", made)
+	}
+	r.account()
+}
+
+func TestNATSGoesAwayAndComesBack(t *testing.T) {
+	r := newRig(t)
+	d := r.deliver(r.settings())
+	r.say(1, event.Incoming, "", "jane", "tom")
+	r.until(2)
+	r.nats.Stop()
+	bustest.Eventually(t, "not ready", func() bool { return !d.ready() })
+	r.nats.Start()
+	r.say(1, event.Answered, "tom", "jane", "tom")
+	r.until(4)
+	r.say(1, event.Ended, "tom", "jane", "tom")
+	r.until(6)
+	r.want("JAS", brief(r.shown(), "JAS"), []string{"incomingCall 0001", "answeredCall 0001 TOM", "endedCall 0001 TOM"})
+	r.account()
+}
+
+func TestTheEndWaitsForRequestsUnderWay(t *testing.T) {
+	r := newRig(t)
+	d := r.deliver(r.settings())
+	r.fault(`{"match":{"path":"/notifications"},"times":1,"action":{"status":202,"delay":"1s","processed":true}}`)
+	r.say(1, event.Missed, "", "jane")
+	r.posting(1)
+	d.stop()
+	r.want("outcome", ends(r.outcomes(), "JAS", event.Missed), []event.OutcomeType{event.Delivered})
+	r.deliver(r.settings())
+	r.say(2, event.Missed, "", "jane")
+	r.until(2)
+	r.want("shown", brief(r.shown(), ""), []string{"missedCall 0001", "missedCall 0002"})
+}

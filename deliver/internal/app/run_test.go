@@ -1,0 +1,227 @@
+package app
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ringstream/deliver/internal/reapitsim"
+	"ringstream/schemas/bustest"
+	"ringstream/schemas/event"
+)
+
+func TestACallIsShownAnsweredAndEnded(t *testing.T) {
+	r := newRig(t)
+	d := r.deliver(r.settings())
+	bustest.Eventually(t, "readiness", d.ready)
+	r.say(1, event.Incoming, "", "jane", "tom", "nobody")
+	r.say(1, event.Held, "", "jane")
+	r.say(1, event.Answered, "tom", "jane", "tom", "nobody")
+	r.say(1, event.Ended, "tom", "jane", "tom", "nobody")
+	all := r.until(9)
+	// Answered by Tom may overtake Jane's pop, Ended whatever is not out yet: wait for no luck, look at what must be.
+	shown := r.shown()
+	if tom := brief(shown, "TOM"); len(tom) > 0 && tom[0] != "incomingCall 0001" {
+		t.Errorf("TOM saw %v", tom)
+	}
+	r.want("unmapped", ends(all, "", event.Incoming), []event.OutcomeType{event.Unmapped})
+	r.account2(1, event.Held)
+	d.stop()
+	if !strings.Contains(r.said.String(), `"number":"…789"`) || strings.Contains(r.said.String(), "7123456789") {
+		t.Error("numbers are not masked")
+	}
+}
+
+// account2 is account without the events that are nobody's notification.
+func (r *rig) account2(n int, kinds ...event.CallType) {
+	r.Helper()
+	r.sent = slices.DeleteFunc(r.sent, func(c event.Call) bool { return c.CallID == call(n) && slices.Contains(kinds, c.Type) })
+	r.account()
+}
+
+func TestEachStepIsShownInTime(t *testing.T) {
+	r := newRig(t)
+	d := r.deliver(r.settings())
+	step := func(n int, kind event.CallType, by string, outcomes int) {
+		t.Helper()
+		r.say(n, kind, by, "jane", "tom")
+		r.until(outcomes)
+	}
+	step(1, event.Incoming, "", 2)
+	step(1, event.Answered, "tom", 4)
+	step(1, event.Ended, "tom", 6)
+	step(2, event.Incoming, "", 8)
+	step(2, event.Missed, "", 10)
+	want := []string{"incomingCall 0001", "answeredCall 0001 TOM", "endedCall 0001 TOM", "incomingCall 0002", "missedCall 0002"}
+	r.want("JAS", brief(r.shown(), "JAS"), want)
+	r.want("TOM", brief(r.shown(), "TOM"), want)
+	for _, o := range r.outcomes() {
+		if o.Outcome != event.Delivered || o.Attempts != 1 || o.Status != 202 || o.RequestID == "" || o.FirstTriedAt == nil || o.LatencyMS > 2000 {
+			t.Errorf("%+v", o)
+		}
+	}
+	var requests struct{ Requests []reapitsim.Request }
+	r.control(http.MethodGet, "requests?path=/notifications/", "", &requests)
+	for _, q := range requests.Requests {
+		if trace := q.Headers["Traceparent"]; !strings.HasPrefix(trace, parent[:36]) || strings.Contains(trace, parent[36:52]) {
+			t.Errorf("traceparent %q is no child of %q", trace, parent)
+		}
+	}
+	metrics := r.page(d.probes + "/metrics")
+	for _, line := range []string{
+		`ringstream_deliver_outcomes_total{outcome="delivered",type="incoming"} 4`, `ringstream_deliver_requests_total{code="202"} 10`,
+		`ringstream_lease_held{lease="deliver"} 1`, `ringstream_deliver_delay_seconds_count{type="answered"} 2`, `ringstream_deliver_queued{type="missed"} 0`,
+	} {
+		if !strings.Contains(metrics, line) {
+			t.Errorf("no %s in the metrics", line)
+		}
+	}
+	r.account()
+}
+
+func TestWhatIsTooOldIsRecordedNotSent(t *testing.T) {
+	r := newRig(t)
+	old := time.Now().Add(-3 * time.Minute)
+	r.sayAt(old, 1, event.Incoming, "", "jane")
+	r.sayAt(old, 1, event.Answered, "jane", "jane")
+	r.sayAt(old, 2, event.Missed, "", "jane")
+	r.merged()
+	r.deliver(r.settings())
+	all := r.until(3)
+	r.want("incoming", ends(all, "JAS", event.Incoming), []event.OutcomeType{event.Expired})
+	r.want("answered", ends(all, "JAS", event.Answered), []event.OutcomeType{event.Expired})
+	r.want("shown", brief(r.shown(), ""), []string{"missedCall 0002"})
+	r.account()
+}
+
+func TestACallThatWasOverBeforeTheStartIsNotShown(t *testing.T) {
+	r := newRig(t)
+	r.say(1, event.Incoming, "", "jane")
+	r.say(1, event.Missed, "", "jane")
+	r.merged()
+	r.deliver(r.settings())
+	all := r.until(2)
+	r.want("incoming", ends(all, "JAS", event.Incoming), []event.OutcomeType{event.Superseded})
+	r.want("shown", brief(r.shown(), ""), []string{"missedCall 0001"})
+	r.account()
+}
+
+func TestOnePersonWithTwoUsersIsToldOnce(t *testing.T) {
+	r := newRig(t)
+	s := r.settings()
+	s.Overrides = map[string]string{"id-softphone": "JAS"}
+	r.deliver(s)
+	r.say(1, event.Incoming, "", "jane")
+	r.until(1)
+	r.say(1, event.Incoming, "", "softphone")
+	r.say(1, event.Answered, "softphone", "jane", "softphone")
+	all := r.until(3)
+	r.want("answered", ends(all, "JAS", event.Answered), []event.OutcomeType{event.Delivered})
+	r.say(1, event.Ended, "softphone", "jane")
+	r.say(1, event.Ended, "softphone", "softphone")
+	r.until(5)
+	r.want("shown", brief(r.shown(), ""), []string{"incomingCall 0001", "answeredCall 0001 JAS", "endedCall 0001 JAS"})
+	r.account()
+}
+
+func TestARepeatedEventIsNoNewOne(t *testing.T) {
+	r := newRig(t)
+	r.deliver(r.settings())
+	c := r.say(1, event.Incoming, "", "jane")
+	r.until(1)
+	r.emit(c)
+	r.say(1, event.Missed, "", "jane")
+	r.until(2)
+	r.want("shown", brief(r.shown(), ""), []string{"incomingCall 0001", "missedCall 0001"})
+	r.account()
+}
+
+func TestRefusalsAreRejectedWithTheirErrors(t *testing.T) {
+	r := newRig(t)
+	r.deliver(r.settings())
+	r.fault(`{"match":{"callId":"` + call(1) + `"},"action":{"status":422,"text":"callerId is odd"}}`)
+	r.fault(`{"match":{"callId":"` + call(2) + `"},"action":{"status":409}}`)
+	r.say(1, event.Incoming, "", "jane")
+	r.say(2, event.Missed, "", "tom")
+	all := r.until(2)
+	r.want("rejected", ends(all, "JAS", event.Incoming), []event.OutcomeType{event.Rejected})
+	r.want("dead", ends(all, "TOM", event.Missed), []event.OutcomeType{event.Dead})
+	letters := r.letters()
+	slices.SortFunc(letters, func(a, b event.DeadLetter) int { return a.Status - b.Status })
+	if len(letters) != 2 {
+		t.Fatalf("%d dead letters", len(letters))
+	}
+	l := letters[1]
+	if l.Reason != "rejected" || l.Status != 422 || len(l.Errors) != 1 || l.Errors[0].Message != "callerId is odd" || l.NegotiatorID != "JAS" || !json.Valid(l.Request) || len(l.Event) == 0 {
+		t.Errorf("%+v", l)
+	}
+	r.account()
+}
+
+func TestAnUnreadableEventIsKeptAndPassed(t *testing.T) {
+	r := newRig(t)
+	r.publish("calllog.0.ev."+organization+".incoming."+call(9), []byte("no event"))
+	r.deliver(r.settings())
+	r.say(1, event.Missed, "", "jane")
+	r.until(1)
+	if l := r.letters(); len(l) != 1 || l[0].Reason != "unreadable" || string(l[0].Body) != "no event" {
+		t.Errorf("%+v", l)
+	}
+}
+
+func TestShadowDoesEverythingButPost(t *testing.T) {
+	r := newRig(t)
+	s := r.settings()
+	s.Shadow = true
+	r.deliver(s)
+	r.say(1, event.Incoming, "", "jane", "tom")
+	r.until(2)
+	r.say(1, event.Answered, "tom", "jane", "tom")
+	for _, o := range r.until(4) {
+		if o.Outcome != event.Shadowed || o.Attempts != 0 {
+			t.Errorf("%+v", o)
+		}
+	}
+	if shown := r.shown(); len(shown) > 0 {
+		t.Errorf("shown: %v", brief(shown, ""))
+	}
+}
+
+func TestOneRefusedTokenIsReplacedAtOnce(t *testing.T) {
+	r := newRig(t)
+	r.deliver(r.settings())
+	r.say(1, event.Incoming, "", "jane")
+	r.until(1)
+	r.control(http.MethodDelete, "tokens", "", nil)
+	r.say(2, event.Incoming, "", "jane")
+	all := r.until(2)
+	r.want("outcomes", ends(all, "JAS", event.Incoming), []event.OutcomeType{event.Delivered, event.Delivered})
+	if all[1].Attempts != 2 || all[1].LatencyMS > 3000 {
+		t.Errorf("%+v", all[1])
+	}
+}
+
+func TestStandbyTakesOverInOrder(t *testing.T) {
+	r := newRig(t)
+	first := r.deliver(r.settings())
+	r.say(1, event.Incoming, "", "jane")
+	r.until(1)
+	s := r.settings()
+	s.Instance = "two"
+	second := r.deliver(s)
+	bustest.Eventually(t, "standby", func() bool {
+		return second.ready() && strings.Contains(r.page(second.probes+"/readyz"), `"standby"`)
+	})
+	first.stop()
+	from := time.Now()
+	r.say(1, event.Missed, "", "jane")
+	r.until(2)
+	if took := time.Since(from); took > 3*time.Second {
+		t.Errorf("taken over after %s", took)
+	}
+	r.want("shown", brief(r.shown(), ""), []string{"incomingCall 0001", "missedCall 0001"})
+	r.account()
+}
