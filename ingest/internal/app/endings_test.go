@@ -49,7 +49,8 @@ func (r *rig) connected(known ...string) (id string) {
 }
 
 func TestEveryEndingIsFollowedByANewSubscribedConnection(t *testing.T) {
-	r := newRig(t)
+	// The silence lasts longer than a token: without a new one nothing would go on.
+	r := newRig(t, func(s *rtesim.Settings) { s.TokenTTL = time.Second })
 	limits := fast()
 	limits.Silence, limits.KeepAlive = 2*time.Second, 500*time.Millisecond
 	p := r.start(r.settings("a"), limits)

@@ -31,6 +31,7 @@ type tap struct {
 	deliver func(argument []byte)
 	swallow func()
 
+	part    []byte // of a record that goes on in the next WebSocket message
 	library *io.PipeReader
 	toward  *io.PipeWriter
 	fed     time.Time // when the library last saw something
@@ -76,7 +77,6 @@ func (t *tap) close() {
 // run reads until the socket ends. The library hears of it last, so that its
 // end is never taken for the cause.
 func (t *tap) run() {
-	var part []byte // of a record that goes on in the next WebSocket message
 	for {
 		_, b, err := t.ws.Read(t.ctx)
 		if err != nil {
@@ -86,19 +86,22 @@ func (t *tap) run() {
 			t.cancel()
 			return
 		}
-		if len(part) > 0 {
-			b = append(part, b...)
-		}
-		part = bytes.Clone(t.split(b))
+		t.consume(b)
 		t.feed()
 	}
 }
 
-func (t *tap) split(b []byte) (rest []byte) {
+// consume takes the records of one WebSocket message, and keeps the beginning
+// of one that goes on in the next.
+func (t *tap) consume(b []byte) {
+	if len(t.part) > 0 {
+		b = append(t.part, b...)
+	}
 	for {
 		record, rest, found := rte.CutRecord(b)
 		if !found {
-			return rest
+			t.part = bytes.Clone(rest)
+			return
 		}
 		b = rest
 		t.take(record)

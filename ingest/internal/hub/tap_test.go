@@ -122,3 +122,28 @@ func TestTapDeliversWhatItReadBeforeItWasClosed(t *testing.T) {
 		t.Errorf("delivered %q", got)
 	}
 }
+
+// However the hub's bytes are cut into WebSocket messages, the same is
+// delivered in the same order.
+func FuzzTapCuts(f *testing.F) {
+	const message = `{"type":1,"target":"MessageReceived","arguments":[{"n":1}]}`
+	f.Add("{}\x1e"+message+"\x1e"+message+"\x1e", uint8(7))
+	f.Add("{}\x1e{broken\x1e"+`{"type":6}`+"\x1e"+message, uint8(1))
+	f.Add("\x1e\x1e"+`{"type":1,"target":"x"}`+"\x1e", uint8(2))
+	f.Fuzz(func(t *testing.T, bytes string, size uint8) {
+		whole := delivered(bytes, len(bytes)+1)
+		if cut := delivered(bytes, int(size)+1); !slices.Equal(cut, whole) {
+			t.Errorf("cut into %d: %q, whole: %q", int(size)+1, cut, whole)
+		}
+	})
+}
+
+func delivered(bytes string, size int) (got []string) {
+	tap := newTap(nil, "id", time.Second, func(b []byte) { got = append(got, string(b)) }, func() {})
+	_ = tap.library.Close() // nobody reads
+	for part := range slices.Chunk([]byte(bytes), size) {
+		tap.consume(slices.Clone(part))
+	}
+	tap.cancel()
+	return got
+}
