@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"ringstream/deploy/local/stack"
+)
+
+// intro prints what to try while calls are played, and how to read them.
+func intro(out io.Writer, p paint, s *stack.Stack, c config) {
+	line := func(command, about string) { fmt.Fprintf(out, "  %s\n      %s\n", command, p.dim(about)) }
+	fmt.Fprintf(out, "\n%s\n", p.bold("Try, in another terminal"))
+	line("nats -s "+s.NATSURL()+" sub 'calls.>'", "every call event, live, as any other service may have it")
+	line("nats -s "+s.NATSURL()+" stream view DELIVERIES", "how each delivery ended")
+	for _, service := range s.Services() {
+		if service.Program == stack.Deliver {
+			line("curl -s "+service.URL+"/metrics | grep ^ringstream", "figures; /readyz says whether it works, and on what it waits")
+			break
+		}
+	}
+	if s.RTESim() != "" {
+		line("curl -s "+s.RTESim()+`/control/play -d '{"scenario":"hunt-group"}'`, "one more call; GET /control/scenarios lists them")
+		line("curl -s "+s.RTESim()+`/control/drop -d '{"mode":"reset"}'`, "the hub's connection breaks, also in the middle of a call")
+	}
+	if s.ReapitSim() != "" {
+		line("curl -s "+s.ReapitSim()+`/control/faults -d '{"match":{"path":"/notifications"},"times":3,"action":{"status":503}}'`,
+			"Reapit refuses the next three; deliver tries again")
+	}
+	if replay := filepath.Join(c.options.Bin, "replay"); exists(replay) {
+		line("NATS_URL="+s.NATSURL()+" "+replay+" explain call <id>", "all that is known of one call")
+	}
+	fmt.Fprintf(out, "  logs: %s\n", s.LogDir())
+	fmt.Fprintf(out, "\n%s\n", p.dim(`A line is what reached the stream RTE (rte), what transform made of it (call), or what arrived at Reapit (POST).
+"ms" counts from the call's first event, "took ms" from the event that caused a notification.`))
+	fmt.Fprintln(out, header(p))
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
