@@ -92,7 +92,7 @@ func Streams(l Layout) []Stream {
 	for p := range l.Partitions {
 		all = append(all, Stream{
 			Name: CallLog(p), Writer: "transform", Description: "Call events and snapshots of partition " + strconv.Itoa(p) + ", one writer at a time.",
-			Subjects: []string{CallLogPrefix(p) + ".>"}, MaxAge: derived, Duplicates: shortest, Rollup: true,
+			Subjects: append([]string{CallLogPrefix(p) + ".ev.*.*.*"}, snapshots(CallLogPrefix(p))...), MaxAge: derived, Duplicates: shortest, Rollup: true,
 		})
 		merged.Sources = append(merged.Sources, Source{
 			Stream: CallLog(p),
@@ -102,7 +102,7 @@ func Streams(l Layout) []Stream {
 	}
 	all = append(all, merged, Stream{
 		Name: Deliveries, Writer: "deliver", Description: "How each delivery to each negotiator ended.",
-		Subjects: []string{"deliveries.*.*.*.*", DeliveryLogPrefix + ".>"}, MaxAge: derived, Duplicates: shortest, Rollup: true,
+		Subjects: append([]string{"deliveries.*.*.*.*"}, snapshots(DeliveryLogPrefix)...), MaxAge: derived, Duplicates: shortest, Rollup: true,
 	}, Stream{
 		Name: DeadLetters, Writer: "ingest, deliver", Description: "What cannot go on by itself, kept for people.",
 		Subjects: []string{"deadletters.*.*"}, MaxAge: deadAge, Duplicates: dedupe,
@@ -113,6 +113,10 @@ func Streams(l Layout) []Stream {
 	}
 	return all
 }
+
+// snapshots are the subjects of a log's snapshots: the head, and the parts of a
+// large one by slot and number.
+func snapshots(prefix string) []string { return []string{prefix + ".snap", prefix + ".snap.*.*"} }
 
 // Buckets lists the key-value buckets of a layout.
 func Buckets(l Layout) []Bucket {
