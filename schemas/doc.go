@@ -10,6 +10,7 @@
 //	jsonschema/deadletter/  what cannot go on by itself
 //	jsonschema/reapit/      the notification that deliver sends to Reapit
 //	examples/               one example of each, under the same path
+//	asyncapi.yaml           which of them stands on which subject, who writes it, and how to subscribe
 //
 // Every schema is JSON Schema 2020-12. Its id is [event.SchemaBase] and its
 // path below jsonschema, and that id is the dataschema attribute of every
@@ -36,7 +37,7 @@
 //
 // This package owns the files and a validator for them. It refuses ids that are
 // not in the contract ([ErrUnknown]). It has no opinion on what a caller does
-// with an invalid event. The schemas under rte, call, feed and delivery are
-// generated from the tables in internal/gen: change a table, then run
-// go generate.
+// with an invalid event. The schemas under rte, call, feed and delivery, and
+// asyncapi.yaml, are generated from the tables in internal/gen: change a table,
+// then run go generate.
 package schemas

@@ -16,9 +16,9 @@ import (
 
 //go:generate go run ./internal/gen
 
-// FS holds the contract's files: jsonschema and examples.
+// FS holds the contract's files: jsonschema, examples and asyncapi.yaml.
 //
-//go:embed jsonschema examples
+//go:embed jsonschema examples asyncapi.yaml
 var FS embed.FS
 
 const (

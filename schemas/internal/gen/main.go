@@ -1,7 +1,8 @@
 // Command gen writes the JSON Schemas that follow a pattern: those of RTE's
 // payloads from the table in rte.go, those of ringstream's own events from the
 // tables in own.go. Schemas without a pattern (Reapit's) are written by hand
-// and are not touched.
+// and are not touched. It also writes asyncapi.yaml, which says where in the
+// streams they are found.
 //
 // It owns the files it names and refuses nothing; the caller runs it from the
 // schemas module (go generate ./...) and commits what it wrote. A test compares
@@ -16,7 +17,7 @@ import (
 )
 
 func main() {
-	if err := run("jsonschema"); err != nil {
+	if err := run("."); err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
 		os.Exit(1)
 	}
@@ -39,17 +40,22 @@ func run(dir string) error {
 	return nil
 }
 
-// files returns every generated file by its path below jsonschema.
+// files returns every generated file by its path in the module.
 func files() (map[string][]byte, error) {
 	schemas := rteSchemas()
 	maps.Copy(schemas, ownSchemas())
-	out := make(map[string][]byte, len(schemas))
+	out := make(map[string][]byte, len(schemas)+1)
 	for path, s := range schemas {
 		b, err := s.render()
 		if err != nil {
 			return nil, fmt.Errorf("render %s: %w", path, err)
 		}
-		out[path] = b
+		out["jsonschema/"+path] = b
 	}
+	b, err := asyncAPI()
+	if err != nil {
+		return nil, fmt.Errorf("render asyncapi.yaml: %w", err)
+	}
+	out["asyncapi.yaml"] = b
 	return out, nil
 }
