@@ -90,6 +90,7 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	}
 	undo.add("close NATS", func() error { nc.Close(); return nil })
 	board.Func("nats", func() probe.Result { return connected(nc) })
+	seen.bus(registry, nc)
 	js, err := bus.JetStream(nc)
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ func (t *term) attempt(d schedule.Delivery) {
 	started := t.now()
 	r := t.post(d)
 	v := delivery.Decide(resultOf(r), delivery.Attempt{
-		Number: d.Attempts + 1, Refreshed: d.Refreshed, Patience: t.deadlines.Patience(d.Call.Type),
+		Number: d.Failures + 1, Refreshed: d.Refreshed, Patience: t.deadlines.Patience(d.Call.Type),
 	}, rand.Float64()) //nolint:gosec // spreads waits, guards nothing
 	if v.Reason != "" && r.Fault() != nil {
 		v.Reason += ": " + r.Fault().Error()

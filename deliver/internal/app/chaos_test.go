@@ -262,3 +262,23 @@ func TestTheEndWaitsForRequestsUnderWay(t *testing.T) {
 	r.until(2)
 	r.want("shown", brief(r.shown(), ""), []string{"missedCall 0001", "missedCall 0002"})
 }
+
+func TestTheProgramEndsCleanlyAndKeepsItsSecret(t *testing.T) {
+	r := newRig(t)
+	cmd := r.process("one")
+	r.say(1, event.Missed, "", "jane", "nobody")
+	r.until(2)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, secret := range []string{"demo-secret", "7123456789", "Bearer"} {
+		if strings.Contains(r.said.String(), secret) {
+			t.Errorf("%q is in the log", secret)
+		}
+	}
+}

@@ -57,7 +57,7 @@ func (j *journal) close() {
 }
 
 // outcome hands over one record; stored is called when the log has it.
-func (j *journal) outcome(r schedule.Record, stored func(event.Outcome)) error {
+func (j *journal) outcome(r schedule.Record, stored func(event.Outcome, time.Duration)) error {
 	o := outcomeOf(r)
 	e, err := event.NewOutcome(o, r.Delivery.Traceparent)
 	if err != nil {
@@ -70,10 +70,11 @@ func (j *journal) outcome(r schedule.Record, stored func(event.Outcome)) error {
 	subject := topology.Delivery(o.Customer, o.NegotiatorID, string(o.Outcome), o.CallID)
 	at := bus.Position{In: r.Delivery.Position, Idx: r.Delivery.Index}
 	j.queue <- func() error {
+		began := time.Now()
 		if err := j.log.Append(subject, nats.Header(header), body, at); err != nil {
 			return err
 		}
-		stored(o)
+		stored(o, time.Since(began))
 		return nil
 	}
 	return nil

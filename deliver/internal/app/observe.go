@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"strconv"
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ringstream/deliver/internal/delivery"
@@ -43,10 +45,11 @@ type observer struct {
 	log      *slog.Logger
 	progress *probe.Progress
 	is       atomic.Int32 // role
+	parked   map[string]string
 
 	outcomes, requests, tries, letters, changes, fenced *prometheus.CounterVec
 	requestTime                                         prometheus.Histogram
-	delay, snapshots                                    *prometheus.HistogramVec
+	delay, snapshots, appends                           *prometheus.HistogramVec
 	queued, parkedNow                                   *prometheus.GaugeVec
 	flying, unreadNow, lastDone                         prometheus.Gauge
 }
@@ -78,6 +81,9 @@ func newObserver(log *slog.Logger) *observer {
 		snapshots: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: telemetry.LogSnapshotSeconds, Help: "Time to store a snapshot.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}, []string{"stream"}),
+		appends: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: telemetry.LogAppendSeconds, Help: "Time to store an outcome.", Buckets: prometheus.ExponentialBuckets(0.0002, 2, 15),
+		}, []string{"stream"}),
 		queued:    gauge(telemetry.DeliverQueued, "Deliveries that wait or are under way.", "type"),
 		parkedNow: gauge(parked, "Customers who are parked because Reapit refuses them.", "cause"),
 		flying:    single(inFlight, "Deliveries under way."),
@@ -89,7 +95,7 @@ func newObserver(log *slog.Logger) *observer {
 // register adds what is counted here and what is read from others.
 func (o *observer) register(r *prometheus.Registry, b *budget, loaded func() (bool, int, time.Duration)) {
 	r.MustRegister(o.outcomes, o.requests, o.tries, o.letters, o.changes, o.fenced, o.requestTime, o.delay,
-		o.snapshots, o.queued, o.parkedNow, o.flying, o.unreadNow, o.lastDone)
+		o.snapshots, o.appends, o.queued, o.parkedNow, o.flying, o.unreadNow, o.lastDone)
 	read := func(name, help string, labels prometheus.Labels, value func() float64) {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, value))
 	}
@@ -110,6 +116,21 @@ func (o *observer) register(r *prometheus.Registry, b *budget, loaded func() (bo
 	})
 }
 
+// bus adds what is known of the connection to NATS.
+func (o *observer) bus(r *prometheus.Registry, nc *nats.Conn) {
+	r.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: telemetry.NATSConnected, Help: "1 while connected to NATS."}, func() float64 {
+			if nc.IsConnected() {
+				return 1
+			}
+			return 0
+		}),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: telemetry.NATSReconnects, Help: "Connections made to NATS again."}, func() float64 {
+			return float64(nc.Stats().Reconnects)
+		}),
+	)
+}
+
 func (o *observer) role(r int32) {
 	if was := o.is.Swap(r); was == r {
 		return
@@ -120,6 +141,7 @@ func (o *observer) role(r int32) {
 	}
 	o.progress.Waiting(0)
 	o.queued.Reset()
+	o.parked = nil
 	o.parkedNow.Reset()
 	o.flying.Set(0)
 	o.unreadNow.Set(0)
@@ -151,10 +173,17 @@ func (o *observer) state(m memory, unread uint64, waiting int) {
 	o.flying.Set(float64(m.Flying()))
 	o.unreadNow.Set(float64(unread))
 	o.progress.Waiting(int(unread) + m.Flying() + waiting) //nolint:gosec // far from overflowing
-	o.parkedNow.Reset()
-	for _, cause := range m.Parked() {
-		o.parkedNow.WithLabelValues(cause).Inc()
+	if now := m.Parked(); !maps.Equal(now, o.parked) {
+		o.parked = now
+		o.parkedNow.Reset()
+		for _, cause := range now {
+			o.parkedNow.WithLabelValues(cause).Inc()
+		}
 	}
+}
+
+func (o *observer) appended(took time.Duration) {
+	o.appends.WithLabelValues(topology.Deliveries).Observe(took.Seconds())
 }
 
 func (o *observer) snapshot(took time.Duration) {

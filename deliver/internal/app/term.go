@@ -196,7 +196,11 @@ func (t *term) report(r schedule.Report) {
 func (t *term) record(records []schedule.Record) {
 	for _, r := range records {
 		t.changes++
-		if err := t.journal.outcome(r, func(o event.Outcome) { t.seen.outcome(r, o) }); err != nil {
+		err := t.journal.outcome(r, func(o event.Outcome, took time.Duration) {
+			t.seen.appended(took)
+			t.seen.outcome(r, o)
+		})
+		if err != nil {
 			t.cancel(err)
 			return
 		}

@@ -31,6 +31,9 @@
 // if nothing was shown in this life of the call: neither the incoming nor the
 // negotiator's own answered was delivered. Missed is sent always.
 //
+// Across lanes incoming goes before answered, ended and missed, the oldest
+// first; one slot is kept for the first two.
+//
 // The life ends with the closing event. An incoming after it begins a new one,
 // behind it in the same lane.
 package schedule

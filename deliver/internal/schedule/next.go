@@ -32,12 +32,21 @@ func (s *Schedule) Next(now time.Time, slots int) Plan {
 		}
 		return p
 	}
-	free := s.state.Pause.narrow(slots) - len(s.flying)
-	for _, l := range best(ready, free) {
+	slots = s.state.Pause.narrow(slots)
+	for _, l := range best(ready, slots-len(s.flying)) {
+		if len(s.flying) == slots-1 && slots > 1 && !urgent(l.Queue[0]) {
+			break
+		}
 		p.Send = append(p.Send, *s.launch(l))
 	}
 	p.Waiting -= len(p.Send)
 	return p
+}
+
+// urgent deliveries have one slot to themselves: somebody looks at the screen
+// now, and what can wait may hang for long.
+func urgent(d *Delivery) bool {
+	return d.Call.Type == event.Incoming || d.Call.Type == event.Answered
 }
 
 // ready collects the lanes whose head may go out, and records what may not.

@@ -145,6 +145,10 @@ func (w *world) next() {
 		w.flying[d.ID()] = d
 		w.sent[lane(d)] = d.Position
 	}
+	waiting := func(d schedule.Delivery) bool { return d.Call.Type == event.Ended || d.Call.Type == event.Missed }
+	if w.slots > 1 && len(p.Send) > 0 && waiting(p.Send[len(p.Send)-1]) && len(w.flying) == w.slots {
+		w.Fatalf("the last slot is taken by what can wait")
+	}
 	if len(w.flying) > w.slots {
 		w.Fatalf("%d under way, %d allowed", len(w.flying), w.slots)
 	}

@@ -62,6 +62,9 @@ func (d *Delivery) note(r Report) {
 			d.FirstTried = &started
 		}
 	}
+	if r.Verdict.Action != delivery.Resume {
+		d.Failures++ // of one that succeeded nobody asks
+	}
 	if r.Status != 0 {
 		d.Status = r.Status
 	}

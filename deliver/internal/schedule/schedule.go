@@ -41,7 +41,8 @@ type Delivery struct {
 	Negotiator  string       `json:"negotiator"`
 	AnsweredBy  string       `json:"answeredBy,omitempty"` // the negotiator who answered, if he is one
 	Users       []event.User `json:"users"`
-	Attempts    int          `json:"attempts,omitempty"`
+	Attempts    int          `json:"attempts,omitempty"` // requests that reached Reapit, or may have
+	Failures    int          `json:"failures,omitempty"` // of whatever kind; the waits grow with them
 	FirstTried  *time.Time   `json:"firstTried,omitempty"`
 	Status      int          `json:"status,omitempty"`
 	RequestID   string       `json:"requestId,omitempty"`

@@ -1,0 +1,162 @@
+package schedule_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ringstream/deliver/internal/delivery"
+	"ringstream/deliver/internal/schedule"
+	"ringstream/schemas/event"
+)
+
+var update = flag.Bool("update", false, "rewrite the stories' answers")
+
+// A story is a file of commands, each behind "> ", and what the schedule
+// answered to them:
+//
+//	> at 5s                              the clock, from 0s
+//	> offer incoming c1 u1 u3            an event of a call and its audience; by=u1: who answered; ago=40s: it is older
+//	> next                               what goes out, and what leaves unsent
+//	> result c1/1/N1 deliver             what came of an attempt; wait=2s
+//	> restart                            saved and loaded
+func TestStories(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.story")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no stories", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".story"), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := tell(t, string(want))
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got != string(want) && !*update {
+				t.Errorf("got\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+}
+
+type teller struct {
+	*testing.T
+	s        *schedule.Schedule
+	begin    time.Time
+	now      time.Time
+	position uint64
+	sequence map[string]int
+	out      strings.Builder
+}
+
+// tell runs the commands again and writes them with their answers.
+func tell(t *testing.T, story string) string {
+	begin := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	w := &teller{T: t, s: schedule.New(limits), begin: begin, now: begin, sequence: map[string]int{}}
+	for line := range strings.Lines(story) {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "> "); ok {
+			w.out.WriteString("> " + text + "\n")
+			w.do(strings.Fields(text))
+		} else if strings.HasPrefix(line, "#") || strings.TrimSpace(line) == "" {
+			w.out.WriteString(line)
+		}
+	}
+	return w.out.String()
+}
+
+func (w *teller) do(words []string) {
+	switch words[0] {
+	case "at":
+		w.now = w.begin.Add(w.duration(words[1]))
+	case "offer":
+		w.offer(words[1:])
+	case "next":
+		w.next()
+	case "result":
+		w.result(words[1:])
+	case "restart":
+		data, err := w.s.Save()
+		if err == nil {
+			w.s, err = schedule.Load(limits, data)
+		}
+		if err != nil {
+			w.Fatal(err)
+		}
+	default:
+		w.Fatalf("unknown command %q", words)
+	}
+}
+
+func (w *teller) duration(s string) time.Duration {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return d
+}
+
+func (w *teller) offer(words []string) {
+	id := words[1]
+	w.sequence[id]++
+	w.position++
+	c := event.Call{CallID: id, Type: event.CallType(words[0]), OccurredAt: w.now, Sequence: w.sequence[id]}
+	o := schedule.Offer{Position: w.position, Received: w.now, Customer: "SBOX", Now: w.now}
+	for _, word := range words[2:] {
+		key, value, option := strings.Cut(word, "=")
+		switch {
+		case !option:
+			u := event.User{UserID: word}
+			c.Audience = append(c.Audience, u)
+			o.Audience = append(o.Audience, schedule.Member{User: u, Negotiator: who[word], Reason: "not known"})
+		case key == "by":
+			c.AnsweredBy, o.AnsweredBy = &event.User{UserID: value}, who[value]
+		case key == "ago":
+			c.OccurredAt = w.now.Add(-w.duration(value))
+		}
+	}
+	o.Call = c
+	w.records(w.s.Offer(o))
+}
+
+func (w *teller) next() {
+	p := w.s.Next(w.now, 5)
+	w.records(p.Record)
+	for _, d := range p.Send {
+		fmt.Fprintf(&w.out, "send %s %s\n", d.ID(), d.Call.Type)
+	}
+	if !p.Due.IsZero() {
+		fmt.Fprintf(&w.out, "due at %s\n", p.Due.Sub(w.begin))
+	}
+}
+
+func (w *teller) result(words []string) {
+	v := delivery.Verdict{Action: delivery.Action(words[1]), Cause: "cause", Reason: "trouble"}
+	if slices.Contains([]delivery.Action{delivery.Deliver, delivery.Shadow}, v.Action) {
+		v.Reason = ""
+	}
+	for _, word := range words[2:] {
+		_, value, _ := strings.Cut(word, "=")
+		v.Wait, v.Hold = w.duration(value), w.duration(value)
+	}
+	w.records(w.s.Result(schedule.Report{ID: words[0], Verdict: v, Posted: true, Started: w.now, Now: w.now}))
+}
+
+func (w *teller) records(all []schedule.Record) {
+	for _, r := range all {
+		fmt.Fprintf(&w.out, "%s %s %s", r.Outcome, r.Delivery.ID(), r.Delivery.Call.Type)
+		if r.Reason != "" {
+			w.out.WriteString(": " + r.Reason)
+		}
+		w.out.WriteString("\n")
+	}
+}
