@@ -16,7 +16,7 @@ import (
 )
 
 func TestRestartedNATSLosesAndReordersNothing(t *testing.T) {
-	const n = 20_000
+	n := many(20_000)
 	r := newRig(t, func(s *rtesim.Settings) { s.Coalesce = 5 })
 	p := r.start(r.settings("a"), fast())
 	p.waitReady()
@@ -26,12 +26,12 @@ func TestRestartedNATSLosesAndReordersNothing(t *testing.T) {
 		_, _ = r.sim.Send(t.Context(), rtesim.Send{EventType: "UserCallInComing", User: "jane", Count: n, Calls: 300})
 	}()
 	for _, share := range []int{n / 4, n / 2} {
-		bustest.Eventually(t, "a part stored", func() bool { return r.count() >= share })
+		r.waitStored(share)
 		r.nats.Stop()
 		r.nats.Start()
 	}
 	<-sent
-	bustest.Eventually(t, "all stored", func() bool { return r.count() == n })
+	r.waitStored(n)
 	r.sameAsSent(n)
 	if got := p.metric(`ringstream_ingest_lost_messages_total`); got != "0" {
 		t.Errorf("lost metric is %s", got)
@@ -61,7 +61,7 @@ func TestTwoReplicasLeaveOneCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.send(10, 1)
-	bustest.Eventually(t, "the other goes on", func() bool { return r.count() == n+10 })
+	r.waitStored(n + 10)
 }
 
 func TestWhatIsNoOrdinaryMessage(t *testing.T) {
@@ -80,7 +80,7 @@ func TestWhatIsNoOrdinaryMessage(t *testing.T) {
 	send(rtesim.Send{Raw: ` {"data" : null , "n":1.0e0,"s":"\u002B"}`, To: "all"})
 	send(rtesim.Send{Raw: `{"type":1,"target":"messagereceived","arguments":[{"two":1},{"args":2}]}`, Record: true, To: "all"})
 	send(rtesim.Send{EventType: "UserCallInComing", User: "jane", Data: map[string]json.RawMessage{"note": json.RawMessage(`"` + strings.Repeat("x", 400<<10) + `"`)}})
-	bustest.Eventually(t, "stored", func() bool { return r.count() == 4 })
+	r.waitStored(4)
 	var bodies []string
 	for _, m := range r.stored() {
 		bodies = append(bodies, string(m.Data))
@@ -110,7 +110,7 @@ func TestMessageThatTheStreamCannotTakeIsADeadLetter(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.send(1, 1)
-	bustest.Eventually(t, "the next one stored", func() bool { return r.count() == 1 })
+	r.waitStored(1)
 	bustest.Eventually(t, "queue empty", func() bool { return p.metric("ringstream_ingest_queue_messages") == "0" })
 	letters := bustest.Messages(t, r.js, topology.DeadLetters)
 	if len(letters) != 1 || letters[0].Subject != "deadletters.ingest.too-large" {
@@ -173,7 +173,7 @@ func TestOutageLongerThanTheHubsPatienceIsAStatedGap(t *testing.T) {
 	p := r.start(r.settings("a"), limits)
 	p.waitReady()
 	r.nats.Stop()
-	note := map[string]json.RawMessage{"note": json.RawMessage(`"` + strings.Repeat("x", 10<<10) + `"`)}
+	note := map[string]json.RawMessage{"note": json.RawMessage(`"` + strings.Repeat("x", 3<<10) + `"`)}
 	for len(r.sim.Connections()) > 0 {
 		if _, err := r.sim.Send(t.Context(), rtesim.Send{EventType: "UserCallInComing", User: "jane", Count: 500, Calls: 300, Data: note}); err != nil {
 			t.Fatal(err)

@@ -73,7 +73,7 @@ func TestEveryEndingIsFollowedByANewSubscribedConnection(t *testing.T) {
 		before := r.count()
 		bustest.Eventually(t, "ready again", func() bool { code, _ := p.get("/readyz"); return code == http.StatusOK })
 		r.send(10, 3)
-		bustest.Eventually(t, "stored after "+e.mode, func() bool { return r.count() >= before+10 })
+		r.waitStored(before + 10)
 	}
 	if err := p.end(); err != nil {
 		t.Fatal(err)
@@ -177,7 +177,7 @@ func TestHubThatIsAwayIsWaitedFor(t *testing.T) {
 	p := r.start(s, fast())
 	p.waitReady()
 	r.send(5, 1)
-	bustest.Eventually(t, "stored", func() bool { return r.count() == 5 })
+	r.waitStored(5)
 	if err := r.sim.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -193,5 +193,5 @@ func TestHubThatIsAwayIsWaitedFor(t *testing.T) {
 	r.sim = again
 	p.waitReady()
 	r.send(5, 1)
-	bustest.Eventually(t, "all stored", func() bool { return r.count() == 10 })
+	r.waitStored(10)
 }

@@ -23,7 +23,11 @@ import (
 	"ringstream/schemas/topology"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The embedded server leaves what waits for the consumers of a sourced stream
+// behind when it is shut down just after its start.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*stream).trySetupSourceConsumer.func3"))
+}
 
 // rig is a hub, a NATS server and replicas of ingest between them.
 type rig struct {
@@ -167,6 +171,30 @@ func (r *rig) count() int {
 		n += c
 	}
 	return int(n)
+}
+
+// waitStored waits until n messages are stored. Counting is work for the server,
+// so it is not asked too often.
+func (r *rig) waitStored(n int) {
+	r.t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(3 * time.Minute)
+	for r.count() < n {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			r.t.Fatalf("%d of %d messages stored", r.count(), n)
+		}
+	}
+}
+
+// many is n, and a tenth of it where the race detector or others need the time.
+func many(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
 }
 
 // send sends n messages about jane, whose call ids take turns.

@@ -12,15 +12,12 @@ import (
 )
 
 func TestFloodIsStoredOnceInOrderByteForByte(t *testing.T) {
-	n := 100_000
-	if testing.Short() {
-		n = 10_000 // for the race detector
-	}
+	n := many(100_000)
 	r := newRig(t, func(s *rtesim.Settings) { s.Coalesce, s.Queue, s.Escape = 20, 4096, true })
 	p := r.start(r.settings("a"), fast())
 	p.waitReady()
 	r.send(n, 500)
-	bustest.Eventually(t, "all stored", func() bool { return r.count() == n })
+	r.waitStored(n)
 	r.sameAsSent(n)
 	if got := p.metric(`ringstream_ingest_messages_total{event_type="UserCallInComing"}`); got != strconv.Itoa(n) {
 		t.Errorf("messages metric is %q", got)
@@ -38,7 +35,7 @@ func TestHeadersAreThoseOfTheContract(t *testing.T) {
 	r := newRig(t)
 	r.start(r.settings("a"), fast()).waitReady()
 	r.send(1, 1)
-	bustest.Eventually(t, "stored", func() bool { return r.count() == 1 })
+	r.waitStored(1)
 	m := r.stored()[0]
 	e, err := event.Decode(m.Header, m.Data)
 	if err != nil {

@@ -27,7 +27,7 @@ type connection struct {
 	tap    *tap
 	client signalr.Client
 	cancel context.CancelFunc
-	ended  <-chan error // the library has ended
+	ended  <-chan struct{} // the library has ended
 
 	live     time.Time // when it went live; zero before
 	complete bool      // everything wanted has been asked for once
@@ -61,8 +61,18 @@ func (c *connection) start(ctx context.Context) error {
 	if err := <-client.WaitForState(bounded, signalr.ClientConnected); err != nil {
 		return fmt.Errorf("shake hands with the hub at %s: %w: %w", c.host, ErrRefused, err)
 	}
-	c.ended = client.WaitForState(own, signalr.ClientClosed)
+	c.ended = over(client.WaitForState(own, signalr.ClientClosed))
 	return nil
+}
+
+// over is closed when wait is: only that it ended matters, not how waiting did.
+func over(wait <-chan error) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		<-wait
+	}()
+	return done
 }
 
 // serve subscribes and keeps the subscriptions as they are wanted until the

@@ -35,6 +35,7 @@ func dial(ctx context.Context, client *http.Client, grant rte.Grant, limits Limi
 		return nil, "", err
 	}
 	address := grant.Hub + "?id=" + url.QueryEscape(negotiated.ID())
+	//nolint:bodyclose // the library owns the body, and closes it
 	ws, response, err := websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: client, HTTPHeader: header})
 	if err != nil {
 		if response != nil && response.StatusCode == http.StatusUnauthorized {

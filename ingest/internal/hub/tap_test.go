@@ -34,7 +34,7 @@ func socket(t *testing.T) (client *websocket.Conn, send func(string)) {
 	t.Cleanup(func() { close(over) })
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	client, _, err := websocket.Dial(ctx, server.URL, nil)
+	client, _, err := websocket.Dial(ctx, server.URL, nil) //nolint:bodyclose // the library owns the body
 	if err != nil {
 		t.Fatal(err)
 	}

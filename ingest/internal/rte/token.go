@@ -190,12 +190,12 @@ func (a *API) get(ctx context.Context, address string, authenticate bool, answer
 }
 
 func refusal(response *http.Response) error {
-	switch code := response.StatusCode; {
-	case code == http.StatusOK:
+	switch code := response.StatusCode; code {
+	case http.StatusOK:
 		return nil
-	case code == http.StatusUnauthorized || code == http.StatusForbidden:
+	case http.StatusUnauthorized, http.StatusForbidden:
 		return fmt.Errorf("%w: HTTP %d", ErrUnauthorized, code)
-	case code == http.StatusNotFound:
+	case http.StatusNotFound:
 		return fmt.Errorf("%w: HTTP 404 from %s; is ENREACH_RTE_USER or ENREACH_API_URL wrong?", ErrUnreachable, response.Request.URL.Host)
 	default:
 		return fmt.Errorf("%w: HTTP %d from %s", ErrUnreachable, code, response.Request.URL.Host)
