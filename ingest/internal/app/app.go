@@ -26,8 +26,8 @@ import (
 
 const (
 	name      = "ingest"
-	beat      = time.Second // the heartbeat is the clock of transform
-	stop      = 2 * time.Second
+	beat      = time.Second            // the heartbeat is the clock of transform
+	stop      = 900 * time.Millisecond // of probes and of traces: both within the grace that package program gives
 	redirects = 5
 )
 

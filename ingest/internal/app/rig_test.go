@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"go.uber.org/goleak"
 
 	"ringstream/ingest/internal/hub"
 	"ringstream/ingest/internal/rtesim"
@@ -23,11 +22,7 @@ import (
 	"ringstream/schemas/topology"
 )
 
-// The embedded server leaves what waits for the consumers of a sourced stream
-// behind when it is shut down just after its start.
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*stream).trySetupSourceConsumer.func3"))
-}
+func TestMain(m *testing.M) { bustest.Main(m) }
 
 // rig is a hub, a NATS server and replicas of ingest between them.
 type rig struct {
