@@ -102,7 +102,7 @@ func TestCheck(t *testing.T) {
 		"other partitions": {otherPartitions, "streams", "FAIL stream differs"},
 		"unknown user":     {unknownUser, "ENREACH_DISCOVERY_URL", "FAIL discover the REST API: the REST API refused the credentials"},
 		"DNS":              {apiAway, "ENREACH_SECRET_KEY", `FAIL get an RTE token: no usable answer from api.invalid: DNS does not resolve "api.invalid"`},
-		"TLS":              {noTLS, "ENREACH_SECRET_KEY", "FAIL get an RTE token: no usable answer from 127.0.0.1:"},
+		"TLS":              {noTLS, "ENREACH_SECRET_KEY", "FAIL get an RTE token: no usable answer from " + strings.TrimPrefix(r.sim.URL(), "http://") + ": TLS failed, the server does not speak it"},
 		"refused item":     {partly, "refused", "ok UserStatus of " + tom + ": Unauthorized"},
 		"one is enough":    {partly, "subscriptions", "ok 1 subscribed, 1 refused"},
 		"nothing held":     {nothing, "subscriptions", "FAIL 0 subscribed, 1 refused"},

@@ -214,7 +214,7 @@ func Explain(err error) error {
 	switch {
 	case errors.As(err, &dns):
 		return fmt.Errorf("DNS does not resolve %q: %w", dns.Name, err)
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("TLS failed, the server does not speak it: %w", err)
 	case errors.As(err, &untrusted), errors.As(err, &misnamed), errors.As(err, &verification):
 		return fmt.Errorf("TLS failed, the certificate is not trusted: %w", err)
