@@ -19,6 +19,7 @@ const (
 	stageCall              // a call event in CALLS
 	stagePost              // a notification that arrived
 	stageSkip              // a delivery that ended otherwise
+	stageNote              // something that this program has to say
 )
 
 // entry is one thing that was seen.
@@ -34,10 +35,14 @@ type entry struct {
 	bad        bool   // an end that somebody should look at
 }
 
-// writer turns what was read into entries.
+// writer turns what was read into entries. Each stream is read by one goroutine,
+// and only that of RTE touches the names.
 type writer struct {
-	mask bool // hide numbers: the callers are real
+	mask  bool              // hide numbers: the callers are real
+	names map[string]string // of users, by id: not every RTE event tells them
 }
+
+func newWriter(mask bool) writer { return writer{mask: mask, names: map[string]string{}} }
 
 // raw reads a message of RTE; one that is of no call is not for the timeline.
 func (w writer) raw(m bus.Message) (entry, bool) {
@@ -45,7 +50,7 @@ func (w writer) raw(m bus.Message) (entry, bool) {
 	if err != nil || r.CallID == "" || !strings.Contains(r.EventType, "Call") {
 		return entry{}, false
 	}
-	about := person(event.User{UserID: cmp.Or(r.UserID, r.EntityID), UserName: r.UserName})
+	about := w.person(event.User{UserID: cmp.Or(r.UserID, r.EntityID), UserName: r.UserName})
 	switch r.EventType {
 	case "UserCallInComing", "UserCallInUserAllocated", "UserCallOutGoing":
 		about = fmt.Sprintf("%-6s %s → %s", about, w.number(r.CallerNumber), w.number(r.TargetNumber))
@@ -65,6 +70,18 @@ func (w writer) number(n string) string {
 		return "…" + n[max(0, len(n)-3):]
 	}
 	return n
+}
+
+// person is [person] of a user whose name may have been told before.
+func (w writer) person(u event.User) string {
+	switch {
+	case u.UserID == "":
+	case u.UserName == "":
+		u.UserName = w.names[u.UserID]
+	default:
+		w.names[u.UserID] = u.UserName
+	}
+	return person(u)
 }
 
 // person is the short name of a user.

@@ -31,7 +31,7 @@ type played struct {
 // run plays rounds until ctx ends. Its error is why the run is to end.
 func (p *player) run(ctx context.Context) error {
 	if p.rteSim == "" {
-		p.say("waiting for calls")
+		p.say("%s\n\nwaiting for calls; Ctrl-C stops everything", header(p.paint))
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
@@ -73,6 +73,7 @@ func (p *player) pause(ctx context.Context) error {
 }
 
 func (p *player) round(ctx context.Context) error {
+	p.say("%s", header(p.paint))
 	for _, s := range samples {
 		p.say("\n%s %s", p.paint.bold("▶ "+s.scenario+":"), s.about)
 		callIDs, err := p.play(ctx, s.scenario)

@@ -10,12 +10,7 @@ import (
 type screen struct {
 	out   io.Writer
 	lines *timeline
-	notes chan string
 }
-
-// say prints a note behind what happened before it. It must not be called
-// after seen, given to run, was closed.
-func (s *screen) say(format string, args ...any) { s.notes <- fmt.Sprintf(format, args...) }
 
 // run prints entries until seen is closed, and then what is left.
 func (s *screen) run(seen <-chan entry) {
@@ -29,9 +24,6 @@ func (s *screen) run(seen <-chan entry) {
 				return
 			}
 			s.lines.add(e)
-		case note := <-s.notes:
-			s.print(time.Now())
-			fmt.Fprintln(s.out, note)
 		case now := <-ticks.C:
 			s.print(now.Add(-hold))
 		}

@@ -27,8 +27,8 @@ func (d *demo) show(stop context.Context) error {
 	ctx, cancel := context.WithCancelCause(stop)
 	defer cancel(nil)
 	seen, known := make(chan entry, 256), &tally{}
-	screen := &screen{out: d.out, lines: newTimeline(d.paint), notes: make(chan string)}
-	w := writer{mask: d.config.options.RealEnreach}
+	screen := &screen{out: d.out, lines: newTimeline(d.paint)}
+	w := newWriter(d.config.options.RealEnreach)
 	readers, err := watch(ctx, cancel, d.stack, w, known, seen)
 	if err != nil {
 		return err
@@ -39,7 +39,10 @@ func (d *demo) show(stop context.Context) error {
 		defer close(shown)
 		screen.run(seen)
 	}()
-	p := &player{config: d.config, rteSim: d.stack.RTESim(), tally: known, say: screen.say, paint: d.paint}
+	say := func(format string, args ...any) {
+		seen <- entry{at: time.Now(), stage: stageNote, about: fmt.Sprintf(format, args...)}
+	}
+	p := &player{config: d.config, rteSim: d.stack.RTESim(), tally: known, say: say, paint: d.paint}
 	cancel(p.run(ctx))
 	readers()
 	close(seen)

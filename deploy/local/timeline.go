@@ -54,6 +54,9 @@ func (t *timeline) due(before time.Time) []string {
 }
 
 func (t *timeline) lines(e entry) []string {
+	if e.stage == stageNote {
+		return strings.Split(e.about, "\n")
+	}
 	var lines []string
 	c, known := t.calls[e.callID]
 	if !known {
