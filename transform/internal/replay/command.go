@@ -1,0 +1,240 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/spf13/cobra"
+
+	"ringstream/schemas/bus"
+	"ringstream/schemas/program"
+)
+
+// Name of the program, in its inbox prefix too.
+const Name = "replay"
+
+// Exit codes.
+const (
+	Clean     = 0 // done; diff: equal
+	Different = 1 // diff: CALLS differs
+	BadUsage  = 2 // wrong arguments or settings
+	Failed    = 3 // could not be done, or not to the end
+)
+
+// IO is what the command reads its surroundings from and writes to.
+type IO struct {
+	Out, Err io.Writer
+	Colour   bool // Out is a terminal
+	Progress bool // Err is a terminal
+	Now      time.Time
+}
+
+// errUsage marks what the caller of the program got wrong.
+var errUsage = errors.New("see --help")
+
+func usage(format string, args ...any) error {
+	return fmt.Errorf("%s; %w", fmt.Sprintf(format, args...), errUsage)
+}
+
+// Main runs what args ask for until ctx ends and returns the exit code.
+func Main(ctx context.Context, args []string, io IO) int {
+	c := &command{out: io.Out, err: io.Err, colour: palette(io.Colour), now: io.Now}
+	if io.Progress {
+		c.bar = io.Err
+	}
+	root := c.root()
+	root.SetArgs(args)
+	root.SetOut(io.Out)
+	root.SetErr(io.Err)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !errors.Is(err, ErrDiffer) {
+		fmt.Fprintf(io.Err, "%s: %s\n", Name, oneLine(err))
+	}
+	return c.code(err)
+}
+
+// oneLine makes one line of an error, but a list of bad settings stays one.
+func oneLine(err error) string {
+	if bad := (*program.SettingsError)(nil); errors.As(err, &bad) {
+		return "bad settings:\n  " + strings.ReplaceAll(bad.Error(), "\n", "\n  ")
+	}
+	return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+}
+
+// command is one call of the program.
+type command struct {
+	out, err, bar io.Writer
+	colour        palette
+	now           time.Time
+	connection    connection
+	started       bool // the arguments were right
+}
+
+// code tells a mistake in the arguments, which cobra reports in its own words,
+// from a failure of the work.
+func (c *command) code(err error) int {
+	bad := (*program.SettingsError)(nil)
+	switch {
+	case err == nil:
+		return Clean
+	case errors.Is(err, ErrDiffer):
+		return Different
+	case !c.started, errors.Is(err, errUsage), errors.As(err, &bad):
+		return BadUsage
+	default:
+		return Failed
+	}
+}
+
+const (
+	about = `replay folds the raw telephone events of the stream RTE again, by the same code
+as transform, and prints the call events that come of it or compares them with
+those in CALLS. It only reads: no stream, consumer or service notices it.
+
+The connection is set by the NATS_* variables or by flags. RING_TIMEOUT,
+TALK_TIMEOUT, SETTLE_TIMEOUT and CLOSED_MEMORY must be those of transform.
+
+Exit codes: 0 done (diff: equal), 1 diff: different, 2 wrong arguments or
+settings, 3 could not be done, or not to the end.`
+
+	runAbout = `run folds RTE from its first message, so that the state is right, and prints the
+call events that it told in the span selected, by the stored time of the message
+that made it tell them. Times are UTC.
+
+text   one line an event: when it was told and when it happened, <call>/<n>, type,
+       the caller's last digits, who is told, and the raw event it follows
+json   the data of one call event a line, as CALLS has it
+story  one call (--call) as a test of the call model: what RTE said and what
+       became of it, with aliases for its users, queues and numbers`
+
+	runExamples = `  replay run --since 2h
+  replay run --since 2026-11-02T09:00:00Z --until 2026-11-02T10:00:00Z
+  replay run --org 29f6e823-b484-e611-80c9-00505689257e -o json | jq .type
+  replay run --call 0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30 -o story > story.txtar
+  replay run --server nats://nats.example:4222 --creds replay.creds`
+
+	diffAbout = `diff compares what this program makes of RTE with what CALLS holds: for every
+call the same events, in the same order, with the same content. The order of
+different calls does not matter. It names each call that differs, the first
+event at which the two part, and why.
+
+It compares up to the last message that RTE has when it starts. What CALLS
+does not hold yet it waits for, --wait long; if transform has not come so far by
+then, diff says so and ends with 3. Calls that began before the first message
+that RTE still has cannot be folded rightly; they are counted and left out.
+
+Exit codes: 0 equal, 1 different, 2 wrong arguments or settings, 3 could not be
+compared, or not to the end.`
+
+	diffExamples = `  replay diff
+  replay diff --wait 1m --server nats://nats.example:4222
+  RING_TIMEOUT=90s replay diff`
+)
+
+func (c *command) root() *cobra.Command {
+	root := &cobra.Command{
+		Use: Name, Short: "fold the raw stream again, to see what it says and whether CALLS agrees", Long: about,
+		Version: program.ReadVersion(Name).String(), SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	c.connection.bind(root.PersistentFlags())
+	root.AddCommand(c.runCommand(), c.diffCommand())
+	return root
+}
+
+func (c *command) runCommand() *cobra.Command {
+	var since, until, format string
+	var sel Selection
+	cmd := &cobra.Command{
+		Use: "run", Short: "print the call events that RTE implies", Long: runAbout, Example: runExamples, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			sel, err := c.selection(sel, since, until, format)
+			if err != nil {
+				return err
+			}
+			return c.connected(cmd.Context(), func(js jetstream.JetStream, s Settings) error {
+				return c.run(cmd.Context(), js, s, sel, format)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&since, "since", "", "from this moment on: RFC 3339, a date, or how long ago (2h)")
+	f.StringVar(&until, "until", "", "before this moment")
+	f.StringVar(&sel.Call, "call", "", "id of the only call")
+	f.StringVar(&sel.Org, "org", "", "id of the only organization")
+	f.StringVarP(&format, "output", "o", "text", "text, json or story")
+	return cmd
+}
+
+// selection checks the flags of run.
+func (c *command) selection(sel Selection, since, until, format string) (Selection, error) {
+	sel.Call, sel.Org = strings.ToLower(strings.TrimSpace(sel.Call)), strings.ToLower(strings.TrimSpace(sel.Org))
+	var err error
+	if sel.Since, err = ParseMoment(since, c.now); err != nil {
+		return sel, usage("--since: %v", err)
+	}
+	if sel.Until, err = ParseMoment(until, c.now); err != nil {
+		return sel, usage("--until: %v", err)
+	}
+	switch {
+	case !slices.Contains([]string{"text", "json", "story"}, format):
+		return sel, usage("--output: %q is unknown; write text, json or story", format)
+	case !sel.Until.IsZero() && !sel.Since.Before(sel.Until):
+		return sel, usage("--since is not before --until: nothing lies between them")
+	case format == "story" && sel.Call == "":
+		return sel, usage("a story is about one call; name it with --call")
+	case format == "story" && (sel.Org != "" || !sel.Since.IsZero() || !sel.Until.IsZero()):
+		return sel, usage("a story is about a whole call; leave out --since, --until and --org")
+	}
+	return sel, nil
+}
+
+func (c *command) diffCommand() *cobra.Command {
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use: "diff", Short: "compare CALLS with what RTE implies", Long: diffAbout, Example: diffExamples, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if wait < 0 {
+				return usage("--wait: %s is less than nothing", wait)
+			}
+			return c.connected(cmd.Context(), func(js jetstream.JetStream, s Settings) error {
+				return c.diff(cmd.Context(), js, s, wait)
+			})
+		},
+	}
+	cmd.Flags().DurationVar(&wait, "wait", 5*time.Second, "how long CALLS may take to catch up")
+	return cmd
+}
+
+// connected does the work over a connection of its own.
+func (c *command) connected(ctx context.Context, work func(jetstream.JetStream, Settings) error) error {
+	c.started = true
+	s, err := c.connection.settings()
+	if err != nil {
+		return err
+	}
+	nc, err := bus.Dial(s.Config, Name)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	js, err := bus.JetStream(nc)
+	if err != nil {
+		return err
+	}
+	if err := work(js, s); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("interrupted: %w", context.Cause(ctx))
+		}
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package replay
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"ringstream/schemas/event"
+	"ringstream/schemas/telemetry"
+)
+
+// printer writes call events as they are told.
+type printer func(w io.Writer, t Told) error
+
+// printers are the formats of run that tell one event at a time.
+func printers(c palette) map[string]printer {
+	return map[string]printer{"text": c.textLine, "json": jsonLine}
+}
+
+func jsonLine(w io.Writer, t Told) error {
+	_, err := fmt.Fprintf(w, "%s\n", t.Body)
+	return err
+}
+
+const (
+	storedFormat   = "2006-01-02T15:04:05.000Z"
+	occurredFormat = "15:04:05.000"
+)
+
+// textLine is one event a line, in columns: when the fold told it, when it
+// happened, the call, what, who called, who is told, and why.
+func (c palette) textLine(w io.Writer, t Told) error {
+	e := t.Call
+	_, err := fmt.Fprintf(w, "%s  %s  %s  %s  %-10s  %s  %s\n",
+		t.Stored.UTC().Format(storedFormat), occurred(e.OccurredAt, t.Stored), c.faint(fmt.Sprintf("%-39s", e.EventID())),
+		c.kind(e.Type, fmt.Sprintf("%-19s", e.Type)), caller(e), toldTo(e), c.faint(because(t)))
+	return err
+}
+
+// occurred leaves out the day where it goes without saying.
+func occurred(at, stored time.Time) string {
+	if at.UTC().Format(time.DateOnly) == stored.UTC().Format(time.DateOnly) {
+		return at.UTC().Format(occurredFormat)
+	}
+	return at.UTC().Format(storedFormat)
+}
+
+func caller(e event.Call) string {
+	if e.CallerWithheld || e.Caller == "" {
+		return "withheld"
+	}
+	if masked := telemetry.Mask(e.Caller); masked != "" {
+		return masked
+	}
+	return "-"
+}
+
+func toldTo(e event.Call) string {
+	names := make([]string, len(e.Audience))
+	for i, u := range e.Audience {
+		names[i] = nameOf(u)
+	}
+	to := "to " + strings.Join(names, ", ")
+	if e.AnsweredBy != nil {
+		to += " (answered by " + nameOf(*e.AnsweredBy) + ")"
+	}
+	return to
+}
+
+func nameOf(u event.User) string {
+	if u.UserName != "" {
+		return u.UserName
+	}
+	return u.UserID
+}
+
+// because names the raw event, and what else is to be known.
+func because(t Told) string {
+	e := t.Call
+	why := fmt.Sprintf("after %s", e.Cause.EventType)
+	if e.Cause.Reason != nil && *e.Cause.Reason != "" {
+		why += " (" + *e.Cause.Reason + ")"
+	}
+	why += fmt.Sprintf(" %s, RTE %d", e.Cause.EventID, t.At.In)
+	for _, note := range []struct {
+		on   bool
+		text string
+	}{
+		{e.Direction == event.Outbound, "outbound"},
+		{e.HuntGroup, "group"},
+		{e.Inferred, "inferred"},
+		{e.Coverage == event.Gap, "coverage gap"},
+	} {
+		if note.on {
+			why += ", " + note.text
+		}
+	}
+	return why
+}
+
+// palette colours for a terminal, and leaves alone what goes elsewhere.
+type palette bool
+
+const (
+	red   = "31"
+	green = "32"
+	amber = "33"
+	blue  = "36"
+	faint = "2"
+)
+
+func (c palette) paint(code, s string) string {
+	if !c {
+		return s
+	}
+	return "\x1b[" + code + "m" + s + "\x1b[0m"
+}
+
+func (c palette) faint(s string) string { return c.paint(faint, s) }
+
+func (c palette) kind(t event.CallType, s string) string {
+	switch t {
+	case event.Incoming, event.Outgoing:
+		return c.paint(blue, s)
+	case event.Answered, event.Connected:
+		return c.paint(green, s)
+	case event.Missed:
+		return c.paint(red, s)
+	case event.CallbackRequested:
+		return c.paint(amber, s)
+	default:
+		return s
+	}
+}

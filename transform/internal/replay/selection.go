@@ -1,0 +1,46 @@
+package replay
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Selection says which call events to print. What it leaves out is folded all
+// the same: the state must be right.
+type Selection struct {
+	Since, Until time.Time // of the message that made the fold tell it; zero: open
+	Call, Org    string    // ids in lower case; empty: all
+}
+
+// Has reports whether a call event is selected.
+func (s Selection) Has(t Told) bool {
+	return !t.Stored.Before(s.Since) && !s.Past(t.Stored) &&
+		(s.Call == "" || s.Call == t.Call.CallID) && (s.Org == "" || s.Org == t.Call.OrganizationID)
+}
+
+// Past reports whether nothing stored at t or later is selected.
+func (s Selection) Past(t time.Time) bool { return !s.Until.IsZero() && !t.Before(s.Until) }
+
+// timeFormats are the ways to write a moment, most exact first; a missing zone is UTC.
+var timeFormats = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly}
+
+// ParseMoment reads a moment, or how long before now it was.
+func ParseMoment(text string, now time.Time) (time.Time, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(text); err == nil {
+		if d < 0 {
+			d = -d
+		}
+		return now.Add(-d), nil
+	}
+	for _, format := range timeFormats {
+		if t, err := time.Parse(format, text); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no time; write 2026-11-02T09:00:00Z, 2026-11-02 09:00 (UTC), 2026-11-02, or how long ago: 90m", text)
+}

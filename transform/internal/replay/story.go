@@ -1,0 +1,209 @@
+package replay
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
+	"ringstream/transform/internal/call"
+	"ringstream/transform/internal/fold"
+)
+
+// Moment is what a call lived through at one time: a raw event, or, with none,
+// a gap in the coverage.
+type Moment struct {
+	Stored time.Time
+	Raw    *event.Raw
+}
+
+// witness picks out of the raw stream what one call lived through.
+type witness struct {
+	call    string
+	lone    *fold.Fold // knows this call alone: whether a gap marked it shows in its snapshot
+	marked  bool
+	Moments []Moment
+}
+
+func newWitness(callID string, limits call.Limits) *witness {
+	return &witness{call: callID, lone: fold.New(limits)}
+}
+
+// see takes what a message of the call's partition was read as.
+func (w *witness) see(in fold.Input) error {
+	if in.Raw != nil && (in.Raw.CallID != w.call || !call.Concerns(*in.Raw)) {
+		in.Raw = nil // it carries the clock on
+	}
+	w.lone.Step(in)
+	if in.Raw != nil {
+		w.Moments = append(w.Moments, Moment{in.Stored, in.Raw})
+	}
+	if w.lone.Known() == 0 {
+		w.marked = false
+		return nil
+	}
+	if in.Feed == nil || w.marked {
+		return nil
+	}
+	b, err := w.lone.Snapshot()
+	if err != nil {
+		return err
+	}
+	var s struct{ Calls []struct{ Gap bool } }
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("read the state of call %s: %w", w.call, err)
+	}
+	if w.marked = s.Calls[0].Gap; w.marked {
+		w.Moments = append(w.Moments, Moment{Stored: in.Stored})
+	}
+	return nil
+}
+
+// partitionOf is where the raw events of a call are.
+func partitionOf(callID string, partitions int) int { return topology.Partition(callID, partitions) }
+
+// Story writes what a call lived through as a story of package call's tests:
+// the comment, the script, and what becomes of it within the usual limits.
+func Story(comment string, moments []Moment) []byte {
+	script := retell(moments)
+	return txtar.Format(&txtar.Archive{
+		Comment: []byte(comment + "\n"),
+		Files:   []txtar.File{{Name: "events", Data: scriptText(script)}, {Name: "want", Data: play(script)}},
+	})
+}
+
+// line is one line of a script: what it says, and the event that the tests
+// make of it; one without an event type is a gap.
+type line struct {
+	text   string
+	stored time.Time
+	raw    event.Raw
+}
+
+func scriptText(lines []line) []byte {
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(l.text + "\n")
+	}
+	return []byte(b.String())
+}
+
+// The tests' clock starts here; only differences count.
+var start = time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC)
+
+// believable is how far from its stored time the model takes a Timestamp for true.
+const believable = 24 * time.Hour
+
+// retell moves a call to the tests' clock and gives everybody an alias.
+func retell(moments []Moment) []line {
+	t := teller{ids: map[string]string{}, base: baseOf(moments)}
+	lines := make([]line, 0, len(moments))
+	for _, m := range moments {
+		lines = append(lines, t.line(m, len(lines)+1))
+	}
+	return lines
+}
+
+// baseOf is the earliest time in the story, since a script knows no times
+// before its start.
+func baseOf(moments []Moment) time.Time {
+	var base time.Time
+	earlier := func(t time.Time) {
+		if base.IsZero() || t.Before(base) {
+			base = t
+		}
+	}
+	for _, m := range moments {
+		earlier(m.Stored)
+		if m.Raw != nil && trusted(*m.Raw, m.Stored) {
+			earlier(m.Raw.Timestamp)
+		}
+	}
+	return base
+}
+
+func trusted(r event.Raw, stored time.Time) bool {
+	return !r.Timestamp.IsZero() && r.Timestamp.Sub(stored).Abs() <= believable
+}
+
+type teller struct {
+	aliases
+	base time.Time
+	ids  map[string]string
+}
+
+func (t *teller) line(m Moment, n int) line {
+	offset := m.Stored.Sub(t.base)
+	l := line{stored: start.Add(offset)}
+	if m.Raw == nil {
+		l.text = fmt.Sprintf("+%v gap", offset)
+		return l
+	}
+	l.raw = t.raw(*m.Raw, offset, m.Stored)
+	id := fmt.Sprintf("e%d", n)
+	var keys []string
+	key := func(on bool, name, value string) {
+		if value == "" {
+			value = "-"
+		}
+		if on {
+			keys = append(keys, name+"="+value)
+		}
+	}
+	known, repeated := t.ids[m.Raw.ID]
+	if !repeated {
+		known = id
+		t.ids[m.Raw.ID] = id
+	}
+	l.raw.ID = known
+	key(repeated, "id", known)
+	at := l.raw.Timestamp.Sub(start).String()
+	if l.raw.Timestamp.IsZero() {
+		at = "none"
+	}
+	key(!l.raw.Timestamp.Equal(l.stored), "at", at)
+	if l.raw.Reason != nil {
+		key(true, "reason", *l.raw.Reason)
+	}
+	key(l.raw.CallerNumber != customer, "caller", l.raw.CallerNumber)
+	key(l.raw.TargetNumber != agency, "called", l.raw.TargetNumber)
+	key(l.raw.UserNumber != "", "number", l.raw.UserNumber)
+	key(l.raw.TechQueueID != "", "queue", l.raw.TechQueueID)
+	user := l.raw.UserID
+	if user == "" {
+		user = "-"
+	}
+	l.text = strings.Join(append([]string{fmt.Sprintf("+%v", offset), l.raw.EventType, user}, keys...), " ")
+	return l
+}
+
+// raw is the event as the tests will read it from the line.
+func (t *teller) raw(r event.Raw, offset time.Duration, stored time.Time) event.Raw {
+	out := event.Raw{
+		EventType: strings.Join(strings.Fields(r.EventType), ""), EntityType: "Queue", CallID: "c1", OrganizationID: "org",
+		Timestamp: start.Add(r.Timestamp.Sub(t.base)),
+		// Their order decides who gets which alias.
+		CallerNumber: t.number(r.CallerNumber, customer), TargetNumber: t.number(r.TargetNumber, agency), UserNumber: t.number(r.UserNumber, ""),
+	}
+	switch {
+	case r.Timestamp.IsZero():
+		out.Timestamp = time.Time{}
+	case !trusted(r, stored):
+		out.Timestamp = start.Add(offset + 2*believable) // as little to be believed
+	}
+	if user := t.user(participantOf(r)); user != "-" {
+		out.EntityType, out.UserID, out.UserName = "User", user, user+"@agency.example"
+	}
+	if r.TechQueueID != "" {
+		out.TechQueueID = t.queue(r.TechQueueID)
+	}
+	if r.Reason != nil {
+		reason := strings.Join(strings.Fields(*r.Reason), "_")
+		out.Reason = &reason
+	}
+	return out
+}
