@@ -188,16 +188,22 @@ func KeyToken(id string) string {
 }
 
 // nameToken keeps short names made of letters, digits, hyphen and underscore,
-// and hashes others.
+// and hashes others, and what might be a telephone number.
 func nameToken(name, empty string) string {
 	switch {
 	case name == "":
 		return empty
-	case len(name) <= 64 && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == "":
+	case len(name) <= 64 && strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == "" && !isNumber(name):
 		return name
 	default:
 		return hashed(name)
 	}
+}
+
+// isNumber tells a name that is digits and the marks between them, as many as a
+// telephone number has.
+func isNumber(name string) bool {
+	return len(name) >= 7 && strings.Trim(name, "0123456789-_") == ""
 }
 
 func hashed(s string) string {
