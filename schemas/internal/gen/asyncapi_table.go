@@ -38,7 +38,8 @@ ce-dataschema names the JSON Schema of the body; the schemas are in jsonschema/,
 and headers that you do not know: a version may gain some. What would break a reader gets a new version, beside the old.
 
 **Subjects.** Ids stand in subjects as lower-case GUIDs. An id that is no GUID is replaced by x and 16 hexadecimal digits of its
-SHA-256, a missing one by none. Telephone numbers and names of people are in bodies only, never in subjects.
+SHA-256, a missing one by none; so is every other word that has more than letters, digits, hyphen and underscore, or that may be
+a telephone number. Numbers and names of people are in bodies only, never in subjects.
 
 **Order.** The events of one call are stored in the order of their ce-sequence. Between calls of different partitions there is
 no order. Two replicas of ingest publish the same raw event; the stream keeps one.`
