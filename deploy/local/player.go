@@ -55,17 +55,20 @@ func orDone(err error) error {
 }
 
 func (p *player) pause(ctx context.Context) error {
-	var again <-chan time.Time
 	if p.config.every > 0 {
 		p.say("\nthe same again in %s; Ctrl-C stops everything", p.config.every)
-		timer := time.NewTimer(p.config.every)
-		defer timer.Stop()
-		again = timer.C
-	} else {
-		p.say("\nthat was all; Ctrl-C stops everything")
+		return wait(ctx, p.config.every)
 	}
+	p.say("\nthat was all; Ctrl-C stops everything")
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
-	case <-again:
+	case <-timer.C:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -81,16 +84,24 @@ func (p *player) round(ctx context.Context) error {
 			return err
 		}
 		p.played = append(p.played, played{s, callIDs})
-		for _, wrong := range p.tally.await(ctx, s, callIDs, patience) {
-			if ctx.Err() == nil {
-				p.say("%s", p.paint.with(red, "! "+wrong))
-			}
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if err := p.check(ctx, s, callIDs); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// check tells what did not come of a sample, and leaves the reader a moment.
+// What comes that was not expected may come within it.
+func (p *player) check(ctx context.Context, s sample, callIDs []string) error {
+	wrong := p.tally.await(ctx, s, callIDs, patience)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for _, w := range wrong {
+		p.say("%s", p.paint.with(red, "! "+w))
+	}
+	return wait(ctx, breath)
 }
 
 // play returns when the last event was sent.

@@ -13,6 +13,8 @@ const (
 	tick = 50 * time.Millisecond
 	// patience is how long the last notification of a sample may take.
 	patience = 20 * time.Second
+	// breath is between one sample and the next.
+	breath = time.Second
 )
 
 var (
