@@ -70,7 +70,7 @@ func over(wait <-chan error) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		<-wait
+		_ = <-wait
 	}()
 	return done
 }
