@@ -70,7 +70,8 @@ func over(wait <-chan error) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = <-wait
+		for range wait { // the library closes it at last
+		}
 	}()
 	return done
 }
