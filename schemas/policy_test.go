@@ -9,8 +9,8 @@ import (
 func TestPackagesImportWhatTheyMay(t *testing.T) {
 	policytest.Check(t, "ringstream/schemas", policytest.Policy{
 		".":            {"std", "./event", "github.com/santhosh-tekuri/jsonschema/v6"},
-		"event":        {"std", "-net", "-os", "github.com/cloudevents/sdk-go/v2/event", "github.com/cloudevents/sdk-go/v2/types"},
-		"topology":     {"std", "-net", "-os"},
+		"event":        {"std", "-net", "-os", "github.com/cloudevents/sdk-go/v2/event", "github.com/cloudevents/sdk-go/v2/types", policytest.Pure},
+		"topology":     {"std", "-net", "-os", policytest.Pure},
 		"bus":          {"std", "./topology", "github.com/nats-io/nats.go"},
 		"bustest":      {"std", "./bus", "./topology", "github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "go.uber.org/goleak"},
 		"telemetry":    {"std", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel"},

@@ -57,6 +57,35 @@ func TestViolations(t *testing.T) {
 	}
 }
 
+func TestAFileWithItsOwnEntry(t *testing.T) {
+	const special = "internal/core/special.go"
+	files := fstest.MapFS{core: source("os"), special: source("os", "fmt")}
+	got, err := violations(files, "ringstream/ours", Policy{"internal/core": {"std", "-os"}, special: {"os"}})
+	if want := []string{core + " imports os", special + " imports fmt"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+}
+
+func TestPure(t *testing.T) {
+	for text, want := range map[string]string{
+		`import "time"; const d = time.Second`:               "",
+		`import "time"; func f() { _ = time.Now() }`:         core + " is pure and uses time.Now",
+		`import "time"; var f = time.After`:                  core + " is pure and uses time.After",
+		`import . "time"; var f = Now`:                       core + " is pure and renames time, which hides what it uses",
+		`import t "time"; var f = t.Now`:                     core + " is pure and renames time, which hides what it uses",
+		`func f() { go f() }`:                                core + " is pure and starts a goroutine",
+		`type clock struct { Now int }; var x = clock{}.Now`: "",
+	} {
+		files := fstest.MapFS{core: {Data: []byte("package core; " + text)}}
+		for entry, want := range map[string]string{Pure: want, "std": ""} {
+			got, err := violations(files, "ringstream/ours", Policy{"internal/core": {"time", entry}})
+			if err != nil || strings.Join(got, "; ") != want {
+				t.Errorf("%s, %s: got %q, %v; want %q", text, entry, got, err, want)
+			}
+		}
+	}
+}
+
 func TestAnEntryWithoutAPackage(t *testing.T) {
 	got, err := violations(fstest.MapFS{core: source("fmt")}, "ringstream/ours", policy)
 	if want := []string{"the policy has internal/bus, the module has not"}; err != nil || !slices.Equal(got, want) {
