@@ -27,8 +27,8 @@ const (
 	IngestGapSeconds    = "ringstream_ingest_gap_seconds_total"
 
 	// Transform.
-	TransformRaw        = "ringstream_transform_raw_events_total"  // verdict
-	TransformSkipped    = "ringstream_transform_skipped_total"     // of no call
+	TransformRaw        = "ringstream_transform_raw_events_total" // verdict
+	TransformSkipped    = "ringstream_transform_skipped_total"    // of no call
 	TransformUnreadable = "ringstream_transform_unreadable_total"
 	TransformCallEvents = "ringstream_transform_call_events_total" // type, inferred
 	TransformOpenCalls  = "ringstream_transform_open_calls"        // partition
