@@ -16,6 +16,7 @@ import (
 	"ringstream/deliver/internal/reapitsim"
 	"ringstream/schemas/bustest"
 	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
 )
 
 // traffic says n whole calls with everybody in them, a step of each at a time
@@ -246,6 +247,26 @@ func TestNATSGoesAwayAndComesBack(t *testing.T) {
 	r.say(1, event.Ended, "tom", "jane", "tom")
 	r.until(6)
 	r.want("JAS", brief(r.shown(), "JAS"), []string{"incomingCall 0001", "answeredCall 0001 TOM", "endedCall 0001 TOM"})
+	r.account()
+}
+
+func TestCallEventsThatAreMergedAnewAreKnown(t *testing.T) {
+	r := newRig(t)
+	d := r.deliver(r.settings())
+	r.say(1, event.Incoming, "", "jane", "tom")
+	r.until(2)
+	r.say(2, event.Missed, "", "jane")
+	r.until(3)
+	d.stop()
+	if err := r.js.DeleteStream(t.Context(), topology.Calls); err != nil {
+		t.Fatal(err)
+	}
+	r.js = r.nats.Provisioned(1)
+	r.say(1, event.Answered, "tom", "jane", "tom")
+	r.merged()
+	r.deliver(r.settings())
+	r.until(5)
+	r.want("JAS", brief(r.shown(), "JAS"), []string{"incomingCall 0001", "missedCall 0002", "answeredCall 0001 TOM"})
 	r.account()
 }
 

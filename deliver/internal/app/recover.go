@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -21,7 +22,8 @@ const snapshotVersion = 1
 // snapshot is what deliver saves in its log.
 type snapshot struct {
 	Version  int             `json:"version"`
-	In       uint64          `json:"in"` // newest call event that it includes
+	In       uint64          `json:"in"`     // newest call event that it includes
+	Stream   time.Time       `json:"stream"` // when the CALLS was made that In is a position in
 	Used     used            `json:"used"`
 	Schedule json.RawMessage `json:"schedule"`
 }
@@ -29,8 +31,9 @@ type snapshot struct {
 // memory is the state of a term.
 type memory struct {
 	*schedule.Schedule
-	in    uint64 // newest call event taken in
-	spent used   // requests of the day, as far as the log tells
+	in    uint64    // newest call event taken in
+	made  time.Time // when the stream of call events was made
+	spent used      // requests of the day, as far as the log tells
 }
 
 // recall rebuilds the memory from the newest snapshot and the outcomes behind
@@ -39,12 +42,16 @@ func (e *engine) recall(ctx context.Context, log *bus.Log) (memory, []schedule.R
 	m := memory{
 		Schedule: schedule.New(e.deadlines), spent: used{Day: dayOf(e.now())},
 	}
+	var err error
+	if m.made, err = e.made(ctx); err != nil {
+		return m, nil, err
+	}
 	saved, found, err := log.Snapshot(ctx)
 	if err != nil {
 		return m, nil, err
 	}
 	from := uint64(1)
-	if found && e.restore(ctx, saved.Data, &m) {
+	if found && e.restore(saved.Data, &m) {
 		from = saved.Seq + 1
 	}
 	var records []schedule.Record
@@ -66,14 +73,14 @@ func (e *engine) recall(ctx context.Context, log *bus.Log) (memory, []schedule.R
 }
 
 // restore reads a snapshot; it reports false for one that does not fit.
-func (e *engine) restore(ctx context.Context, data []byte, m *memory) bool {
+func (e *engine) restore(data []byte, m *memory) bool {
 	var s snapshot
 	if err := json.Unmarshal(data, &s); err != nil || s.Version != snapshotVersion {
 		e.log.Warn("snapshot not usable; starting from the first call event", "version", s.Version, "error", err)
 		return false
 	}
-	if last, err := e.newest(ctx); err == nil && last < s.In {
-		e.log.Warn("stream of call events was made anew; starting from its first event", "had", s.In, "has", last)
+	if !s.Stream.Equal(m.made) {
+		e.log.Warn("stream of call events was made anew; starting from its first event", "then", s.Stream, "now", m.made)
 		return false
 	}
 	loaded, err := schedule.Load(e.deadlines, s.Schedule)
@@ -88,13 +95,14 @@ func (e *engine) restore(ctx context.Context, data []byte, m *memory) bool {
 	return true
 }
 
-// newest is the last position that CALLS has given out.
-func (e *engine) newest(ctx context.Context) (uint64, error) {
+// made is when CALLS was made. Positions in one that was made anew, from the
+// logs that it merges, are other positions.
+func (e *engine) made(ctx context.Context) (time.Time, error) {
 	s, err := e.js.Stream(ctx, topology.Calls)
 	if err != nil {
-		return 0, fmt.Errorf("look up stream %s: %w", topology.Calls, err)
+		return time.Time{}, fmt.Errorf("look up stream %s: %w", topology.Calls, err)
 	}
-	return s.CachedInfo().State.LastSeq, nil
+	return s.CachedInfo().Created.UTC(), nil
 }
 
 // goal is the last call event that exists now. Nothing is sent before it was
@@ -119,5 +127,5 @@ func (m memory) save(u used) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(snapshot{Version: snapshotVersion, In: m.in, Used: u, Schedule: state})
+	return json.Marshal(snapshot{Version: snapshotVersion, In: m.in, Stream: m.made, Used: u, Schedule: state})
 }

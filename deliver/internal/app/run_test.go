@@ -28,15 +28,15 @@ func TestACallIsShownAnsweredAndEnded(t *testing.T) {
 		t.Errorf("TOM saw %v", tom)
 	}
 	r.want("unmapped", ends(all, "", event.Incoming), []event.OutcomeType{event.Unmapped})
-	r.account2(1, event.Held)
+	r.accountWithout(1, event.Held)
 	d.stop()
 	if !strings.Contains(r.said.String(), `"number":"…789"`) || strings.Contains(r.said.String(), "7123456789") {
 		t.Error("numbers are not masked")
 	}
 }
 
-// account2 is account without the events that are nobody's notification.
-func (r *rig) account2(n int, kinds ...event.CallType) {
+// accountWithout is account without the events that are nobody's notification.
+func (r *rig) accountWithout(n int, kinds ...event.CallType) {
 	r.Helper()
 	r.sent = slices.DeleteFunc(r.sent, func(c event.Call) bool { return c.CallID == call(n) && slices.Contains(kinds, c.Type) })
 	r.account()

@@ -86,21 +86,23 @@ func (t *term) loop(stop context.Context) error {
 	for {
 		timer := time.NewTimer(t.step())
 		asleep := time.Now()
+		woken := func() {}
 		select {
 		case <-t.ctx.Done():
 		case <-stop.Done():
 			timer.Stop()
 			return t.finish()
 		case in := <-t.inputs:
-			t.take(in)
+			woken = func() { t.take(in) }
 		case r := <-t.reports:
-			t.report(r)
+			woken = func() { t.report(r) }
 		case <-timer.C:
 		}
 		timer.Stop()
 		if err := t.alive(time.Since(asleep)); err != nil {
 			return err
 		}
+		woken()
 	}
 }
 

@@ -20,6 +20,7 @@ type Plan struct {
 func (s *Schedule) Next(now time.Time, slots int) Plan {
 	if now.After(s.sweepAt) {
 		s.sweep()
+		s.sweepKnown()
 		s.sweepAt = now.Add(sweepPause)
 	}
 	var p Plan

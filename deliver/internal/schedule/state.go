@@ -23,6 +23,10 @@ func (s *Schedule) sweep() {
 			delete(s.state.Calls, id)
 		}
 	}
+}
+
+// sweepKnown forgets outcomes whose events did not come again.
+func (s *Schedule) sweepKnown() {
 	for id, known := range s.state.Known {
 		if s.state.Newest.Sub(known[0].At) > openMemory {
 			delete(s.state.Known, id)
