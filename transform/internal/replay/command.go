@@ -49,7 +49,7 @@ func Main(ctx context.Context, args []string, io IO) int {
 		c.bar = io.Err
 	}
 	root := c.root()
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // of nil, cobra would make os.Args
 	root.SetOut(io.Out)
 	root.SetErr(io.Err)
 	err := root.ExecuteContext(ctx)
@@ -98,10 +98,16 @@ as transform, and prints the call events that come of it or compares them with
 those in CALLS. It only reads: no stream, consumer or service notices it.
 
 The connection is set by the NATS_* variables or by flags. RING_TIMEOUT,
-TALK_TIMEOUT, SETTLE_TIMEOUT and CLOSED_MEMORY must be those of transform.
+TALK_TIMEOUT, SETTLE_TIMEOUT and CLOSED_MEMORY must be those of transform. A user
+with permissions of its own needs to publish to $JS.API.STREAM.INFO.* and
+$JS.API.CONSUMER.{CREATE,MSG.NEXT,DELETE}.*.*, and to subscribe to _INBOX_replay.>
 
 Exit codes: 0 done (diff: equal), 1 diff: different, 2 wrong arguments or
 settings, 3 could not be done, or not to the end.`
+
+	examples = `  replay run --since 2h
+  replay run --call 0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30 -o story
+  replay diff && echo "CALLS holds what RTE says"`
 
 	runAbout = `run folds RTE from its first message, so that the state is right, and prints the
 call events that it told in the span selected, by the stored time of the message
@@ -139,7 +145,7 @@ compared, or not to the end.`
 
 func (c *command) root() *cobra.Command {
 	root := &cobra.Command{
-		Use: Name, Short: "fold the raw stream again, to see what it says and whether CALLS agrees", Long: about,
+		Use: Name, Short: "fold the raw stream again, to see what it says and whether CALLS agrees", Long: about, Example: examples,
 		Version: program.ReadVersion(Name).String(), SilenceErrors: true, SilenceUsage: true,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

@@ -134,10 +134,10 @@ func TestDiffAfterRetention(t *testing.T) {
 	r.point()
 	t.Setenv("PARTITIONS", "2") // this RTE does not say
 
-	t.Setenv("RING_TIMEOUT", "100ms")
-	fast := quick
-	quick.Ring = 100 * time.Millisecond
-	defer func() { quick = fast }()
+	t.Setenv("RING_TIMEOUT", "1s")
+	usual := quick
+	quick.Ring = time.Second
+	defer func() { quick = usual }()
 
 	r.raw(agencyOrg, answered, "UserCallInUserAllocated", jane)
 	r.raw(agencyOrg, missed, "UserCallInComing", jane) // has not rung before the purge

@@ -61,8 +61,13 @@ func newRig(t *testing.T) *rig {
 
 // point makes the environment that of somebody who wants to look at this server.
 func (r *rig) point() {
+	r.Setenv("NATS_URL", r.server.URL())
+	r.limits()
+}
+
+func (r *rig) limits() {
 	for name, value := range map[string]string{
-		"NATS_URL": r.server.URL(), "RING_TIMEOUT": quick.Ring.String(), "TALK_TIMEOUT": quick.Talk.String(),
+		"RING_TIMEOUT": quick.Ring.String(), "TALK_TIMEOUT": quick.Talk.String(),
 		"SETTLE_TIMEOUT": quick.Settle.String(), "CLOSED_MEMORY": quick.Memory.String(),
 	} {
 		r.Setenv(name, value)
@@ -128,9 +133,9 @@ func (r *rig) morning() {
 	r.publish(topology.Raw(0, agencyOrg, "Unknown", "none"), nil, []byte("no CloudEvent"))
 	r.raw(agencyOrg, answered, "UserCallInUserConnected", jane)
 	r.raw(agencyOrg, outgoing, "UserCallOutConnected", tom)
-	r.raw(otherOrg, missed, "UserCallInDisconnected", tom, "reason", "remote")
 	r.raw(agencyOrg, answered, "UserCallInDisconnected", jane, "reason", "local")
 	r.raw(agencyOrg, outgoing, "UserCallOutDisconnected", tom)
+	r.raw(otherOrg, missed, "UserCallInDisconnected", tom, "reason", "remote")
 	<-time.After(2 * quick.Settle) // by the server's clock; then a heartbeat fires the timer
 	r.beat()
 }

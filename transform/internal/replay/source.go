@@ -41,6 +41,9 @@ func look(ctx context.Context, js jetstream.JetStream, stream string) (span, err
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return span{}, fmt.Errorf("%w: stream %s; is this the right server (NATS_URL, --server), and did the services run?", bus.ErrMissing, stream)
 	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return span{}, fmt.Errorf("look up stream %s: %w; may this user publish to $JS.API.STREAM.INFO.%s? see --help", stream, err, stream)
+	}
 	if err != nil {
 		return span{}, fmt.Errorf("look up stream %s: %w", stream, err)
 	}

@@ -1,0 +1,95 @@
+package replay
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"ringstream/schemas/bus"
+	"ringstream/schemas/bustest"
+	"ringstream/schemas/topology"
+)
+
+// What replay may do, and all it needs: to look at streams, to read them by
+// consumers of its own, and to hear the answers.
+var least = server.Permissions{
+	Publish: &server.SubjectPermission{Allow: []string{
+		"$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.CREATE.*.*", "$JS.API.CONSUMER.MSG.NEXT.*.*", "$JS.API.CONSUMER.DELETE.*.*",
+	}},
+	Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX_replay.>"}},
+}
+
+var nothing = server.Permissions{Publish: &server.SubjectPermission{Deny: []string{">"}}}
+
+// guarded starts a server on which replay has no more than that, and somebody nothing at all.
+func guarded(t *testing.T) *server.Server {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+		Users: []*server.User{{Username: "all", Password: "all"}, {Username: "replay", Password: "looks", Permissions: &least}, {Username: "nothing", Password: "nothing", Permissions: &nothing}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(20 * time.Second) {
+		t.Fatal("nats-server is not ready")
+	}
+	return s
+}
+
+func TestLeastPrivilege(t *testing.T) {
+	s := guarded(t)
+	nc, err := bus.Dial(bus.Config{URL: s.ClientURL(), User: "all", Password: "all"}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	r := &rig{T: t}
+	if r.js, err = bus.JetStream(nc); err != nil {
+		t.Fatal(err)
+	}
+	if err := bus.Create(t.Context(), r.js, topology.Layout{Partitions: partitions, Replicas: 1}); err != nil {
+		t.Fatal(err)
+	}
+	r.limits()
+	t.Setenv("NATS_URL", s.ClientURL())
+	t.Setenv("NATS_PASSWORD", "looks")
+	r.morning()
+	r.forge(func(told []Told) []Told { return told[:len(told)-1] }) // so that diff looks at the logs too
+
+	before := bustest.Messages(t, r.js, topology.RTE)
+	if out, errs, code := r.replay("run", "--user", "replay"); code != Clean || out == "" {
+		t.Errorf("run: exit %d, said %q", code, errs)
+	}
+	if _, errs, code := r.replay("diff", "--user", "replay", "--wait", "50ms"); code != Failed || !strings.Contains(errs, ErrBehind.Error()) {
+		t.Errorf("diff: exit %d, said %q", code, errs)
+	}
+	if after := bustest.Messages(t, r.js, topology.RTE); len(after) != len(before) {
+		t.Errorf("RTE had %d messages and has %d", len(before), len(after))
+	}
+	for _, name := range []string{topology.RTE, topology.Calls} {
+		stream, err := r.js.Stream(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := stream.CachedInfo().State.Consumers; n != 0 {
+			t.Errorf("%d consumers are left on %s", n, name)
+		}
+	}
+}
+
+func TestWithoutPermission(t *testing.T) {
+	s := guarded(t)
+	t.Setenv("NATS_USER", "nothing")
+	t.Setenv("NATS_PASSWORD", "nothing")
+	if _, errs, code := replay(t.Context(), "run", "--server", s.ClientURL()); code != Failed || !strings.Contains(errs, "may this user publish to $JS.API.STREAM.INFO.RTE? see --help") {
+		t.Errorf("exit %d, said %q", code, errs)
+	}
+	if _, errs, code := replay(t.Context(), "run", "--server", s.ClientURL(), "--user", "nobody"); code != Failed || !strings.Contains(errs, "NATS_USER, NATS_PASSWORD") {
+		t.Errorf("exit %d, said %q", code, errs)
+	}
+}
