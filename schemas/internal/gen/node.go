@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	"ringstream/schemas/event"
 )
@@ -19,8 +20,8 @@ type member struct {
 // obj makes a node of alternating keys and values.
 func obj(pairs ...any) node {
 	n := make(node, 0, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
-		n = append(n, member{pairs[i].(string), pairs[i+1]})
+	for pair := range slices.Chunk(pairs, 2) {
+		n = append(n, member{pair[0].(string), pair[1]})
 	}
 	return n
 }
