@@ -79,11 +79,17 @@ func (c *command) foldAll(ctx context.Context, js jetstream.JetStream, rte span,
 		if began.IsZero() {
 			began, w.rte.first, w.rte.from = m.Stored, m.Seq, m.Stored // the oldest may have expired meanwhile
 		}
-		in, told, err := refold.Take(m)
-		w.told = append(w.told, told...)
+		in, told := refold.Take(m)
+		for _, t := range told {
+			t, err := t.Encoded()
+			if err != nil {
+				return err
+			}
+			w.told = append(w.told, t)
+		}
 		w.doubt(in, m.Stored.Sub(began), limits)
 		bar.at(rte, m.Seq)
-		return err
+		return nil
 	})
 	w.sureIfRung, w.sure = cmp.Or(w.sureIfRung, rte.last+1), cmp.Or(w.sure, rte.last+1)
 	return w, err

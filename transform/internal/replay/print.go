@@ -19,7 +19,10 @@ func printers(c palette) map[string]printer {
 }
 
 func jsonLine(w io.Writer, t Told) error {
-	_, err := fmt.Fprintf(w, "%s\n", t.Body)
+	t, err := t.Encoded()
+	if err == nil {
+		_, err = fmt.Fprintf(w, "%s\n", t.Body)
+	}
 	return err
 }
 

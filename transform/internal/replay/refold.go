@@ -18,8 +18,18 @@ type Told struct {
 	Partition int
 	At        bus.Position // in RTE
 	Stored    time.Time    // of the message at that position
-	Header    map[string][]string
-	Body      []byte
+	Trace     string       // traceparent of the raw event that caused it
+
+	// As the service writes it; see Encoded.
+	Header map[string][]string
+	Body   []byte
+}
+
+// Encoded returns the event with its header and body, which few need.
+func (t Told) Encoded() (Told, error) {
+	var err error
+	t.Header, t.Body, err = fold.Encode(fold.Output{Call: t.Call, Trace: t.Trace})
+	return t, err
 }
 
 // Refold folds the whole raw stream in one pass: every partition sees its own
@@ -40,7 +50,7 @@ func NewRefold(partitions int, limits call.Limits) *Refold {
 }
 
 // Take folds one message and returns it as the fold read it, and what is told.
-func (r *Refold) Take(m bus.Message) (fold.Input, []Told, error) {
+func (r *Refold) Take(m bus.Message) (fold.Input, []Told) {
 	in, err := fold.Decode(m)
 	if err != nil {
 		r.Unreadable++
@@ -48,16 +58,10 @@ func (r *Refold) Take(m bus.Message) (fold.Input, []Told, error) {
 	var told []Told
 	for _, p := range r.concerned(m.Subject) {
 		for i, out := range r.folds[p].Step(in).Outputs {
-			header, body, err := fold.Encode(out)
-			if err != nil {
-				return in, nil, err
-			}
-			told = append(told, Told{
-				Call: out.Call, Partition: p, At: bus.Position{In: m.Seq, Idx: i}, Stored: m.Stored, Header: header, Body: body,
-			})
+			told = append(told, Told{Call: out.Call, Partition: p, At: bus.Position{In: m.Seq, Idx: i}, Stored: m.Stored, Trace: out.Trace})
 		}
 	}
-	return in, told, nil
+	return in, told
 }
 
 // reads reports whether a partition reads a subject.

@@ -146,11 +146,14 @@ func (r *rig) told() []Told {
 	refold := NewRefold(partitions, quick)
 	var all []Told
 	for _, m := range bustest.Messages(r, r.js, topology.RTE) {
-		_, told, err := refold.Take(m)
-		if err != nil {
-			r.Fatal(err)
+		_, told := refold.Take(m)
+		for _, t := range told {
+			t, err := t.Encoded()
+			if err != nil {
+				r.Fatal(err)
+			}
+			all = append(all, t)
 		}
-		all = append(all, told...)
 	}
 	return all
 }

@@ -31,10 +31,7 @@ func (c *command) run(ctx context.Context, js jetstream.JetStream, s Settings, s
 		if sel.Past(m.Stored) {
 			return errEnd
 		}
-		in, told, err := refold.Take(m)
-		if err != nil {
-			return err
-		}
+		in, told := refold.Take(m)
 		for _, t := range told {
 			if !sel.Has(t) {
 				continue
