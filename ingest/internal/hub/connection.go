@@ -66,7 +66,7 @@ func (c *connection) start(ctx context.Context) error {
 }
 
 // over is closed when wait is: only that it ended matters, not how waiting did.
-func over(wait <-chan error) <-chan struct{} {
+func over[T any](wait <-chan T) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -174,15 +174,40 @@ func (c *connection) close(cause session.Cause) {
 func (c *connection) invoke(ctx context.Context, method string, arguments ...any) (json.RawMessage, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.hub.Limits.Invoke, errSilent)
 	defer cancel()
-	select {
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%s: %w", method, context.Cause(ctx))
-	case <-c.tap.done:
-		return nil, fmt.Errorf("%s: %w", method, c.ending())
-	case result := <-c.client.Invoke(method, arguments...):
-		if result.Error != nil {
-			return nil, fmt.Errorf("%s: %w: %w", method, ErrRefused, result.Error)
+	results := c.client.Invoke(method, arguments...)
+	defer over(results) // what is not read would hold the library's goroutines
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%s: %w", method, context.Cause(ctx))
+		case <-c.tap.done:
+			return nil, fmt.Errorf("%s: %w", method, c.ending())
+		case result, more := <-results:
+			if answer, done, err := answerOf(result, more); done {
+				return answer, wrap(method, err)
+			}
 		}
-		return json.Marshal(result.Value)
 	}
+}
+
+// answerOf reads one of the results of an invocation. The library sends the
+// value and the absence of an error as two results, in either order, and then
+// closes the channel; what returns nothing has neither.
+func answerOf(result signalr.InvokeResult, more bool) (answer json.RawMessage, done bool, err error) {
+	switch {
+	case result.Error != nil:
+		return nil, true, fmt.Errorf("%w: %w", ErrRefused, result.Error)
+	case result.Value != nil || !more:
+		answer, err = json.Marshal(result.Value)
+		return answer, true, err
+	default:
+		return nil, false, nil
+	}
+}
+
+func wrap(method string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", method, err)
 }

@@ -77,6 +77,9 @@ func (c *connection) offered(ctx context.Context) ([]string, error) {
 	if err := json.Unmarshal(answer, &names); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", rte.MethodAvailableSubscriptions, ErrMalformed, err)
 	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%s: %w: the hub offers no event at all", rte.MethodAvailableSubscriptions, ErrMalformed)
+	}
 	return names, nil
 }
 
