@@ -12,75 +12,92 @@ import (
 	"ringstream/transform/internal/call"
 )
 
-// run folds RTE and prints the call events selected.
+// running is one run: RTE is folded, and what is selected printed.
+type running struct {
+	rte     span
+	sel     Selection
+	refold  *Refold
+	story   *witness // nil unless the format is story
+	show    printer  // nil if it is
+	out     *bufio.Writer
+	bar     progress
+	printed int
+}
+
 func (c *command) run(ctx context.Context, js jetstream.JetStream, s Settings, sel Selection, format string) error {
 	rte, err := lookRTE(ctx, js, s)
 	if err != nil {
 		return err
 	}
-	refold := NewRefold(rte.partitions, s.Limits)
-	var story *witness
+	r := running{
+		rte: rte, sel: sel, refold: NewRefold(rte.partitions, s.Limits), show: printers(c.colour)[format],
+		out: bufio.NewWriter(c.out), bar: progress{w: c.bar, what: "folding"},
+	}
 	if format == "story" {
-		story = newWitness(sel.Call, s.Limits)
+		r.story = newWitness(sel.Call, s.Limits)
 	}
-	out := bufio.NewWriter(c.out)
-	show := printers(c.colour)[format]
-	bar := progress{w: c.bar, what: "folding"}
-	printed := 0
-	err = read(ctx, js, rte, rte.first, func(m bus.Message) error {
-		if sel.Past(m.Stored) {
-			return errEnd
-		}
-		in, told := refold.Take(m)
-		for _, t := range told {
-			if !sel.Has(t) {
-				continue
-			}
-			printed++
-			if story != nil {
-				continue
-			}
-			bar.done()
-			if err := show(out, t); err != nil {
-				return fmt.Errorf("print: %w", err)
-			}
-			if c.bar != nil {
-				_ = out.Flush() // before the bar writes over it
-			}
-		}
-		if story != nil && refold.reads(partitionOf(sel.Call, rte.partitions), m.Subject) {
-			if err := story.see(in); err != nil {
-				return err
-			}
-		}
-		bar.at(rte, m.Seq)
-		return nil
-	})
-	bar.done()
-	if err == nil && story != nil {
-		err = c.tell(out, story, s.Limits, printed)
+	err = read(ctx, js, rte, rte.first, r.take)
+	r.bar.done()
+	if err == nil && r.story != nil {
+		err = r.tell(s.Limits)
 	}
-	if err := errors.Join(err, out.Flush()); err != nil {
+	if err := errors.Join(err, r.out.Flush()); err != nil {
 		return err
 	}
-	if refold.Unreadable > 0 {
-		fmt.Fprintf(c.err, "%s of RTE could not be read and changed nothing\n", count(refold.Unreadable, "message"))
+	if n := r.refold.Unreadable; n > 0 {
+		fmt.Fprintf(c.err, "%s of RTE could not be read and changed nothing\n", count(n, "message"))
 	}
-	if printed == 0 {
+	if r.printed == 0 {
 		fmt.Fprintf(c.err, "no call event selected; RTE holds %s to %s\n", rte.from.Format(storedFormat), rte.to.Format(storedFormat))
 	}
 	return nil
 }
 
+func (r *running) take(m bus.Message) error {
+	if r.sel.Past(m.Stored) {
+		return errEnd
+	}
+	in, told := r.refold.Take(m)
+	for _, t := range told {
+		if !r.sel.Has(t) {
+			continue
+		}
+		r.printed++
+		if err := r.print(t); err != nil {
+			return err
+		}
+	}
+	r.bar.at(r.rte, m.Seq)
+	if r.story == nil || !r.refold.reads(partitionOf(r.sel.Call, r.rte.partitions), m.Subject) {
+		return nil
+	}
+	return r.story.see(in)
+}
+
+func (r *running) print(t Told) error {
+	if r.show == nil {
+		return nil
+	}
+	r.bar.done()
+	if err := r.show(r.out, t); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	if r.bar.w == nil {
+		return nil
+	}
+	return r.out.Flush() // before the bar writes over it
+}
+
 // tell prints the story of a call.
-func (c *command) tell(out *bufio.Writer, w *witness, limits call.Limits, events int) error {
+func (r *running) tell(limits call.Limits) error {
+	w := r.story
 	if len(w.Moments) == 0 {
 		return fmt.Errorf("%w: RTE holds no event of call %s; ids are those of telephony, in lower case", ErrNothing, w.call)
 	}
-	comment := fmt.Sprintf("A call as RTE recorded it: %d moments, %d call events. Names and numbers are aliases.", len(w.Moments), events)
+	comment := fmt.Sprintf("A call as RTE recorded it: %d moments, %d call events. Names and numbers are aliases.", len(w.Moments), r.printed)
 	if limits != call.DefaultLimits() {
 		comment += "\nIt was folded with other limits than those that this story is told by."
 	}
-	_, err := out.Write(Story(comment, w.Moments))
+	_, err := r.out.Write(Story(comment, w.Moments))
 	return err
 }
