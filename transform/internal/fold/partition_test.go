@@ -31,6 +31,21 @@ func (unobserved) Stepped(int, bus.Message, *Fold, Step)                 {}
 func (unobserved) Unreadable(int, bus.Message, error)                    {}
 func (unobserved) Emitted(int, Output, bus.Message, map[string][]string) {}
 
+var errStopped = errors.New("stopped by the test")
+
+// counter stops a worker after so many outputs.
+type counter struct {
+	unobserved
+	left int
+	stop func()
+}
+
+func (c *counter) Emitted(int, Output, bus.Message, map[string][]string) {
+	if c.left--; c.left == 0 {
+		c.stop()
+	}
+}
+
 func partition(js jetstream.JetStream) Partition {
 	return Partition{JS: js, Limits: quick, Log: slog.New(slog.DiscardHandler), Observe: unobserved{}}
 }
@@ -91,25 +106,27 @@ func reference(t *testing.T, js jetstream.JetStream) (want []string) {
 }
 
 // Three workers compete for one log with no lease between them, and each is
-// stopped at random moments, now and then without its last flush.
+// stopped at random moments: after so many outputs, whatever they are.
 func TestCompetingPartitionsWriteTheReferenceFold(t *testing.T) {
 	s := bustest.Run(t)
 	js := s.Provisioned(1)
 	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	var workers sync.WaitGroup
 	var stops, fenced atomic.Int64
 	for w := range 3 {
-		mine := s.JetStream(fmt.Sprint("worker", w))
+		mine := partition(s.JetStream(fmt.Sprint("worker", w)))
 		workers.Go(func() {
 			rnd := rand.New(rand.NewPCG(uint64(w), 7))
 			for ctx.Err() == nil {
-				term, end := context.WithTimeout(ctx, time.Duration(50+rnd.IntN(900))*time.Millisecond)
-				err := partition(mine).Run(term)
-				end()
+				term, end := context.WithCancelCause(ctx)
+				mine.Observe = &counter{left: 1 + rnd.IntN(60), stop: func() { end(errStopped) }}
+				err := mine.Run(term)
+				end(nil)
 				switch {
 				case errors.Is(err, bus.ErrFenced):
 					fenced.Add(1)
-				case errors.Is(err, context.DeadlineExceeded):
+				case errors.Is(err, errStopped):
 					stops.Add(1)
 				}
 			}
