@@ -25,7 +25,7 @@ type config struct {
 // same from one run to the next.
 const firstPort = 20_100
 
-const usage = `local runs all of ringstream on this machine: an embedded NATS server, simulators
+const usage = `ringstream-local runs all of ringstream on this machine: an embedded NATS server, simulators
 of Enreach and Reapit, and the services ingest, transform and deliver. It plays
 sample calls and shows what becomes of them, until Ctrl-C.
 
@@ -58,7 +58,7 @@ func readConfig(args, environ []string, problems io.Writer) (config, error) {
 		return config{}, err
 	}
 	c := config{options: stack.Options{FirstPort: firstPort, RealEnreach: set(env, stack.ForEnreach), RealReapit: set(env, stack.ForReapit)}}
-	flags := flag.NewFlagSet("local", flag.ContinueOnError)
+	flags := flag.NewFlagSet("ringstream-local", flag.ContinueOnError)
 	flags.SetOutput(problems)
 	flags.Usage = func() {
 		fmt.Fprint(problems, usage)
@@ -83,7 +83,7 @@ func readConfig(args, environ []string, problems io.Writer) (config, error) {
 func (c config) check(rest []string) error {
 	switch {
 	case len(rest) > 0:
-		return fmt.Errorf("unknown argument %q; local -help tells what there is", rest[0])
+		return fmt.Errorf("unknown argument %q; -help tells what there is", rest[0])
 	case c.once && (c.options.RealEnreach || c.options.RealReapit):
 		return errors.New("-once checks what simulators say, and ENREACH_* or REAPIT_* is set; unset them")
 	case c.speed <= 0:

@@ -4,5 +4,5 @@
 // Package stack runs the parts; here is what is played and how it is shown.
 // The timeline is read from the streams and from Reapit's simulator, as any
 // outsider could. It refuses to show what happened before it began, and to
-// play sample calls to a real telephony. local --help tells the rest.
+// play sample calls to a real telephony. Its --help tells the rest.
 package main

@@ -79,16 +79,28 @@ func (p *player) round(ctx context.Context) error {
 	p.say("%s", header(p.paint))
 	for _, s := range samples {
 		p.say("\n%s %s", p.paint.bold("▶ "+s.scenario+":"), s.about)
-		callIDs, err := p.play(ctx, s.scenario)
-		if err != nil {
-			return err
-		}
-		p.played = append(p.played, played{s, callIDs})
-		if err := p.check(ctx, s, callIDs); err != nil {
+		if err := p.one(ctx, s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// one plays a sample. Who watches may have broken something on purpose: only a
+// run that is to check ends when a sample cannot be played.
+func (p *player) one(ctx context.Context, s sample) error {
+	callIDs, err := p.play(ctx, s.scenario)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil && p.config.once:
+		return err
+	case err != nil:
+		p.say("%s", p.paint.with(red, "! "+err.Error()))
+		return wait(ctx, breath)
+	}
+	p.played = append(p.played, played{s, callIDs})
+	return p.check(ctx, s, callIDs)
 }
 
 // check tells what did not come of a sample, and leaves the reader a moment.
@@ -107,7 +119,8 @@ func (p *player) check(ctx context.Context, s sample, callIDs []string) error {
 // play returns when the last event was sent.
 func (p *player) play(ctx context.Context, scenario string) ([]string, error) {
 	body, err := json.Marshal(map[string]any{
-		"scenario": scenario, "speed": p.config.speed, "subscribers": p.config.options.Ingest, "wait": true,
+		"scenario": scenario, "speed": p.config.speed, "wait": true,
+		"subscribers": p.config.options.Ingest, "all": p.config.once, "patience": patience.String(),
 	})
 	if err != nil {
 		return nil, err

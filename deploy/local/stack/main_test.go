@@ -107,6 +107,7 @@ func binaries(tb testing.TB, names ...string) string {
 }
 
 func fakes(tb testing.TB) Options {
+	tb.Setenv("GORACE", "atexit_sleep_ms=0") // or each fake takes a second to end under the race detector
 	return Options{
 		Dir: tb.TempDir(), Bin: binaries(tb, RTESim, ReapitSim, Ingest, Transform, Deliver),
 		NATSPort: -1, Patience: 20 * time.Second, Grace: 10 * time.Second,

@@ -203,15 +203,19 @@ func TestKillAndRestart(t *testing.T) {
 }
 
 func TestTerminate(t *testing.T) {
-	o := fakes(t)
-	o.Grace, o.Env = time.Second, map[string][]string{Deliver: {"FAKE=stubborn"}}
-	s := started(t, o)
+	s := started(t, fakes(t))
 	if err := s.Signal("ingest-1", syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Terminate("ingest-1"); err != nil {
 		t.Errorf("a stopped process: %v", err)
 	}
+}
+
+func TestTerminateKillsTheStubborn(t *testing.T) {
+	o := fakes(t)
+	o.Grace, o.Env = time.Second, map[string][]string{Deliver: {"FAKE=stubborn"}}
+	s := started(t, o)
 	if err := s.Terminate("deliver-1"); err == nil || !strings.Contains(err.Error(), "was killed") {
 		t.Errorf("a stubborn process: %v", err)
 	}
