@@ -23,8 +23,7 @@ const Name = "replay"
 const (
 	Clean     = 0 // done; diff: equal
 	Different = 1 // diff: CALLS differs
-	BadUsage  = 2 // wrong arguments or settings
-	Failed    = 3 // could not be done, or not to the end
+	Trouble   = 2 // wrong arguments or settings, or it could not be done to the end
 )
 
 // IO is what the command reads its surroundings from and writes to.
@@ -86,9 +85,9 @@ func (c *command) code(err error) int {
 	case errors.Is(err, ErrDiffer):
 		return Different
 	case !c.started, errors.Is(err, errUsage), errors.As(err, &bad):
-		return BadUsage
+		return Trouble
 	default:
-		return Failed
+		return Trouble
 	}
 }
 
@@ -103,7 +102,7 @@ with permissions of its own needs to publish to $JS.API.STREAM.INFO.* and
 $JS.API.CONSUMER.{CREATE,MSG.NEXT,DELETE}.*.*, and to subscribe to _INBOX_replay.>
 
 Exit codes: 0 done (diff: equal), 1 diff: different, 2 wrong arguments or
-settings, 3 could not be done, or not to the end.`
+settings, or it could not be done to the end.`
 
 	examples = `  replay run --since 2h
   replay run --call 0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30 -o story
@@ -132,11 +131,11 @@ event at which the two part, and why.
 
 It compares up to the last message that RTE has when it starts. What CALLS
 does not hold yet it waits for, --wait long; if transform has not come so far by
-then, diff says so and ends with 3. Calls that began before the first message
+then, diff says so and ends with 2. Calls that began before the first message
 that RTE still has cannot be folded rightly; they are counted and left out.
 
-Exit codes: 0 equal, 1 different, 2 wrong arguments or settings, 3 could not be
-compared, or not to the end.`
+Exit codes: 0 equal, 1 different, 2 wrong arguments or settings, or could not be
+compared to the end.`
 
 	diffExamples = `  replay diff
   replay diff --wait 1m --server nats://nats.example:4222

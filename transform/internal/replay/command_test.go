@@ -37,7 +37,7 @@ func TestUsage(t *testing.T) {
 				t.Setenv(tt.env[0], tt.env[1])
 			}
 			out, errs, code := replay(t.Context(), tt.args...)
-			if code != BadUsage || out != "" || !strings.HasPrefix(errs, tt.want) {
+			if code != Trouble || out != "" || !strings.HasPrefix(errs, tt.want) {
 				t.Errorf("exit %d, %q, said %q, want %q", code, out, errs, tt.want)
 			}
 		})
@@ -67,7 +67,7 @@ func TestNobodyAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, errs, code := replay(t.Context(), "run", "--server", "nats://me:secret@"+nowhere)
-	if code != Failed || !strings.Contains(errs, "is a server running there? (NATS_URL)") || strings.Contains(errs, "secret") {
+	if code != Trouble || !strings.Contains(errs, "is a server running there? (NATS_URL)") || strings.Contains(errs, "secret") {
 		t.Errorf("exit %d, said %q", code, errs)
 	}
 }
@@ -78,7 +78,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(300*time.Millisecond, func() { cancel(errors.New("enough")) })
 	_, errs, code := replay(ctx, "diff", "--wait", "1m") // for a transform that does not run
-	if code != Failed || !strings.Contains(errs, "interrupted: enough") {
+	if code != Trouble || !strings.Contains(errs, "interrupted: enough") {
 		t.Errorf("exit %d, said %q", code, errs)
 	}
 }

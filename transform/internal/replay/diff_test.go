@@ -109,7 +109,7 @@ func TestDiffWaitsForTransform(t *testing.T) {
 	r.raw(agencyOrg, later, "UserCallInUserAllocated", tom)
 
 	out, errs, code := r.replay("diff", "--wait", "50ms")
-	if code != Failed || !strings.Contains(errs, "CALLS is behind RTE") || !strings.Contains(errs, "--wait") {
+	if code != Trouble || !strings.Contains(errs, "CALLS is behind RTE") || !strings.Contains(errs, "--wait") {
 		t.Fatalf("exit %d, said %q", code, errs)
 	}
 	golden(t, "diff-behind.txt", timeless(out))

@@ -65,7 +65,7 @@ func TestLeastPrivilege(t *testing.T) {
 	if out, errs, code := r.replay("run", "--user", "replay"); code != Clean || out == "" {
 		t.Errorf("run: exit %d, said %q", code, errs)
 	}
-	if _, errs, code := r.replay("diff", "--user", "replay", "--wait", "50ms"); code != Failed || !strings.Contains(errs, ErrBehind.Error()) {
+	if _, errs, code := r.replay("diff", "--user", "replay", "--wait", "50ms"); code != Trouble || !strings.Contains(errs, ErrBehind.Error()) {
 		t.Errorf("diff: exit %d, said %q", code, errs)
 	}
 	if after := bustest.Messages(t, r.js, topology.RTE); len(after) != len(before) {
@@ -86,10 +86,10 @@ func TestWithoutPermission(t *testing.T) {
 	s := guarded(t)
 	t.Setenv("NATS_USER", "nothing")
 	t.Setenv("NATS_PASSWORD", "nothing")
-	if _, errs, code := replay(t.Context(), "run", "--server", s.ClientURL()); code != Failed || !strings.Contains(errs, "may this user publish to $JS.API.STREAM.INFO.RTE? see --help") {
+	if _, errs, code := replay(t.Context(), "run", "--server", s.ClientURL()); code != Trouble || !strings.Contains(errs, "may this user publish to $JS.API.STREAM.INFO.RTE? see --help") {
 		t.Errorf("exit %d, said %q", code, errs)
 	}
-	if _, errs, code := replay(t.Context(), "run", "--server", s.ClientURL(), "--user", "nobody"); code != Failed || !strings.Contains(errs, "NATS_USER, NATS_PASSWORD") {
+	if _, errs, code := replay(t.Context(), "run", "--server", s.ClientURL(), "--user", "nobody"); code != Trouble || !strings.Contains(errs, "NATS_USER, NATS_PASSWORD") {
 		t.Errorf("exit %d, said %q", code, errs)
 	}
 }

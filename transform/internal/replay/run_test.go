@@ -74,7 +74,7 @@ func TestRun(t *testing.T) {
 	})
 	t.Run("a call that is not there", func(t *testing.T) {
 		_, errs, code := r.replay("run", "-o", "story", "--call", later)
-		if code != Failed || !strings.Contains(errs, "RTE holds no event of call "+later) {
+		if code != Trouble || !strings.Contains(errs, "RTE holds no event of call "+later) {
 			t.Errorf("exit %d, %q", code, errs)
 		}
 	})
@@ -83,11 +83,11 @@ func TestRun(t *testing.T) {
 func TestRunWithoutAStream(t *testing.T) {
 	s := bustest.Run(t)
 	_, errs, code := replay(t.Context(), "run", "--server", s.URL())
-	if code != Failed || !strings.Contains(errs, "stream does not exist: stream RTE; is this the right server (NATS_URL, --server)") {
+	if code != Trouble || !strings.Contains(errs, "stream does not exist: stream RTE; is this the right server (NATS_URL, --server)") {
 		t.Errorf("exit %d, %q", code, errs)
 	}
 	s.Provisioned(1)
-	if _, errs, code = replay(t.Context(), "diff", "--server", s.URL()); code != Failed || !strings.Contains(errs, "stream RTE is empty") {
+	if _, errs, code = replay(t.Context(), "diff", "--server", s.URL()); code != Trouble || !strings.Contains(errs, "stream RTE is empty") {
 		t.Errorf("exit %d, %q", code, errs)
 	}
 }
