@@ -134,7 +134,7 @@ func (p *player) play(ctx context.Context, scenario string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("play %s: %w", scenario, err)
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	answer, err := io.ReadAll(response.Body)
 	if err != nil {
 		return nil, fmt.Errorf("play %s: %w", scenario, err)

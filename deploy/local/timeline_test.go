@@ -179,7 +179,7 @@ func TestColoursAreForTerminals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	none := func(string) string { return "" }
 	if paintFor(file, none).on {
 		t.Error("a file was painted")
@@ -188,7 +188,7 @@ func TestColoursAreForTerminals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer device.Close()
+	defer func() { _ = device.Close() }()
 	if !paintFor(device, none).on {
 		t.Error("a device was not painted")
 	}

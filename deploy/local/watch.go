@@ -99,7 +99,7 @@ func openStream(ctx context.Context, sim string) (io.ReadCloser, error) {
 }
 
 func (w *watcher) notifications(stream io.ReadCloser) error {
-	defer stream.Close()
+	defer func() { _ = stream.Close() }()
 	lines := bufio.NewScanner(stream)
 	for lines.Scan() {
 		if len(lines.Bytes()) == 0 {

@@ -87,7 +87,7 @@ func beParent() {
 		fmt.Println("pid", one.PID)
 	}
 	fmt.Println("started")
-	<-s.Failed()
+	fmt.Println(<-s.Failed())
 }
 
 // binaries makes a directory of links to this test's binary.

@@ -59,16 +59,17 @@ func (p *process) launch() error {
 	if p.life.running() {
 		return fmt.Errorf("start %s: %w", p.name, ErrRunning)
 	}
-	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
-	defer log.Close() // the process has its own
+	defer func() { _ = log.Close() }() // the process has its own
 	from, err := log.Seek(0, io.SeekEnd)
 	if err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
-	l := &life{cmd: exec.Command(p.bin), from: from, done: make(chan struct{})}
+	cmd := exec.Command(p.bin) //nolint:noctx // it outlives whoever asked for it; Stop ends it
+	l := &life{cmd: cmd, from: from, done: make(chan struct{})}
 	l.cmd.Env, l.cmd.Dir = p.env, filepath.Dir(filepath.Dir(p.log))
 	l.cmd.Stdout, l.cmd.Stderr, l.cmd.SysProcAttr = log, log, attributes()
 	if err := p.spawn.start(l.cmd); err != nil {

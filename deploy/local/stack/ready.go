@@ -66,7 +66,7 @@ func (p *process) ask(ctx context.Context) string {
 	if err != nil {
 		return "it does not answer at " + p.url()
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode == http.StatusOK {
 		return ""
 	}

@@ -48,7 +48,7 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(o.logs(), 0o755); err != nil {
+	if err := os.MkdirAll(o.logs(), 0o750); err != nil {
 		return nil, fmt.Errorf("make directory: %w", err)
 	}
 	held, err := lock(o.Dir)
@@ -198,7 +198,7 @@ func get(ctx context.Context, url string, into any) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		return errors.New(response.Status)
 	}

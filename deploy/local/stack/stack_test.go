@@ -158,7 +158,7 @@ func TestPortInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer busy.Close()
+	defer func() { _ = busy.Close() }()
 	o := fakes(t)
 	o.NATSPort = busy.Addr().(*net.TCPAddr).Port
 	_, err = Start(t.Context(), o)
@@ -277,7 +277,7 @@ func environment(t *testing.T, s *Stack, name string) []string {
 		t.Fatal(err)
 	}
 	defer http.DefaultClient.CloseIdleConnections()
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
