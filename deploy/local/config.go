@@ -44,7 +44,7 @@ addresses exist there. Data of real sides is kept apart from that of simulators.
 Other settings of the services, such as RING_TIMEOUT, LOG_LEVEL or REAPIT_RATE, are
 passed to all of them. NATS_* and HTTP_ADDR are not: the run has its own.
 
-  RINGSTREAM_DIR   data, logs and spools; from the root unless absolute (.ringstream)
+  RINGSTREAM_DIR   data and logs; from the root unless absolute (.ringstream)
   NO_COLOR         plain text, as it is when the output is no terminal
   ONCE             1: as -once
 
@@ -67,7 +67,7 @@ func readConfig(args, environ []string, problems io.Writer) (config, error) {
 	flags.BoolVar(&c.once, "once", env["ONCE"] != "" && env["ONCE"] != "0", "play each sample call once, check, and exit")
 	flags.DurationVar(&c.every, "every", 20*time.Second, "pause between two rounds of sample calls; 0: one round, then watch")
 	flags.Float64Var(&c.speed, "speed", 1, "how fast sample calls are played; 2 is twice as fast")
-	flags.StringVar(&c.options.Dir, "dir", under(root, env["RINGSTREAM_DIR"], ".ringstream"), "data, logs and spools")
+	flags.StringVar(&c.options.Dir, "dir", under(root, env["RINGSTREAM_DIR"], ".ringstream"), "data and logs")
 	flags.StringVar(&c.options.Bin, "bin", filepath.Join(root, "bin"), "where the binaries are")
 	flags.IntVar(&c.options.Ingest, "ingest", 1, "replicas of ingest")
 	flags.IntVar(&c.options.Transform, "transform", 1, "replicas of transform")

@@ -122,7 +122,8 @@ func (p *Publisher) Run(ctx context.Context) error {
 			continue
 		}
 		if held == nil && len(p.unacked) == 0 && len(p.in) == 0 {
-			flushing = release(flushing)
+			release(flushing)
+			flushing = nil
 		}
 		var in chan Outgoing
 		if held == nil && len(p.unacked) < defaultWindow {
@@ -150,11 +151,10 @@ func (p *Publisher) Run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-func release(waiting []chan struct{}) []chan struct{} {
+func release(waiting []chan struct{}) {
 	for _, done := range waiting {
 		close(done)
 	}
-	return nil
 }
 
 func (p *Publisher) send(m Outgoing) {

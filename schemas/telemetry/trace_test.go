@@ -65,7 +65,7 @@ func otelEnv(t *testing.T, pairs map[string]string) {
 }
 
 // span starts tracing, makes one span and shuts tracing down.
-func span(t *testing.T, ctx context.Context) trace.SpanContext { //nolint:revive // t comes first in helpers
+func span(t *testing.T, ctx context.Context) trace.SpanContext {
 	t.Helper()
 	shutdown, err := telemetry.Tracing(t.Context(), "ringer", "v1")
 	if err != nil {

@@ -47,7 +47,7 @@ func run(ctx context.Context, set settings) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", set.Addr)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", set.Addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
@@ -80,12 +80,12 @@ func serve(ctx context.Context, listener net.Listener, sim *reapitsim.Sim) error
 }
 
 func announce(addr, file string) error {
-	fmt.Printf("reapit-sim listening on http://%s\n", addr)
+	_, _ = fmt.Printf("reapit-sim listening on http://%s\n", addr)
 	if file == "" {
 		return nil
 	}
 	// A reader must never see half an address.
-	if err := os.WriteFile(file+".new", []byte(addr+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(file+".new", []byte(addr+"\n"), 0o600); err != nil {
 		return fmt.Errorf("write address: %w", err)
 	}
 	if err := os.Rename(file+".new", file); err != nil {
@@ -98,7 +98,7 @@ func negotiators(file string) (reapitsim.Directory, error) {
 	if file == "" {
 		return reapitsim.DefaultDirectory(), nil
 	}
-	f, err := os.Open(file)
+	f, err := os.Open(file) //nolint:gosec // whoever starts the simulator names the file
 	if err != nil {
 		return nil, fmt.Errorf("open negotiators: %w", err)
 	}

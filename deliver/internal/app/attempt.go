@@ -30,7 +30,7 @@ func (t *term) attempt(d schedule.Delivery) {
 	r := t.post(d)
 	v := delivery.Decide(resultOf(r), delivery.Attempt{
 		Number: d.Failures + 1, Refreshed: d.Refreshed, Patience: t.deadlines.Patience(d.Call.Type),
-	}, rand.Float64()) //nolint:gosec // spreads waits, guards nothing
+	}, rand.Float64())
 	if v.Reason != "" && r.Fault() != nil {
 		v.Reason += ": " + r.Fault().Error()
 	}

@@ -48,7 +48,7 @@ type Settings struct {
 // Problems implements [program.Checker].
 func (s Settings) Problems() []program.Problem {
 	found := append(plainURL("REAPIT_API_URL", s.APIURL), plainURL("REAPIT_TOKEN_URL", s.TokenURL)...)
-	for name, wrong := range s.Config.Invalid() {
+	for name, wrong := range s.Invalid() {
 		found = append(found, program.Problem{Setting: name, Wrong: wrong})
 	}
 	found = append(found, program.OneOf("NUMBER_FORMAT", s.Format, reapit.National, reapit.E164)...)

@@ -41,7 +41,7 @@ func picture() string {
 			fmt.Fprintf(&b, "%3d-%3d  %s\n", from, to, last)
 		}
 	}
-	for status := 0; status <= 999; status++ {
+	for status := range 1000 {
 		if line := describe(delivery.Result{Kind: delivery.Answered, Status: status}); line != last {
 			flush(status - 1)
 			last, from = line, status
@@ -77,7 +77,7 @@ func describe(r delivery.Result) string {
 
 func TestEveryVerdictButSuccessSaysWhy(t *testing.T) {
 	for _, kind := range delivery.Kinds() {
-		for status := 0; status <= 999; status++ {
+		for status := range 1000 {
 			v := delivery.Decide(delivery.Result{Kind: kind, Status: status}, delivery.Attempt{Number: 1, Patience: time.Second}, 0.5)
 			done := v.Action == delivery.Deliver || v.Action == delivery.Shadow
 			if done != (v.Reason == "") || done != (v.Cause == "") || v.Cause == "unknown" {

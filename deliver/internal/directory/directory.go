@@ -75,10 +75,7 @@ func (d *Directory) Run(ctx context.Context) error {
 		wait := d.settings.Refresh
 		if err := d.Load(ctx); err == nil {
 			retry.Reset()
-		} else {
-			if ctx.Err() != nil {
-				return nil
-			}
+		} else if ctx.Err() == nil {
 			retry.MaxInterval = d.patience()
 			wait = min(retry.NextBackOff(), d.settings.Refresh)
 			d.failed(err, wait)

@@ -96,7 +96,7 @@ func (c country) possible(national string) bool {
 		return false
 	}
 	n, _ := strconv.ParseUint("1"+strings.Repeat("0", len(national)-1), 10, 64)
-	code := int32(c.calling)
+	code := int32(c.calling) //nolint:gosec // at most three digits
 	number := phonenumbers.PhoneNumber{CountryCode: &code, NationalNumber: &n}
 	return phonenumbers.IsPossibleNumberWithReason(&number) == phonenumbers.IS_POSSIBLE
 }

@@ -33,7 +33,7 @@ func TestRequestsAreRecordedWithoutSecrets(t *testing.T) {
 		t.Fatalf("%d requests", list.Total)
 	}
 	r := list.Requests[2]
-	if r.Number != 3 || r.Method != "POST" || r.Path != "/notifications/" || r.Customer != "SBOX" || r.Status != 202 || !r.Done ||
+	if r.Number != 3 || r.Method != http.MethodPost || r.Path != "/notifications/" || r.Customer != "SBOX" || r.Status != 202 || !r.Done ||
 		r.CallID != "c1" || r.SubType != "incomingCall" || fmt.Sprint(r.NegotiatorIDs) != "[JAS]" || string(r.Body) != incoming ||
 		r.Headers["Authorization"] != "Bearer ***" || r.Headers["Api-Version"] != "2020-01-31" || !r.Time.Equal(w.clock.now()) {
 		t.Errorf("%+v", r)

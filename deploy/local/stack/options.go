@@ -15,7 +15,7 @@ import (
 
 // Options say what to run.
 type Options struct {
-	Dir string // data, spools and logs; made when it is not there
+	Dir string // data and logs; made when it is not there
 	Bin string // directory of the binaries
 
 	Ingest, Transform, Deliver int // replicas; 0 means 1, less than 0 none

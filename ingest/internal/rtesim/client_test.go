@@ -144,7 +144,7 @@ func dialRaw(t *testing.T, sim *rtesim.Sim) *client {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	ws, _, err := websocket.Dial(ctx, sim.URL()+"/rte?id="+n.ID(), &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {bearer}}})
+	ws, _, err := websocket.Dial(ctx, sim.URL()+"/rte?id="+n.ID(), &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {bearer}}}) //nolint:bodyclose // it is the socket
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,9 +93,9 @@ func ParseScenario(name string, text []byte) (Scenario, error) {
 func (s *Scenario) readSection(f txtar.File) error {
 	read, known := map[string]func(line string) error{
 		"organization": func(line string) error { s.Organization = strings.ToLower(line); return nil },
-		"users":        func(line string) error { return s.Directory.readLine("users", line) },
-		"queues":       func(line string) error { return s.Directory.readLine("queues", line) },
-		"calllists":    func(line string) error { return s.Directory.readLine("calllists", line) },
+		"users":        func(line string) error { return s.readLine("users", line) },
+		"queues":       func(line string) error { return s.readLine("queues", line) },
+		"calllists":    func(line string) error { return s.readLine("calllists", line) },
 		"call":         func(line string) error { return s.Calls[len(s.Calls)-1].readLine(line) },
 	}[f.Name]
 	if !known {

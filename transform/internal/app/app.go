@@ -78,10 +78,10 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 
 // stopped turns the end that was asked for into no error.
 func stopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 func shortly(stop func(context.Context) error) error {

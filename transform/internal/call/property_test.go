@@ -66,7 +66,6 @@ func anyHistory() *rapid.Generator[history] {
 // watch checks what must hold of everything that is told.
 type watch struct {
 	t     *rapid.T
-	life  int
 	seq   int
 	shown map[string]bool             // incoming without a terminal since, this life
 	ends  map[string][]event.CallType // terminals of this life

@@ -108,10 +108,10 @@ func matrix(b *bytes.Buffer, table [numStates]row) {
 		fmt.Fprintf(b, "| %s |", s)
 		for _, k := range used {
 			c := table[s][k]
-			switch {
-			case c.to == none:
+			switch c.to {
+			case none:
 				fmt.Fprint(b, " |")
-			case c.to == s:
+			case s:
 				fmt.Fprint(b, " stays |")
 			default:
 				fmt.Fprintf(b, " %s |", c.to)

@@ -74,7 +74,7 @@ func (p Partition) Run(ctx context.Context) error {
 // finish stores what is in flight, unless the log is lost anyway.
 func (p Partition) finish(ctx context.Context, log *bus.Log) error {
 	if log.Err() != nil {
-		return nil //nolint:nilerr // it is the cause of the end already
+		return nil // it is the cause of the end already
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushLimit)
 	defer cancel()

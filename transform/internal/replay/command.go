@@ -72,20 +72,16 @@ type command struct {
 	colour        palette
 	now           time.Time
 	connection    connection
-	started       bool // the arguments were right
 }
 
 // code tells a mistake in the arguments, which cobra reports in its own words,
 // from a failure of the work.
 func (c *command) code(err error) int {
-	bad := (*program.SettingsError)(nil)
 	switch {
 	case err == nil:
 		return Clean
 	case errors.Is(err, ErrDiffer):
 		return Different
-	case !c.started, errors.Is(err, errUsage), errors.As(err, &bad):
-		return Trouble
 	default:
 		return Trouble
 	}
@@ -221,7 +217,6 @@ func (c *command) diffCommand() *cobra.Command {
 
 // connected does the work over a connection of its own.
 func (c *command) connected(ctx context.Context, work func(jetstream.JetStream, Settings) error) error {
-	c.started = true
 	s, err := c.connection.settings()
 	if err != nil {
 		return err
