@@ -14,6 +14,9 @@ package bus
 import (
 	"errors"
 	"fmt"
+	"net/url"
+	"os"
+	"slices"
 	"strings"
 
 	"ringstream/schemas/topology"
@@ -28,6 +31,8 @@ var (
 	ErrLeaseLost = errors.New("lease lost")
 	// ErrDiffers means that a stream on the server is not as the contract says.
 	ErrDiffers = errors.New("stream differs from the contract")
+	// ErrNoJetStream means that nobody answers for JetStream.
+	ErrNoJetStream = errors.New("JetStream is not enabled on this server (nats-server -js) or not for this account (NATS_URL)")
 	// ErrMissing means that a stream of the contract does not exist.
 	ErrMissing = errors.New("stream does not exist")
 )
@@ -84,8 +89,48 @@ func (c Config) Invalid() map[string]string {
 	if c.Partitions < 1 || c.Partitions > topology.MaxPartitions {
 		bad["PARTITIONS"] = fmt.Sprintf("is %d; expected 1 to %d", c.Partitions, topology.MaxPartitions)
 	}
+	for _, s := range c.Servers() {
+		if err := address(s); err != nil {
+			bad["NATS_URL"] = fmt.Sprintf("has no address in it that can be used: %v; expected for example nats://127.0.0.1:4222", err)
+		}
+	}
 	if (c.Cert == "") != (c.Key == "") {
-		bad["NATS_CERT"] = "and NATS_KEY belong together; set both or none"
+		bad["NATS_CERT"] = "is of use only together with NATS_KEY; set both or none"
+	}
+	for name, path := range map[string]string{"NATS_CREDS": c.Creds, "NATS_CA": c.CA, "NATS_CERT": c.Cert} {
+		if err := readable(path); err != nil {
+			bad[name] = err.Error()
+		}
 	}
 	return bad
+}
+
+// address checks one server of NATS_URL. The error never holds the URL, which
+// may have a password in it.
+func address(server string) error {
+	if !strings.Contains(server, "://") {
+		server = "nats://" + server
+	}
+	u, err := url.Parse(server)
+	var bad *url.Error
+	switch {
+	case errors.As(err, &bad):
+		return bad.Err
+	case u.Hostname() == "":
+		return errors.New("it names no host")
+	case !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme):
+		return fmt.Errorf("%s is no scheme of NATS", u.Scheme)
+	}
+	return nil
+}
+
+func readable(path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }

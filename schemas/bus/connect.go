@@ -74,8 +74,15 @@ func clientCertificate(certPath, key string) (nats.Option, error) {
 
 func explain(err error, cfg Config) error {
 	hint := "is a server running there? (NATS_URL)"
-	if errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) {
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired):
 		hint = "the server refused the credentials (NATS_CREDS, NATS_USER, NATS_PASSWORD)"
+	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted), errors.As(err, &record):
+		hint = "one side wants TLS and the other does not (tls:// or nats:// in NATS_URL)"
+	case errors.As(err, &certificate):
+		hint = "its certificate is not trusted (NATS_CA)"
 	}
 	return fmt.Errorf("connect to NATS at %s: %w; %s", cfg.Redacted(), err, hint)
 }

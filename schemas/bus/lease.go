@@ -120,6 +120,9 @@ func (l *Leases) put(ctx context.Context, key, holder string, ttl time.Duration,
 		},
 	}, jetstream.WithRetryAttempts(0))
 	if err != nil {
+		if errors.Is(err, nats.ErrReconnectBufExceeded) {
+			err = nats.ErrDisconnected // which is what it means: this connection keeps nothing back
+		}
 		return 0, fmt.Errorf("renew lease %s: %w", key, fenceError(err))
 	}
 	return ack.Sequence, nil

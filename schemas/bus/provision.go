@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"ringstream/schemas/topology"
@@ -44,7 +45,7 @@ func Create(ctx context.Context, js jetstream.JetStream, layout topology.Layout)
 		if _, err := js.Stream(ctx, s.Name); err == nil {
 			continue
 		} else if !errors.Is(err, jetstream.ErrStreamNotFound) {
-			return fmt.Errorf("look up stream %s: %w", s.Name, err)
+			return lookUp(s.Name, err)
 		}
 		_, err := js.CreateStream(ctx, config(s))
 		if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
@@ -77,9 +78,13 @@ func Verify(ctx context.Context, js jetstream.JetStream, layout topology.Layout,
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("look up stream %s: %w", s.Name, err)
+			return lookUp(s.Name, err)
 		}
-		found = append(found, differences(s, stream.CachedInfo().Config)...)
+		have := stream.CachedInfo().Config
+		if err := otherPartitions(s, have); err != nil {
+			return err // the rest would only say the same
+		}
+		found = append(found, differences(s, have)...)
 	}
 	return errors.Join(found...)
 }
@@ -104,6 +109,14 @@ func config(s topology.Stream) jetstream.StreamConfig {
 	return cfg
 }
 
+func otherPartitions(s topology.Stream, have jetstream.StreamConfig) error {
+	n, want := have.Metadata[topology.MetaPartitions], s.Metadata[topology.MetaPartitions]
+	if n == "" || n == want {
+		return nil
+	}
+	return fmt.Errorf("%w: %s was created for %s partitions, PARTITIONS says %s; a new number needs new streams", ErrDiffers, s.Name, n, want)
+}
+
 // differences ignores what an operator may choose freely: replicas, placement,
 // size limits, compression and description.
 func differences(s topology.Stream, have jetstream.StreamConfig) (found []error) {
@@ -112,10 +125,6 @@ func differences(s topology.Stream, have jetstream.StreamConfig) (found []error)
 		if wanted != got {
 			found = append(found, fmt.Errorf("%w: %s has %s %s, expected %s", ErrDiffers, s.Name, field, got, wanted))
 		}
-	}
-	if n := have.Metadata[topology.MetaPartitions]; n != "" && n != want.Metadata[topology.MetaPartitions] {
-		return []error{fmt.Errorf("%w: %s was created for %s partitions, PARTITIONS says %s; a new number needs new streams",
-			ErrDiffers, s.Name, n, want.Metadata[topology.MetaPartitions])}
 	}
 	check("subjects", sorted(want.Subjects), sorted(have.Subjects))
 	check("sources", sourceList(want.Sources), sourceList(have.Sources))
@@ -137,6 +146,14 @@ func republished(r *jetstream.RePublish) string {
 		return "nothing"
 	}
 	return r.Source + ">" + r.Destination
+}
+
+// lookUp says what is wrong when the server does not answer for a stream.
+func lookUp(stream string, err error) error {
+	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) {
+		err = fmt.Errorf("%w: %w", ErrNoJetStream, err)
+	}
+	return fmt.Errorf("look up stream %s: %w", stream, err)
 }
 
 func sorted(items []string) string {

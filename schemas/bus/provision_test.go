@@ -125,6 +125,40 @@ func TestPartitionAgreesWithTheServer(t *testing.T) {
 	}
 }
 
+func TestServerWithoutJetStreamIsNamed(t *testing.T) {
+	s := bustest.RunWithoutJetStream(t)
+	err := bus.Verify(t.Context(), s.JetStream("test"), topology.Layout{Partitions: 1})
+	if !errors.Is(err, bus.ErrNoJetStream) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestSettingsThatCannotWorkAreNamed(t *testing.T) {
+	good := bus.Config{URL: "nats://127.0.0.1:4222,demo.example", Provision: bus.ProvisionVerify, Replicas: 1, Partitions: 4}
+	if bad := good.Invalid(); len(bad) > 0 {
+		t.Fatalf("good settings: %v", bad)
+	}
+	for name, change := range map[string]func(*bus.Config){
+		"NATS_URL":        func(c *bus.Config) { c.URL = "foo:bar:baz" },
+		"NATS_CREDS":      func(c *bus.Config) { c.Creds = "/nowhere/user.creds" },
+		"NATS_CA":         func(c *bus.Config) { c.CA = "/nowhere/ca.pem" },
+		"NATS_CERT":       func(c *bus.Config) { c.Key = "key.pem" },
+		"NATS_PROVISION":  func(c *bus.Config) { c.Provision = "maybe" },
+		"STREAM_REPLICAS": func(c *bus.Config) { c.Replicas = 2 },
+		"PARTITIONS":      func(c *bus.Config) { c.Partitions = 0 },
+	} {
+		c := good
+		change(&c)
+		if bad := c.Invalid(); len(bad) != 1 || bad[name] == "" {
+			t.Errorf("%s: %v", name, bad)
+		}
+	}
+	secret := bus.Config{URL: "http://user:hunter2@host:1", Provision: bus.ProvisionVerify, Replicas: 1, Partitions: 1}
+	if bad := secret.Invalid()["NATS_URL"]; bad == "" || strings.Contains(bad, "hunter2") {
+		t.Errorf("a password is told: %s", bad)
+	}
+}
+
 func TestReadersLeaveNothingBehind(t *testing.T) {
 	s := bustest.Run(t)
 	js := s.Provisioned(1)

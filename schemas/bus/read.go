@@ -94,7 +94,7 @@ var errCaughtUp = errors.New("caught up")
 func ReadAll(ctx context.Context, js jetstream.JetStream, stream string, filters []string, from uint64, handle func(Message) error) error {
 	s, err := js.Stream(ctx, stream)
 	if err != nil {
-		return fmt.Errorf("look up stream %s: %w", stream, err)
+		return lookUp(stream, err)
 	}
 	last, err := lastOf(ctx, s, filters)
 	if err != nil || last < max(from, 1) {

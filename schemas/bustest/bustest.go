@@ -38,6 +38,15 @@ func Run(tb testing.TB) *Server {
 	return s
 }
 
+// RunWithoutJetStream starts a server that keeps nothing.
+func RunWithoutJetStream(tb testing.TB) *Server {
+	tb.Helper()
+	s := &Server{tb: tb, opts: server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true}}
+	s.Start()
+	tb.Cleanup(s.Stop)
+	return s
+}
+
 // Start starts the server, again on its port and its data if it ran before.
 func (s *Server) Start() {
 	s.tb.Helper()

@@ -150,23 +150,6 @@ func TestSignalStopsCleanly(t *testing.T) {
 	}
 }
 
-func TestSecondSignalStopsAtOnce(t *testing.T) {
-	env(t, good)
-	release := make(chan struct{})
-	defer close(release)
-	p := example()
-	p.Run = func(ctx context.Context, _ settings, _ *slog.Logger) error {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
-		<-ctx.Done()
-		_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
-		<-release
-		return nil
-	}
-	if got := call(p); got.code != program.Failure || !strings.Contains(got.stderr, "second signal") {
-		t.Errorf("exit %d, stderr %s", got.code, got.stderr)
-	}
-}
-
 func TestInterruptedCheckIsNoSuccess(t *testing.T) {
 	env(t, good)
 	p := example()

@@ -15,6 +15,10 @@ import (
 // allowed on top, before it is called stuck.
 const grace = 2 * time.Second
 
+// A second signal that comes this soon is the same request: a terminal and a
+// parent that passes it on both send one.
+const sameSignal = time.Second
+
 func (c *call[T]) drainLimit() time.Duration {
 	if s, ok := any(c.settings).(interface{ common() Common }); ok {
 		return s.common().ShutdownTimeout + grace
@@ -38,6 +42,7 @@ func until(signals <-chan os.Signal, log *slog.Logger, limit time.Duration, work
 	go func() { done <- work(ctx) }()
 
 	var late <-chan time.Time
+	var first time.Time
 	for {
 		select {
 		case err := <-done:
@@ -46,11 +51,15 @@ func until(signals <-chan os.Signal, log *slog.Logger, limit time.Duration, work
 			}
 			return err
 		case s := <-signals:
+			if ctx.Err() != nil && time.Since(first) < sameSignal {
+				continue
+			}
 			if ctx.Err() != nil {
 				return fmt.Errorf("stopped at once by a second signal (%s)", s)
 			}
 			log.Info("stopping", "signal", s.String())
 			cancel()
+			first = time.Now()
 			late = time.After(limit)
 		case <-late:
 			return fmt.Errorf("still busy %s after the signal: SHUTDOWN_TIMEOUT has passed", limit)

@@ -58,3 +58,36 @@ func TestCancelledWithoutASignalIsAFailure(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A second signal stops at once, unless it comes so soon that it is the first
+// one told twice.
+func TestSecondSignal(t *testing.T) {
+	for name, tc := range map[string]struct {
+		pause time.Duration
+		want  string
+	}{
+		"told twice": {time.Millisecond, ""},
+		"meant":      {2 * time.Second, "second signal (interrupt)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				signals := make(chan os.Signal, 1)
+				signals <- syscall.SIGTERM
+				left := make(chan struct{})
+				defer close(left)
+				err := until(signals, slog.New(slog.DiscardHandler), 20*time.Second, func(ctx context.Context) error {
+					<-ctx.Done()
+					time.AfterFunc(tc.pause, func() { signals <- syscall.SIGINT })
+					select {
+					case <-time.After(5 * time.Second):
+					case <-left:
+					}
+					return nil
+				})
+				if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+					t.Errorf("got %v, want %q", err, tc.want)
+				}
+			})
+		})
+	}
+}
