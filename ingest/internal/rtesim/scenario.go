@@ -208,7 +208,7 @@ func (s Scenario) subscriptions() ([]rte.EntitySubscription, error) {
 	keys := map[rte.EntitySubscription]bool{}
 	for _, c := range s.Calls {
 		for _, e := range c.events {
-			o, err := s.Directory.compose(e.eventSpec, c.settings, nil, time.Time{})
+			o, err := s.compose(e.eventSpec, c.settings, nil, time.Time{})
 			if err != nil {
 				return nil, err
 			}
