@@ -84,7 +84,8 @@ type replica struct {
 
 func fast() hub.Limits {
 	l := hub.DefaultLimits()
-	l.FirstWait, l.LastWait, l.Retry, l.Poll = 20*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond, 20*time.Millisecond
+	l.FirstWait, l.LastWait, l.LongWait = 20*time.Millisecond, 200*time.Millisecond, 200*time.Millisecond
+	l.Retry, l.Poll = 200*time.Millisecond, 20*time.Millisecond
 	return l
 }
 

@@ -21,8 +21,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"ringstream/ingest/internal/rte"
 	"ringstream/ingest/internal/session"
 	"ringstream/schemas/event"
@@ -39,18 +37,19 @@ type Limits struct {
 	Silence   time.Duration // without anything from the hub: taken for dead
 	Retry     time.Duration // between attempts at refused subscriptions
 	Poll      time.Duration // between looks at the subscriptions file
-	FirstWait time.Duration // of the back-off
-	LastWait  time.Duration
-	Message   int64 // largest WebSocket message
+	FirstWait time.Duration // of every back-off, on the average
+	LastWait  time.Duration // longest of the ordinary back-off
+	LongWait  time.Duration // longest where only people can help
+	Message   int64         // largest WebSocket message
 }
 
 // DefaultLimits suit ASP.NET Core's defaults: it pings every 15 s and wants to
-// hear something within 30 s.
+// hear something within 30 s. LastWait is shorter than a telephone rings.
 func DefaultLimits() Limits {
 	return Limits{
 		Dial: 10 * time.Second, Handshake: 10 * time.Second, Invoke: 10 * time.Second, Write: 10 * time.Second,
 		KeepAlive: 10 * time.Second, Silence: 35 * time.Second, Retry: time.Minute, Poll: 5 * time.Second,
-		FirstWait: 500 * time.Millisecond, LastWait: 30 * time.Second, Message: 8 << 20,
+		FirstWait: 500 * time.Millisecond, LastWait: 5 * time.Second, LongWait: 30 * time.Second, Message: 8 << 20,
 	}
 }
 
@@ -103,29 +102,18 @@ func (h *Hub) Status() Status {
 
 // Run listens until ctx ends, and then says good-bye to the hub.
 func (h *Hub) Run(ctx context.Context) {
-	wait := &backoff.ExponentialBackOff{
-		InitialInterval: h.Limits.FirstWait, MaxInterval: h.Limits.LastWait, Multiplier: 2, RandomizationFactor: 0.5,
-	}
-	var state session.State
+	pace := newPace(h.Limits)
 	for {
 		ending, err := h.listen(ctx)
 		h.Observe.Ended(ending.Cause)
-		var move session.Move
-		state, move = state.Next(ending)
+		move, pause := pace.next(ending)
 		if move == session.Stop {
 			h.Log.Info("connection to the hub closed", telemetry.Reason, ending.Cause)
 			return
 		}
 		h.status.Store(&Status{Trouble: err.Error()})
-		pause := time.Duration(0)
-		if move == session.BackOff {
-			if state.Failures == 1 {
-				wait.Reset()
-			}
-			pause = wait.NextBackOff()
-		}
 		h.Log.Warn("no connection to the hub", telemetry.Reason, ending.Cause, telemetry.Error, err,
-			"live", ending.Live.Round(time.Millisecond).String(), "failures", state.Failures, "retry_in", pause.Round(time.Millisecond).String())
+			"live", ending.Live.Round(time.Millisecond).String(), "failures", pace.state.Failures, "retry_in", pause.Round(time.Millisecond).String())
 		sleep(ctx, pause)
 	}
 }

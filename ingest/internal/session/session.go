@@ -4,8 +4,8 @@
 // It is pure: it owns the table of causes and moves and the count of failures,
 // and knows no clock, no network and no randomness. The caller owes it one
 // [Ending] for every attempt, the failed ones too, a new token for every
-// attempt, and the length of the back-off, which starts over when the
-// [State] it gets has one failure.
+// attempt, and the length of the back-offs, which start over whenever the
+// [State] it gets has one failure, whatever the move.
 package session
 
 import "time"
@@ -36,15 +36,17 @@ type Move string
 
 // The moves.
 const (
-	Stop    Move = "stop"
-	AtOnce  Move = "at once" // with a new token
-	BackOff Move = "back off"
+	Stop     Move = "stop"
+	AtOnce   Move = "at once" // with a new token
+	BackOff  Move = "back off"
+	BackWell Move = "back well off" // where only people can help
 )
 
-// Settled is how long a connection must have been live to be taken for a good
-// one. A hub that accepts and hangs up again and again must not be dialled in
-// a tight loop.
-const Settled = 10 * time.Second
+// Settled is how long a connection must have been live, which is connected and
+// subscribed, to be taken for a good one. It bounds how often a hub is dialled
+// that accepts and hangs up again and again; messages do not count, because
+// such a hub may send one first.
+const Settled = 2 * time.Second
 
 // Ending is how an attempt or a connection ended.
 type Ending struct {
@@ -54,20 +56,23 @@ type Ending struct {
 
 // State is what is remembered between attempts. The zero State is the start.
 type State struct {
-	Failures int // endings since the last settled connection, that one's included
+	Failures int   // endings since the last settled connection, that one's included
+	Last     Cause // of the last ending
 }
 
-// table has the move after the first ending and after each further one.
-var table = map[Cause]struct{ first, further Move }{
-	Stopped:      {Stop, Stop},
-	Credentials:  {BackOff, BackOff},
-	Unauthorized: {AtOnce, BackOff}, // a token may just have expired
-	Unreachable:  {BackOff, BackOff},
-	Malformed:    {BackOff, BackOff},
-	Refused:      {BackOff, BackOff},
-	Closed:       {AtOnce, BackOff},
-	Lost:         {AtOnce, BackOff},
-	Silent:       {AtOnce, BackOff},
+// table has the move after the ending that begins a row of failures, after one
+// in that row whose cause is not that of the ending before, and after one whose
+// cause is the same again.
+var table = map[Cause]struct{ first, other, again Move }{
+	Stopped:      {Stop, Stop, Stop},
+	Credentials:  {BackWell, BackWell, BackWell},
+	Unauthorized: {AtOnce, AtOnce, BackOff}, // a token may just have expired
+	Unreachable:  {BackOff, BackOff, BackOff},
+	Malformed:    {BackOff, BackOff, BackOff},
+	Refused:      {BackOff, BackOff, BackOff},
+	Closed:       {AtOnce, BackOff, BackOff},
+	Lost:         {AtOnce, BackOff, BackOff},
+	Silent:       {AtOnce, BackOff, BackOff},
 }
 
 // Next returns the move after an ending. An unknown cause backs off.
@@ -76,13 +81,17 @@ func (s State) Next(e Ending) (State, Move) {
 		s.Failures = 0
 	}
 	s.Failures++
+	before := s.Last
+	s.Last = e.Cause
 	row, known := table[e.Cause]
 	switch {
 	case !known:
 		return s, BackOff
 	case s.Failures == 1:
 		return s, row.first
+	case before != e.Cause:
+		return s, row.other
 	default:
-		return s, row.further
+		return s, row.again
 	}
 }

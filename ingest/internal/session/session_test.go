@@ -31,7 +31,17 @@ func TestNext(t *testing.T) {
 		{
 			"wrong credentials are never hurried",
 			[]Ending{{Credentials, 0}, {Credentials, 0}},
-			[]Move{BackOff, BackOff},
+			[]Move{BackWell, BackWell},
+		},
+		{
+			"one refused token after other failures is replaced at once",
+			[]Ending{{Unreachable, 0}, {Unreachable, 0}, {Unauthorized, 0}, {Unauthorized, 0}, {Unreachable, 0}},
+			[]Move{BackOff, BackOff, AtOnce, BackOff, BackOff},
+		},
+		{
+			"a connection that was live for some seconds was a good one",
+			[]Ending{{Unreachable, 0}, {Lost, 7600 * time.Millisecond}},
+			[]Move{BackOff, AtOnce},
 		},
 		{
 			"each loss of a settled connection is made good at once",
@@ -60,6 +70,25 @@ func TestNext(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Whatever the hub does, two attempts in a row are made at once at most, unless
+// a connection settled between them.
+func TestNothingIsDialledInATightLoop(t *testing.T) {
+	causes := Causes()
+	for i := range len(causes) * len(causes) * len(causes) {
+		var s State
+		hurried := 0
+		for _, cause := range []Cause{causes[i%len(causes)], causes[i/len(causes)%len(causes)], causes[i/len(causes)/len(causes)]} {
+			var move Move
+			if s, move = s.Next(Ending{Cause: cause, Live: Settled - 1}); move == AtOnce {
+				hurried++
+			}
+		}
+		if hurried > 2 {
+			t.Errorf("story %d: %d attempts at once", i, hurried)
+		}
 	}
 }
 
