@@ -88,6 +88,14 @@ const (
 // New returns the empty memory of a call.
 func New(callID string) *Call { return &Call{ID: callID} }
 
+// Again returns the empty memory of a call that was forgotten after it had
+// emitted so many events: the next one has the number behind them, so that no
+// two events of one CallId share an id.
+func Again(callID string, emitted int) *Call { return &Call{ID: callID, Seq: emitted} }
+
+// Emitted is how many events the call has emitted.
+func (c *Call) Emitted() int { return c.Seq }
+
 // Apply applies one raw event that was stored at the given time. Timers due by
 // then fire first, and what should have been forgotten by then is, so that the
 // result does not depend on how often the caller ticks and prunes.
@@ -95,7 +103,7 @@ func (c *Call) Apply(r event.Raw, stored time.Time, lim Limits) ([]event.Call, V
 	stored = instant(stored)
 	out := c.Tick(stored, lim)
 	if c.Forgotten(stored, lim) {
-		*c = *New(c.ID)
+		*c = *Again(c.ID, c.Seq)
 	}
 	if slices.Contains(c.Seen, r.ID) {
 		return out, Duplicate

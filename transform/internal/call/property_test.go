@@ -230,7 +230,7 @@ func TestPruningDoesNotMatter(t *testing.T) {
 			pruned.Tick(l.stored, lim)
 			kept.Tick(l.stored, lim)
 			if pruned.Forgotten(l.stored, lim) {
-				pruned = New("c1")
+				pruned = Again("c1", pruned.Emitted())
 			}
 			a, va := kept.Apply(l.raw, l.stored, lim)
 			b, vb := pruned.Apply(l.raw, l.stored, lim)

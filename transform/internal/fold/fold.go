@@ -46,6 +46,7 @@ type Fold struct {
 	limits   call.Limits
 	calls    map[string]*call.Call
 	timers   timers
+	numbers  numbers
 	open     int
 	seq      uint64    // of the newest input
 	clock    time.Time // its stored time
@@ -54,7 +55,7 @@ type Fold struct {
 
 // New makes the fold of a partition that has seen nothing.
 func New(limits call.Limits) *Fold {
-	return &Fold{limits: limits, calls: map[string]*call.Call{}}
+	return &Fold{limits: limits, calls: map[string]*call.Call{}, numbers: numbers{last: map[string]number{}}}
 }
 
 // Step folds one input. Inputs come in the order of the stream.
@@ -68,6 +69,7 @@ func (f *Fold) Step(in Input) Step {
 		f.markGap()
 	}
 	f.fire(&step)
+	f.numbers.expire(f.clock)
 	if in.Raw != nil && call.Concerns(*in.Raw) {
 		f.apply(in, &step)
 	}
@@ -96,7 +98,7 @@ func (f *Fold) apply(in Input, step *Step) {
 	id := in.Raw.CallID
 	c := f.calls[id]
 	if c == nil {
-		c = call.New(id)
+		c = call.Again(id, f.numbers.take(id))
 		f.calls[id] = c
 	}
 	told := f.watch(c, func() (out []event.Call) {
@@ -118,6 +120,7 @@ func (f *Fold) fire(step *Step) {
 			continue // the call has moved on; its present timer is in the heap too
 		}
 		if c.Forgotten(f.clock, f.limits) {
+			f.numbers.keep(t.call, c.Emitted(), f.clock)
 			delete(f.calls, t.call)
 			continue
 		}

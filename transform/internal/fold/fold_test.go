@@ -129,6 +129,51 @@ func TestFoldForgets(t *testing.T) {
 	}
 }
 
+// A call that comes back after it was forgotten goes on counting, also over a
+// snapshot, and begins anew a day later.
+func TestEventIDsOfACallAreNeverUsedTwice(t *testing.T) {
+	f := New(call.DefaultLimits())
+	seq := uint64(0)
+	rings := func(at time.Duration) (ids []string) {
+		seq++
+		stored := start.Add(at)
+		r := event.Raw{ID: fmt.Sprint(seq), CallID: "c", UserID: "u", EntityType: "User", EventType: "UserCallInUserAllocated", Timestamp: stored}
+		for _, o := range f.Step(Input{Seq: seq, Stored: stored, Raw: &r}).Outputs {
+			ids = append(ids, o.Call.EventID())
+		}
+		return ids
+	}
+	passes := func(at time.Duration) {
+		seq++
+		f.Step(Input{Seq: seq, Stored: start.Add(at)})
+	}
+	var got []string
+	got = append(got, rings(0)...) // c/1 incoming; c/2 will be missed, by the limit
+	passes(time.Hour)
+	passes(2 * time.Hour)
+	if f.Known() != 0 {
+		t.Fatal("the call is not forgotten")
+	}
+	b, err := f.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, _, err = Restore(call.DefaultLimits(), b); err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, rings(3*time.Hour)...)
+	passes(4 * time.Hour)
+	passes(5 * time.Hour)
+	passes(30 * time.Hour)
+	if len(f.numbers.last) != 0 || len(f.numbers.queue) != 0 {
+		t.Fatal("its number is not forgotten")
+	}
+	got = append(got, rings(31*time.Hour)...)
+	if fmt.Sprint(got) != "[c/1 c/3 c/1]" {
+		t.Fatalf("got %v", got)
+	}
+}
+
 func TestSnapshotOfAnotherVersionIsIgnored(t *testing.T) {
 	if _, ok, err := Restore(call.DefaultLimits(), []byte(`{"version":999}`)); ok || err != nil {
 		t.Fatalf("got %v %v", ok, err)

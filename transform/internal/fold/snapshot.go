@@ -20,11 +20,12 @@ type snapshot struct {
 	Clock    time.Time    `json:"clock"`
 	Coverage coverage     `json:"coverage"`
 	Calls    []*call.Call `json:"calls"`
+	Numbers  []number     `json:"numbers,omitempty"`
 }
 
 // Snapshot is the state as bytes; equal states give equal bytes.
 func (f *Fold) Snapshot() ([]byte, error) {
-	s := snapshot{Version: snapshotVersion, Seq: f.seq, Clock: f.clock, Coverage: f.coverage}
+	s := snapshot{Version: snapshotVersion, Seq: f.seq, Clock: f.clock, Coverage: f.coverage, Numbers: f.numbers.live()}
 	for _, id := range slices.Sorted(maps.Keys(f.calls)) {
 		s.Calls = append(s.Calls, f.calls[id])
 	}
@@ -46,7 +47,7 @@ func Restore(limits call.Limits, b []byte) (*Fold, bool, error) {
 		return nil, false, nil
 	}
 	f := New(limits)
-	f.seq, f.clock, f.coverage = s.Seq, s.Clock, s.Coverage
+	f.seq, f.clock, f.coverage, f.numbers = s.Seq, s.Clock, s.Coverage, restoredNumbers(s.Numbers)
 	for _, c := range s.Calls {
 		f.calls[c.ID] = c
 		f.count(c, +1)
