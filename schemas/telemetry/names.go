@@ -18,13 +18,13 @@ const (
 	IngestMessages      = "ringstream_ingest_messages_total"  // event_type
 	IngestPublished     = "ringstream_ingest_published_total" // result: stored, duplicate
 	IngestPublishDelay  = "ringstream_ingest_publish_delay_seconds"
+	IngestQueued        = "ringstream_ingest_queue_messages" // received and not stored yet
 	IngestConnected     = "ringstream_ingest_hub_connected"
-	IngestConnections   = "ringstream_ingest_hub_connections_total" // reason
-	IngestSubscriptions = "ringstream_ingest_subscriptions"         // state: held, refused
-	IngestSpoolBytes    = "ringstream_ingest_spool_bytes"
-	IngestSpoolMessages = "ringstream_ingest_spool_messages"
+	IngestConnections   = "ringstream_ingest_hub_connections_total"  // reason
+	IngestSubscriptions = "ringstream_ingest_subscriptions"          // state: wanted, held, refused
+	IngestSwallowed     = "ringstream_ingest_swallowed_frames_total" // what the hub sent that is no message
+	IngestDeadLetters   = "ringstream_ingest_deadletters_total"      // reason
 	IngestLost          = "ringstream_ingest_lost_messages_total"
-	IngestGapSeconds    = "ringstream_ingest_gap_seconds_total"
 
 	// Transform.
 	TransformRaw        = "ringstream_transform_raw_events_total" // verdict

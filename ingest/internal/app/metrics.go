@@ -11,13 +11,6 @@ import (
 	"ringstream/schemas/telemetry"
 )
 
-// Metrics that telemetry does not name.
-const (
-	queueMessages   = "ringstream_ingest_queue_messages"
-	swallowedFrames = "ringstream_ingest_swallowed_frames_total"
-	deadLetters     = "ringstream_ingest_deadletters_total" // reason
-)
-
 // metrics counts; it is the observer of hub, feed and outlet.
 type metrics struct {
 	messages, published, connections, letters *prometheus.CounterVec
@@ -39,8 +32,8 @@ func newMetrics() *metrics {
 		messages:    vector(telemetry.IngestMessages, "Messages received from the hub.", "event_type"),
 		published:   vector(telemetry.IngestPublished, "Messages that JetStream has, new or known already.", "result"),
 		connections: vector(telemetry.IngestConnections, "Connections and attempts that ended, by cause.", "reason"),
-		letters:     vector(deadLetters, "Messages that the stream refused for good.", "reason"),
-		swallowed:   counter(swallowedFrames, "Records of the hub that are no message: unknown callbacks and broken ones."),
+		letters:     vector(telemetry.IngestDeadLetters, "Messages that the stream refused for good.", "reason"),
+		swallowed:   counter(telemetry.IngestSwallowed, "Records of the hub that are no message: unknown callbacks and broken ones."),
 		lost:        counter(telemetry.IngestLost, "Messages received and not stored."),
 		dials:       counter(telemetry.NATSReconnects, "Connections made to NATS for publishing."),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -67,7 +60,7 @@ func (m *metrics) register(registry *prometheus.Registry, o *outlet, status func
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels},
 			func() float64 { return float64(value()) }))
 	}
-	gauge(queueMessages, "Messages received and not stored yet.", nil, func() int { return int(o.waiting.Load()) })
+	gauge(telemetry.IngestQueued, "Messages received and not stored yet.", nil, func() int { return int(o.waiting.Load()) })
 	gauge(telemetry.NATSConnected, "1 while the publisher is connected.", nil, func() int { return one(o.connected.Load()) })
 	gauge(telemetry.IngestConnected, "1 while a connection to the hub stands.", nil, func() int { return one(status().Connected) })
 	for state, value := range map[string]func(hub.Status) int{
