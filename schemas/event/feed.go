@@ -24,14 +24,15 @@ func (t FeedType) CloudEvent() string { return FeedTypePrefix + string(t) + vers
 type Feed struct {
 	Instance      string         `json:"instance"` // RTE_INSTANCE of the replica
 	Type          FeedType       `json:"type"`
-	Epoch         string         `json:"epoch"`                   // id of the connection; empty while there is none
-	Live          bool           `json:"live"`                    // connected and subscribed when this was said
-	At            time.Time      `json:"at"`                      // UTC, the replica's clock
-	Hub           string         `json:"hub,omitempty"`           // host of the hub
-	Received      uint64         `json:"received"`                // messages of this epoch so far
-	LastEventID   string         `json:"lastEventId,omitempty"`   // newest RTE event of this epoch
-	Subscriptions []Subscription `json:"subscriptions,omitempty"` // of a subscribed event: the hub's answers
-	Reason        string         `json:"reason,omitempty"`        // of a closed event: why
+	Epoch         string         `json:"epoch"`                      // id of the connection; empty while there is none
+	Live          bool           `json:"live"`                       // connected and subscribed when this was said, and the hub heard of lately
+	At            time.Time      `json:"at"`                         // UTC, the replica's clock; of a closed event: when the hub was last heard
+	HeardAt       time.Time      `json:"heardAt,omitempty,omitzero"` // UTC; when this epoch's hub was last heard, which is how far it is known to reach
+	Hub           string         `json:"hub,omitempty"`              // host of the hub
+	Received      uint64         `json:"received"`                   // messages of this epoch so far
+	LastEventID   string         `json:"lastEventId,omitempty"`      // newest RTE event of this epoch
+	Subscriptions []Subscription `json:"subscriptions,omitempty"`    // of a subscribed event: the hub's answers
+	Reason        string         `json:"reason,omitempty"`           // of a closed event: why
 }
 
 // Subscription is the hub's answer to one subscription item.
