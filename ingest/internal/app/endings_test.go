@@ -20,15 +20,18 @@ import (
 // feedOf reads the coverage events of a replica without its heartbeats.
 func (r *rig) feedOf(instance string) []event.Feed {
 	r.t.Helper()
+	return slices.DeleteFunc(r.feed(instance), func(f event.Feed) bool { return f.Type == event.Heartbeat })
+}
+
+func (r *rig) feed(instance string) []event.Feed {
+	r.t.Helper()
 	var all []event.Feed
 	for _, m := range bustest.Messages(r.t, r.js, topology.RTE, "feed."+instance+".*") {
 		var f event.Feed
 		if err := json.Unmarshal(m.Data, &f); err != nil {
 			r.t.Fatal(err)
 		}
-		if f.Type != event.Heartbeat {
-			all = append(all, f)
-		}
+		all = append(all, f)
 	}
 	return all
 }
@@ -108,6 +111,40 @@ func (r *rig) tellsItsEndings(endings []struct{ mode, cause string }) {
 	}
 	if !slices.Equal(kinds, wantKinds) || !slices.Equal(causes, wantCauses) || len(epochs) != len(wantCauses) {
 		r.t.Errorf("kinds %v, causes %v, %d epochs", kinds, causes, len(epochs))
+	}
+}
+
+// A hub that falls silent is noticed late; the coverage ends when it was last
+// heard, and heartbeats tell so meanwhile.
+func TestBlackholedConnectionCoversUntilItWasLastHeard(t *testing.T) {
+	r := newRig(t)
+	limits := fast()
+	limits.Silence, limits.KeepAlive = 2*time.Second, 500*time.Millisecond
+	p := r.start(r.settings("a"), limits)
+	p.waitReady()
+	known := r.connected()
+	r.send(1, 1)
+	r.waitStored(1)
+	if _, err := r.sim.Drop(rtesim.DropSilent, known, ""); err != nil {
+		t.Fatal(err)
+	}
+	dropped := time.Now()
+	r.connected(known)
+	if err := p.end(); err != nil {
+		t.Fatal(err)
+	}
+	epoch := ""
+	for _, f := range r.feed("a") {
+		switch {
+		case f.Type == event.Opened && epoch == "":
+			epoch = f.Epoch
+		case f.Epoch == epoch && f.HeardAt.After(dropped):
+			t.Errorf("silent since %s: %+v", dropped, f)
+		case f.Epoch == epoch && f.Type == event.Closed && !f.At.Equal(f.HeardAt):
+			t.Errorf("closed event is %+v", f)
+		case f.Epoch != "" && f.HeardAt.IsZero():
+			t.Errorf("heard never: %+v", f)
+		}
 	}
 }
 

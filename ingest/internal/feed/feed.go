@@ -3,11 +3,15 @@
 // heartbeat, closed) from which anybody can compute the spans in which no
 // replica was listening.
 //
+// A connection is called live only while its hub was heard lately, and every
+// coverage event tells when that was: it may be dead since.
+//
 // It owns ids, subjects and order: messages and coverage events leave through
 // one function, one at a time, so that the stream has them in the order in
 // which they happened. It changes no byte of a message and refuses none; what
 // is no JSON is published as an event of type Unknown. The caller owes a
-// publish function that blocks until it has taken the message.
+// publish function that blocks until it has taken the message, and with every
+// connection a function that says when its hub was last heard.
 package feed
 
 import (
@@ -27,6 +31,11 @@ import (
 	"ringstream/schemas/topology"
 )
 
+// Lately is how long a hub that is well may say nothing: ASP.NET Core pings
+// every 15 s unless it is told otherwise (HubOptions.KeepAliveInterval), and a
+// ping may be late.
+const Lately = 20 * time.Second
+
 // Writer writes for one replica. Its methods may be called concurrently.
 type Writer struct {
 	instance   string
@@ -39,6 +48,8 @@ type Writer struct {
 	turn sync.Mutex // held while one message is made and handed over
 	n    uint64     // coverage events so far
 	now  event.Feed // what the next coverage event would say
+
+	heard func() time.Time // when this connection's hub was last heard; nil while there is none
 }
 
 // New makes a writer. received is called for every message with its type.
@@ -49,11 +60,11 @@ func New(instance string, partitions int, publish func(bus.Outgoing) error, rece
 	}
 }
 
-// Opened tells that a connection stands.
-func (w *Writer) Opened(epoch, host string) {
+// Opened tells that a connection stands. heard is asked from now on.
+func (w *Writer) Opened(epoch, host string, heard func() time.Time) {
 	w.turn.Lock()
 	defer w.turn.Unlock()
-	w.now = event.Feed{Instance: w.instance, Epoch: epoch, Hub: host}
+	w.now, w.heard = event.Feed{Instance: w.instance, Epoch: epoch, Hub: host}, heard
 	w.tell(event.Opened, time.Now())
 }
 
@@ -74,15 +85,16 @@ func (w *Writer) Heartbeat() {
 	w.tell(event.Heartbeat, time.Now())
 }
 
-// Closed tells that the connection has ended at a time: what it had brought may
-// have waited here since.
-func (w *Writer) Closed(reason string, at time.Time) {
+// Closed tells that the connection has ended. It reached until its hub was last
+// heard, which may be long ago: an end can go unnoticed, and what the connection
+// brought may have waited here.
+func (w *Writer) Closed(reason string) {
 	w.turn.Lock()
 	defer w.turn.Unlock()
 	w.now.Live = false
 	w.now.Reason = reason
-	w.tell(event.Closed, at)
-	w.now = event.Feed{Instance: w.instance}
+	w.tell(event.Closed, w.heard())
+	w.now, w.heard = event.Feed{Instance: w.instance}, nil
 }
 
 // tell publishes a coverage event.
@@ -90,6 +102,10 @@ func (w *Writer) tell(kind event.FeedType, at time.Time) {
 	w.n++
 	f := w.now
 	f.Type, f.At = kind, at.UTC()
+	if w.heard != nil {
+		f.HeardAt = w.heard().UTC()
+		f.Live = f.Live && at.Sub(f.HeardAt) <= Lately
+	}
 	e, err := event.NewFeed(f, w.start, w.n)
 	if err != nil {
 		w.log.Error("coverage event not published", telemetry.Error, err)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ringstream/schemas/bus"
@@ -40,7 +41,7 @@ func data(t *testing.T, m bus.Outgoing) event.Feed {
 
 func TestMessageIsPublishedAsTheContractSays(t *testing.T) {
 	w, out := recorder(t)
-	w.Opened("epoch", "rte.example")
+	w.Opened("epoch", "rte.example", time.Now)
 	w.Message([]byte(body))
 	m := (*out)[1]
 	msgID := "//rte.example/organizations/" + org + "#" + id
@@ -61,7 +62,7 @@ func TestTwoReplicasWriteTheSame(t *testing.T) {
 	one, first := recorder(t)
 	two, second := recorder(t)
 	for _, w := range []*Writer{one, two} {
-		w.Opened("any", "rte.example")
+		w.Opened("any", "rte.example", time.Now)
 		w.Message([]byte(body))
 	}
 	a, b := (*first)[1], (*second)[1]
@@ -74,7 +75,7 @@ func TestTwoReplicasWriteTheSame(t *testing.T) {
 
 func TestWhatIsNoJSONIsPublished(t *testing.T) {
 	w, out := recorder(t)
-	w.Opened("epoch", "rte.example")
+	w.Opened("epoch", "rte.example", time.Now)
 	w.Message([]byte("\xff not json"))
 	m := (*out)[1]
 	if !strings.HasSuffix(m.Subject, ".none.Unknown.none") || string(m.Data) != "\xff not json" {
@@ -88,11 +89,11 @@ func TestWhatIsNoJSONIsPublished(t *testing.T) {
 func TestCoverageTellsTheStoryOfAConnection(t *testing.T) {
 	w, out := recorder(t)
 	w.Heartbeat()
-	w.Opened("epoch-1", "rte.example")
+	w.Opened("epoch-1", "rte.example", time.Now)
 	w.Subscribed([]event.Subscription{{EntityID: org, EventName: "UserStatus", Subscribed: true}}, true)
 	w.Message([]byte(body))
 	w.Heartbeat()
-	w.Closed("lost", time.Now())
+	w.Closed("lost")
 	w.Heartbeat()
 
 	type told struct {
@@ -129,6 +130,49 @@ func TestCoverageTellsTheStoryOfAConnection(t *testing.T) {
 	}
 }
 
+// A blackholed connection ends when its hub was last heard, not when somebody
+// noticed, and is not called live in between.
+func TestCoverageReachesAsFarAsTheHubWasHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, out := recorder(t)
+		heard := time.Now().UTC()
+		w.Opened("epoch", "rte.example", func() time.Time { return heard })
+		w.Subscribed(nil, true)
+		for range 15 { // until the hub pings
+			time.Sleep(time.Second)
+			w.Heartbeat()
+		}
+		heard = time.Now().UTC()
+		for range 35 {
+			time.Sleep(time.Second)
+			w.Heartbeat()
+		}
+		w.Closed("silent")
+		w.Heartbeat()
+
+		beats := 0
+		for _, m := range *out {
+			f := data(t, m)
+			switch f.Type {
+			case event.Closed:
+				if !f.At.Equal(heard) || !f.HeardAt.Equal(heard) {
+					t.Errorf("closed at %s, heard at %s, want %s", f.At, f.HeardAt, heard)
+				}
+			case event.Heartbeat:
+				if beats++; beats == 51 {
+					if f.Live || !f.HeardAt.IsZero() {
+						t.Errorf("without a connection: %+v", f)
+					}
+					continue
+				}
+				if want := beats <= 15+int(Lately/time.Second); f.Live != want || beats > 15 && !f.HeardAt.Equal(heard) {
+					t.Errorf("beat %d: live %v, heard at %s", beats, f.Live, f.HeardAt)
+				}
+			}
+		}
+	})
+}
+
 func TestIdsOfCoverageDifferBetweenStarts(t *testing.T) {
 	one, first := recorder(t)
 	two, second := recorder(t)
@@ -141,7 +185,7 @@ func TestIdsOfCoverageDifferBetweenStarts(t *testing.T) {
 
 func TestDeadLetterFitsWhereItsMessageDidNot(t *testing.T) {
 	w, out := recorder(t)
-	w.Opened("epoch", "rte.example")
+	w.Opened("epoch", "rte.example", time.Now)
 	large := strings.Replace(body, `"id"`, `"note":"`+strings.Repeat("x", 2<<20)+`","id"`, 1)
 	w.Message([]byte(large))
 	letter, err := DeadLetter((*out)[1], errors.New("maximum payload exceeded"))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -28,7 +29,7 @@ func TestSpanHasTheIdsOfItsMessage(t *testing.T) {
 	}
 	defer otel.SetTracerProvider(noop.NewTracerProvider())
 	w, out := recorder(t)
-	w.Opened("epoch", "rte.example")
+	w.Opened("epoch", "rte.example", time.Now)
 	w.Message([]byte(body))
 	if err := flush(t.Context()); err != nil {
 		t.Fatal(err)

@@ -56,10 +56,10 @@ func DefaultLimits() Limits {
 // Sink takes what a connection brings, in order, from one goroutine at a time
 // per method. It must not drop a message.
 type Sink interface {
-	Opened(epoch, host string)
+	Opened(epoch, host string, heard func() time.Time) // heard: when the hub was last heard on it
 	Message(argument []byte)
 	Subscribed(answers []event.Subscription, live bool)
-	Closed(reason string, at time.Time)
+	Closed(reason string)
 }
 
 // Observer counts.
@@ -134,7 +134,6 @@ func (h *Hub) listen(ctx context.Context) (session.Ending, error) {
 		return session.Ending{Cause: causeOf(ctx, err)}, err
 	}
 	err = c.serve(ctx)
-	at := time.Now()
 	ending := session.Ending{Cause: c.cause(ctx, err), Live: c.lived()}
 	reason := string(ending.Cause)
 	if err != nil && ending.Cause != session.Stopped {
@@ -142,7 +141,7 @@ func (h *Hub) listen(ctx context.Context) (session.Ending, error) {
 	}
 	h.status.Store(&Status{Trouble: reason})
 	c.close(ending.Cause) // it waits for the sink, which may take as long as an outage of NATS
-	h.Sink.Closed(reason, at)
+	h.Sink.Closed(reason)
 	return ending, err
 }
 
@@ -162,7 +161,7 @@ func (h *Hub) open(ctx context.Context) (*connection, error) {
 		c.close(session.Refused)
 		return nil, err
 	}
-	h.Sink.Opened(c.epoch, c.host)
+	h.Sink.Opened(c.epoch, c.host, c.tap.heardAt)
 	h.status.Store(&Status{Connected: true, Host: c.host})
 	return c, nil
 }

@@ -35,6 +35,7 @@ type tap struct {
 	library *io.PipeReader
 	toward  *io.PipeWriter
 	fed     time.Time // when the library last saw something
+	heard   atomic.Pointer[time.Time]
 
 	done    chan struct{}         // nothing more will be delivered
 	fault   atomic.Pointer[error] // what first went wrong with the socket
@@ -44,11 +45,21 @@ type tap struct {
 func newTap(ws *websocket.Conn, id string, timeout time.Duration, deliver func([]byte), swallow func()) *tap {
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
-	return &tap{
+	t := &tap{
 		ws: ws, ctx: ctx, cancel: cancel, id: id, timeout: timeout, deliver: deliver, swallow: swallow,
 		library: r, toward: w, done: make(chan struct{}),
 	}
+	t.hear() // the hub has just agreed to the WebSocket
+	return t
 }
+
+func (t *tap) hear() {
+	now := time.Now()
+	t.heard.Store(&now)
+}
+
+// heardAt is when something was last read from the socket.
+func (t *tap) heardAt() time.Time { return *t.heard.Load() }
 
 // Context, ConnectionID, SetConnectionID, Read and Write are what the library needs.
 func (t *tap) Context() context.Context   { return t.ctx }
@@ -86,6 +97,7 @@ func (t *tap) run() {
 			t.cancel()
 			return
 		}
+		t.hear()
 		t.consume(b)
 		t.feed()
 	}

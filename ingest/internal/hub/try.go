@@ -33,9 +33,9 @@ func (h *Hub) Try(ctx context.Context, grant rte.Grant) ([]event.Subscription, e
 // nobody wants to know.
 type nobody struct{}
 
-func (nobody) Opened(string, string)                 {}
-func (nobody) Message([]byte)                        {}
-func (nobody) Subscribed([]event.Subscription, bool) {}
-func (nobody) Closed(string, time.Time)              {}
-func (nobody) Ended(session.Cause)                   {}
-func (nobody) Swallowed()                            {}
+func (nobody) Opened(string, string, func() time.Time) {}
+func (nobody) Message([]byte)                          {}
+func (nobody) Subscribed([]event.Subscription, bool)   {}
+func (nobody) Closed(string)                           {}
+func (nobody) Ended(session.Cause)                     {}
+func (nobody) Swallowed()                              {}
