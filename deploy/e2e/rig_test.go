@@ -186,6 +186,16 @@ func (r *rig) exchange(method, url string, body, into any) {
 	}
 }
 
+// logged reports whether a process has written a text to its log.
+func (r *rig) logged(file, text string) bool {
+	r.t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return bytes.Contains(b, []byte(text))
+}
+
 // eventually polls until the condition holds; what says what was waited for.
 func (r *rig) eventually(patience time.Duration, what func() string, condition func() bool) {
 	r.t.Helper()
