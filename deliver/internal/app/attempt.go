@@ -58,7 +58,7 @@ const withheld = reapit.Kind(delivery.Withheld)
 
 func resultOf(r reapit.Result) delivery.Result {
 	return delivery.Result{
-		Kind: delivery.Kind(r.Kind), Status: r.Status, RetryAfter: r.RetryAfter,
+		Kind: delivery.Kind(r.Kind), Sent: r.Sent, Status: r.Status, RetryAfter: r.RetryAfter,
 		NoRoute: r.Description == reapit.MissingAuthenticationToken,
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 // snapshotVersion changes with the shape of what is saved. A snapshot of
 // another version is not read: the log and the stream hold all that is in it.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // snapshot is what deliver saves in its log.
 type snapshot struct {
@@ -65,11 +65,20 @@ func (e *engine) recall(ctx context.Context, log *bus.Log) (memory, []schedule.R
 		}
 		records = append(records, m.Settle(schedule.Recorded{
 			EventID: o.EventID, CallID: o.CallID, Negotiator: o.NegotiatorID, Users: o.Users, Outcome: o.Outcome, At: o.FinishedAt,
+			Perhaps: perhaps(o),
 		}, e.now())...)
 		return nil
 	})
 	e.budget.recall(m.spent)
 	return m, records, err
+}
+
+// perhaps reports whether a request for the delivery may have been acted upon.
+// The log tells only the last status and how many attempts there were, so what
+// is not certain counts as may have.
+func perhaps(o event.Outcome) bool {
+	refused := o.Attempts == 1 && o.Status >= 300 && o.Status < 500
+	return o.Attempts > 0 && !refused
 }
 
 // restore reads a snapshot; it reports false for one that does not fit.

@@ -109,6 +109,23 @@ func TestACallThatWasOverBeforeTheStartIsNotShown(t *testing.T) {
 	r.account()
 }
 
+// The gateway gave up on what the platform then did: the pop is on the screen,
+// and must be closed.
+func TestAPopWhoseAnswerWasLostIsClosed(t *testing.T) {
+	r := newRig(t)
+	r.deliver(r.settings())
+	r.fault(`{"match":{"negotiatorId":"JAS","subType":"incomingCall"},"action":{"status":504,"processed":true,"delay":"1s"}}`)
+	r.fault(`{"match":{"negotiatorId":"TOM","subType":"incomingCall"},"action":{"status":429,"delay":"1s"}}`)
+	r.say(1, event.Incoming, "", "jane", "tom")
+	bustest.Eventually(t, "the pop", func() bool { return len(r.shown()) == 1 })
+	r.say(1, event.Ended, "", "jane", "tom")
+	all := r.until(4)
+	r.want("the end of what may be shown", ends(all, "JAS", event.Ended), []event.OutcomeType{event.Delivered})
+	r.want("the end of what is not", ends(all, "TOM", event.Ended), []event.OutcomeType{event.Superseded})
+	r.want("shown", brief(r.shown(), ""), []string{"incomingCall 0001", "endedCall 0001"})
+	r.account()
+}
+
 func TestOnePersonWithTwoUsersIsToldOnce(t *testing.T) {
 	r := newRig(t)
 	s := r.settings()

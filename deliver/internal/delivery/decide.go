@@ -35,6 +35,7 @@ func Kinds() []Kind {
 // Result is what came of one attempt.
 type Result struct {
 	Kind       Kind
+	Sent       bool          // it was on its way when it failed; an answer implies it
 	Status     int           // of an answer
 	NoRoute    bool          // the gateway's "Missing Authentication Token": there is nothing at that path
 	RetryAfter time.Duration // how long the answer asks to wait; 0 when it does not
@@ -65,17 +66,21 @@ const (
 
 // Verdict is the answer of the table.
 type Verdict struct {
-	Action Action
-	Wait   time.Duration // of Retry, Pause and Resume, for this delivery
-	Hold   time.Duration // of Pause, for everybody
-	Reason string        // in words, for people; empty when delivered
-	Cause  string        // one word, for labels and subjects; empty when delivered
+	Action  Action
+	Wait    time.Duration // of Retry, Pause and Resume, for this delivery
+	Hold    time.Duration // of Pause, for everybody
+	Reason  string        // in words, for people; empty when delivered
+	Cause   string        // one word, for labels and subjects; empty when delivered
+	Perhaps bool          // Reapit may have shown it all the same
 }
 
 // Decide looks the result up. jitter is 0 up to 1 and spreads the waits.
 func Decide(r Result, a Attempt, jitter float64) Verdict {
 	row := find(r, a)
-	v := Verdict{Action: row.then, Cause: row.cause, Reason: row.reason}
+	v := Verdict{
+		Action: row.then, Cause: row.cause, Reason: row.reason,
+		Perhaps: row.perhaps && (r.Sent || r.Kind == Answered),
+	}
 	if r.Kind == Answered && v.Reason != "" {
 		v.Reason += " (HTTP " + strconv.Itoa(r.Status) + ")"
 	}

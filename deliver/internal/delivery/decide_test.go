@@ -50,7 +50,7 @@ func picture() string {
 	flush(999)
 	fmt.Fprintf(&b, "403 no route  %s\n", describe(delivery.Result{Kind: delivery.Answered, Status: 403, NoRoute: true}))
 	for _, kind := range delivery.Kinds()[1:] {
-		fmt.Fprintf(&b, "%s  %s\n", kind, describe(delivery.Result{Kind: kind}))
+		fmt.Fprintf(&b, "%s  %s\n", kind, describe(delivery.Result{Kind: kind, Sent: true}))
 	}
 	return b.String()
 }
@@ -65,6 +65,9 @@ func describe(r delivery.Result) string {
 		}
 		if v.Wait > 0 {
 			text += " " + v.Wait.String()
+		}
+		if v.Perhaps {
+			text += ", perhaps shown"
 		}
 		return text
 	}
@@ -83,6 +86,14 @@ func TestEveryVerdictButSuccessSaysWhy(t *testing.T) {
 			if done != (v.Reason == "") || done != (v.Cause == "") || v.Cause == "unknown" {
 				t.Fatalf("%s %d: %+v", kind, status, v)
 			}
+		}
+	}
+}
+
+func TestWhatWasNotSentIsNotShown(t *testing.T) {
+	for _, kind := range delivery.Kinds()[1:] {
+		if v := delivery.Decide(delivery.Result{Kind: kind}, delivery.Attempt{Number: 1}, 0); v.Perhaps {
+			t.Errorf("%s: perhaps shown", kind)
 		}
 	}
 }

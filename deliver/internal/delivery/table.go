@@ -6,6 +6,7 @@ type row struct {
 	from, to  int  // statuses of an answer, both included
 	noRoute   bool // only the gateway's way to say that nothing is there
 	refreshed bool // only after a fresh token
+	perhaps   bool // Reapit may have acted on it, if it was sent
 	then      Action
 	cause     string
 	reason    string
@@ -21,6 +22,7 @@ func (w row) fits(r Result, a Attempt) bool {
 // table is the whole policy. Reapit's limits, its spurious 401 and 403 and its
 // two validation statuses are why it looks like this: none of them may disable
 // a customer for good, and only what is refused for its content is rejected.
+// A 5xx may come from the gateway while the platform does its work.
 var table = []row{
 	{kind: Answered, from: 200, to: 299, then: Deliver},
 	{kind: Answered, from: 300, to: 399, then: Park, cause: configuration, reason: "REAPIT_API_URL leads elsewhere: Reapit redirects"},
@@ -35,20 +37,20 @@ var table = []row{
 	{kind: Answered, from: 422, to: 422, then: Reject, cause: "rejected", reason: "Reapit found the notification invalid"},
 	{kind: Answered, from: 425, to: 425, then: Retry, cause: "unavailable", reason: "Reapit asks to come again"},
 	{kind: Answered, from: 429, to: 429, then: Pause, cause: "limited", reason: "Reapit's limits are reached"},
-	{kind: Answered, from: 500, to: 599, then: Retry, cause: "unavailable", reason: "Reapit is in trouble"},
-	{kind: Answered, from: 0, to: 199, then: Retry, cause: "malformed", reason: "the answer has no final status"},
+	{kind: Answered, from: 500, to: 599, perhaps: true, then: Retry, cause: "unavailable", reason: "Reapit is in trouble"},
+	{kind: Answered, from: 0, to: 199, perhaps: true, then: Retry, cause: "malformed", reason: "the answer has no final status"},
 	{kind: Answered, from: 400, to: 499, then: Bury, cause: "refused", reason: "Reapit refused for a reason that is not known"},
-	{kind: Answered, from: 600, to: 999, then: Retry, cause: "malformed", reason: "the answer has a status that HTTP does not know"},
+	{kind: Answered, from: 600, to: 999, perhaps: true, then: Retry, cause: "malformed", reason: "the answer has a status that HTTP does not know"},
 
-	{kind: Timeout, then: Retry, cause: "timeout", reason: "no answer in time"},
+	{kind: Timeout, perhaps: true, then: Retry, cause: "timeout", reason: "no answer in time"},
 	{kind: Refused, then: Retry, cause: "network", reason: "the connection was refused"},
 	{kind: DNS, then: Retry, cause: "network", reason: "the name of Reapit's host was not found"},
 	{kind: TLS, then: Retry, cause: "network", reason: "no trust in Reapit's certificate"},
-	{kind: Network, then: Retry, cause: "network", reason: "the connection broke"},
-	{kind: Malformed, then: Retry, cause: "malformed", reason: "what came back was no HTTP"},
+	{kind: Network, perhaps: true, then: Retry, cause: "network", reason: "the connection broke"},
+	{kind: Malformed, perhaps: true, then: Retry, cause: "malformed", reason: "what came back was no HTTP"},
 	{kind: TokenRefused, then: Park, cause: "token", reason: "the token endpoint refuses REAPIT_CLIENT_ID and REAPIT_CLIENT_SECRET"},
 	{kind: TokenUnreachable, then: Retry, cause: "token", reason: "the token endpoint does not answer"},
-	{kind: Cancelled, then: Resume, cause: "cancelled", reason: "the attempt was broken off"},
+	{kind: Cancelled, perhaps: true, then: Resume, cause: "cancelled", reason: "the attempt was broken off"},
 	{kind: NotSent, then: Resume, cause: "not-sent", reason: "the attempt was not made"},
 	{kind: Withheld, then: Shadow},
 }

@@ -100,7 +100,7 @@ func TestAnswers(t *testing.T) {
 			}
 			got.Took, got.Body = 0, nil
 			want := a.want
-			want.Status, want.Kind = a.status, reapit.Answered
+			want.Status, want.Kind, want.Sent = a.status, reapit.Answered, true
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}

@@ -8,9 +8,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2/clientcredentials"
@@ -196,15 +198,19 @@ func (c *Client) send(ctx context.Context, q request, t token) reply {
 	if err != nil {
 		return reply{Result: Result{Kind: NotSent, Err: err}}
 	}
+	var sent atomic.Bool
+	r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}))
 	started := time.Now()
 	resp, err := c.http.Do(r)
 	if err != nil {
-		return reply{Result: Result{Kind: classify(ctx, err), Err: fmt.Errorf("ask reapit: %w", err), Took: time.Since(started)}}
+		return reply{Result: Result{
+			Kind: classify(ctx, err), Sent: sent.Load(), Err: fmt.Errorf("ask reapit: %w", err), Took: time.Since(started),
+		}}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, q.limit))
 	a := reply{body: body, broken: err, Result: Result{
-		Kind: Answered, Status: resp.StatusCode, RequestID: resp.Header.Get("x-amzn-RequestId"),
+		Kind: Answered, Sent: true, Status: resp.StatusCode, RequestID: resp.Header.Get("x-amzn-RequestId"),
 		RetryAfter: retryAfter(resp.Header, time.Now()), Took: time.Since(started),
 	}}
 	if a.OK() {

@@ -100,15 +100,16 @@ func TestKindsOfFailure(t *testing.T) {
 		address string // other than the server's
 		hc      *http.Client
 		want    reapit.Kind
+		sent    bool
 	}{
 		"refused":       {address: gone.URL, want: reapit.Refused},
 		"no such host":  {address: "http://reapit.invalid", hc: nameless, want: reapit.DNS},
 		"no trust":      {address: secure.URL, want: reapit.TLS},
 		"no TLS":        {address: strings.Replace(plain(t).URL, "http:", "https:", 1), want: reapit.TLS},
-		"hung up":       {api: hijack(t, ""), want: reapit.Network},
-		"cut off":       {api: hijack(t, "HTTP/1.1 202 Acc"), want: reapit.Network},
-		"garbage":       {api: hijack(t, "SSH-2.0-whatever\r\n\r\n"), want: reapit.Malformed},
-		"broken header": {api: hijack(t, "HTTP/1.1 202 Accepted\r\nno colon\r\n\r\n"), want: reapit.Malformed},
+		"hung up":       {api: hijack(t, ""), want: reapit.Network, sent: true},
+		"cut off":       {api: hijack(t, "HTTP/1.1 202 Acc"), want: reapit.Network, sent: true},
+		"garbage":       {api: hijack(t, "SSH-2.0-whatever\r\n\r\n"), want: reapit.Malformed, sent: true},
+		"broken header": {api: hijack(t, "HTTP/1.1 202 Accepted\r\nno colon\r\n\r\n"), want: reapit.Malformed, sent: true},
 		"bad address":   {address: "http://[::1", want: reapit.NotSent},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -120,14 +121,14 @@ func TestKindsOfFailure(t *testing.T) {
 			}
 			c := connect(t, cfg, withToken(f.hc, server.URL))
 			r := notify(t, c)
-			if r.Kind != f.want || r.Err == nil || r.Status != 0 || len(r.Body) == 0 || r.OK() {
+			if r.Kind != f.want || r.Sent != f.sent || r.Err == nil || r.Status != 0 || len(r.Body) == 0 || r.OK() {
 				t.Errorf("%+v: %v", r, r.Err)
 			}
 		})
 	}
 	t.Run("the given client's timeout", func(t *testing.T) {
 		c, arrived := hanging(t, slow)
-		if r := notify(t, c); r.Kind != reapit.Timeout {
+		if r := notify(t, c); r.Kind != reapit.Timeout || !r.Sent {
 			t.Errorf("%+v", r)
 		}
 		<-arrived

@@ -11,9 +11,8 @@ import (
 // Kind says how a request ended.
 type Kind string
 
-// A request ends in one of these. Whether Reapit acted on it is certain only
-// after Answered (it says) and after Refused, DNS, TLS, TokenRefused,
-// TokenUnreachable and NotSent (it did not).
+// A request ends in one of these. That Reapit did not act on it is certain
+// whenever [Result.Sent] is false; what an answer means, it says itself.
 const (
 	Answered         Kind = "answered"          // an HTTP status came
 	Timeout          Kind = "timeout"           // no answer in time, or no connection in time
@@ -40,6 +39,7 @@ type Result struct {
 	Errors      []event.FieldError // Reapit's validation errors
 	Description string             // the answer's own words, cut and without secrets
 	Kind        Kind
+	Sent        bool          // it left for Reapit, as far as can be known
 	Err         error         // what went wrong; nil when Answered
 	Body        []byte        // of the request
 	Took        time.Duration // from sending to the end of the answer

@@ -29,7 +29,10 @@
 //
 // At the head of its lane, somebody else's answered and any ended is superseded
 // if nothing was shown in this life of the call: neither the incoming nor the
-// negotiator's own answered was delivered. Missed is sent always.
+// negotiator's own answered was delivered, and no attempt at one of them ended
+// so that Reapit may have acted on it (no answer after it was sent, or a 5xx).
+// A pop that is perhaps on a screen must be closed; an end too many does less harm.
+// Missed is sent always.
 //
 // Across lanes incoming goes before answered, ended and missed, the oldest
 // first; one slot is kept for the first two.

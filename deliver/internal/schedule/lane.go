@@ -12,9 +12,10 @@ type lane struct {
 	Customer   string      `json:"customer"`
 	Negotiator string      `json:"negotiator"`
 	Queue      []*Delivery `json:"queue,omitempty"`
-	Open       []string    `json:"open,omitempty"`  // users who have rung in this life of the call
-	Told       string      `json:"told,omitempty"`  // who answered, as offered last
-	Shown      bool        `json:"shown,omitempty"` // something of this life was delivered that shows the call
+	Open       []string    `json:"open,omitempty"`    // users who have rung in this life of the call
+	Told       string      `json:"told,omitempty"`    // who answered, as offered last
+	Shown      bool        `json:"shown,omitempty"`   // something of this life was delivered that shows the call
+	Perhaps    bool        `json:"perhaps,omitempty"` // an attempt at that ended so that nobody knows
 	busy       bool        // the head is under way
 }
 
@@ -75,6 +76,11 @@ func (l *lane) ring(d *Delivery) (refused string) {
 	return refused
 }
 
+// shows reports whether the delivery makes the call visible.
+func (d *Delivery) shows() bool {
+	return d.Call.Type == event.Incoming || d.Call.Type == event.Answered && d.own()
+}
+
 func showsSoon(d *Delivery) bool { return d.Call.Type == event.Incoming && d.Overtaken == "" }
 
 func (l *lane) answer(d *Delivery) (overtaken []removed, refused string) {
@@ -128,7 +134,7 @@ func (l *lane) obsolete() string {
 	switch {
 	case d.Overtaken != "":
 		return d.Overtaken
-	case l.Shown || d.Call.Type == event.Incoming || d.Call.Type == event.Missed:
+	case l.Shown || l.Perhaps || d.Call.Type == event.Incoming || d.Call.Type == event.Missed:
 		return ""
 	case d.Call.Type == event.Answered && d.own():
 		return ""
@@ -141,11 +147,9 @@ func (l *lane) obsolete() string {
 func (l *lane) settle(d *Delivery, outcome event.OutcomeType) {
 	switch d.Call.Type {
 	case event.Incoming, event.Answered:
-		if reached(outcome) && (d.Call.Type == event.Incoming || d.own()) {
-			l.Shown = true
-		}
+		l.Shown = l.Shown || reached(outcome) && d.shows()
 	default:
-		l.Shown = false
+		l.Shown, l.Perhaps = false, false
 	}
 }
 

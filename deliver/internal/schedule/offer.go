@@ -34,6 +34,7 @@ type Recorded struct {
 	Users      []event.User      `json:"users"`
 	Outcome    event.OutcomeType `json:"outcome"`
 	At         time.Time         `json:"at"`
+	Perhaps    bool              `json:"perhaps,omitempty"` // a request of it may have been acted upon, whatever the outcome
 }
 
 // target is all users of an audience who are one negotiator.
@@ -131,7 +132,7 @@ func (s *Schedule) take(c *call, o Offer, t target, index int, known *Recorded) 
 	records := superseded(overtaken, o.Now)
 	switch {
 	case known != nil && refused == "":
-		records = append(records, s.settle(l, d, known.Outcome, o.Now)...)
+		records = append(records, s.settle(l, d, *known, o.Now)...)
 	case known == nil && refused != "":
 		records = append(records, Record{*d, event.Superseded, refused, o.Now})
 	}
@@ -164,7 +165,7 @@ func (s *Schedule) Settle(r Recorded, now time.Time) []Record {
 		for _, l := range c.Lanes {
 			for _, d := range l.Queue {
 				if d.ID() == id {
-					records := s.settle(l, d, r.Outcome, now)
+					records := s.settle(l, d, r, now)
 					s.tidy(l)
 					return records
 				}
@@ -175,15 +176,16 @@ func (s *Schedule) Settle(r Recorded, now time.Time) []Record {
 	return nil
 }
 
-func (s *Schedule) settle(l *lane, d *Delivery, outcome event.OutcomeType, now time.Time) []Record {
+func (s *Schedule) settle(l *lane, d *Delivery, known Recorded, now time.Time) []Record {
 	var records []Record
-	for reached(outcome) && l.Queue[0] != d {
+	for reached(known.Outcome) && l.Queue[0] != d {
 		records = append(records, Record{*l.Queue[0], event.Superseded, laterDelivered, now})
 		l.settle(l.Queue[0], event.Superseded)
 		l.drop(l.Queue[0])
 	}
 	l.drop(d)
-	l.settle(d, outcome)
+	l.Perhaps = l.Perhaps || known.Perhaps && d.shows()
+	l.settle(d, known.Outcome)
 	return records
 }
 

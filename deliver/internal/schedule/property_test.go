@@ -1,6 +1,7 @@
 package schedule_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,23 +39,30 @@ type world struct {
 	pauses  time.Time
 	slots   int
 	lastSeq map[string]int
+
+	doubt   map[string]bool // lanes whose call is perhaps shown, for all that the schedule must know
+	doubts  map[string]bool // lanes of which it may believe that
+	tried   map[string]bool // deliveries that are perhaps shown
+	crashed bool
 }
 
 type entry struct {
 	schedule.Recorded
-	kind event.CallType
+	kind   event.CallType
+	reason string
 }
 
 type checkpoint struct {
 	data      []byte
 	read, log int
+	doubt     map[string]bool
 }
 
 func TestEveryDeliveryEndsOnceAndInOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := &world{
 			T: rt, s: schedule.New(limits), now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), slots: rapid.IntRange(1, 5).Draw(rt, "slots"),
-			lastSeq: map[string]int{},
+			lastSeq: map[string]int{}, doubt: map[string]bool{}, doubts: map[string]bool{}, tried: map[string]bool{},
 		}
 		w.begin()
 		rt.Repeat(map[string]func(*rapid.T){
@@ -119,6 +127,7 @@ func (w *world) offer(n int) {
 }
 
 func (w *world) record(records []schedule.Record) {
+	records = slices.SortedFunc(slices.Values(records), func(a, b schedule.Record) int { return cmp.Compare(a.Delivery.Position, b.Delivery.Position) })
 	for _, r := range records {
 		if _, flies := w.flying[r.Delivery.ID()]; flies {
 			w.Fatalf("%s ended while it was under way: %s", r.Delivery.ID(), r.Reason)
@@ -126,10 +135,41 @@ func (w *world) record(records []schedule.Record) {
 		if r.Delivery.Call.Type == event.Missed && r.Outcome == event.Superseded {
 			w.Fatalf("a missed call was superseded: %s", r.Reason)
 		}
-		w.log = append(w.log, entry{schedule.Recorded{
+		if w.doubt[lane(r.Delivery)] && r.Outcome == event.Superseded && r.Reason == "the incoming call was never shown" {
+			w.Fatalf("%s is not sent, but the call is perhaps shown", r.Delivery.ID())
+		}
+		e := entry{schedule.Recorded{
 			EventID: r.Delivery.Call.EventID(), CallID: r.Delivery.Call.CallID, Negotiator: r.Delivery.Negotiator, Users: r.Delivery.Users, Outcome: r.Outcome, At: r.At,
-		}, r.Delivery.Call.Type})
+			Perhaps: w.tried[r.Delivery.ID()],
+		}, r.Delivery.Call.Type, r.Reason}
+		w.log = append(w.log, e)
+		if e.closes() {
+			w.settled(lane(r.Delivery))
+		}
 	}
+}
+
+// closes reports whether a life of the call ends with the entry.
+func (e entry) closes() bool {
+	return (e.kind == event.Ended || e.kind == event.Missed) && e.reason != "another user of this negotiator is still in the call"
+}
+
+func (w *world) settled(lane string) {
+	delete(w.doubt, lane)
+	if !w.crashed { // then the closing may be lost and come again
+		delete(w.doubts, lane)
+	}
+}
+
+// suspect keeps in mind that Reapit may have shown a call.
+func (w *world) suspect(d schedule.Delivery) {
+	if shows(d) {
+		w.doubt[lane(d)], w.doubts[lane(d)], w.tried[d.ID()] = true, true, true
+	}
+}
+
+func shows(d schedule.Delivery) bool {
+	return d.Call.Type == event.Incoming || d.Call.Type == event.Answered && d.AnsweredBy == d.Negotiator
 }
 
 func (w *world) elapse() {
@@ -175,7 +215,7 @@ func (w *world) mayGo(d schedule.Delivery) {
 	case d.Call.Type == event.Incoming:
 		w.mayRing(d)
 	default:
-		if !w.shown(d) {
+		if !w.shown(d) && !w.doubts[lane(d)] {
 			w.Fatalf("%s %s tells of a call that was never shown", d.Call.Type, d.ID())
 		}
 	}
@@ -230,6 +270,9 @@ func (w *world) result(from []delivery.Action) {
 	v := delivery.Verdict{Action: rapid.SampledFrom(from).Draw(w.T, "verdict"), Reason: "drawn"}
 	v.Wait = time.Duration(rapid.IntRange(0, 5000).Draw(w.T, "wait")) * time.Millisecond
 	v.Hold = v.Wait / 2
+	if v.Perhaps = v.Action != delivery.Deliver && rapid.Bool().Draw(w.T, "perhaps"); v.Perhaps {
+		w.suspect(w.flying[id])
+	}
 	delete(w.flying, id)
 	if w.wait[id] = w.now.Add(v.Wait); v.Action == delivery.Pause && w.now.Add(v.Hold).After(w.pauses) {
 		w.pauses = w.now.Add(v.Hold)
@@ -242,7 +285,12 @@ func (w *world) save() {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.saved = checkpoint{data, w.read, len(w.log)}
+	w.saved = checkpoint{data, w.read, len(w.log), maps.Clone(w.doubt)}
+	for _, d := range w.flying {
+		if shows(d) {
+			w.saved.doubt[lane(d)], w.doubts[lane(d)] = true, true
+		}
+	}
 }
 
 // crash loses what was under way and the newest records, and starts over from
@@ -257,8 +305,26 @@ func (w *world) crash() {
 		}
 	}
 	w.begin()
+	w.crashed, w.doubt = true, maps.Clone(w.saved.doubt)
+	if w.doubt == nil {
+		w.doubt = map[string]bool{}
+	}
+	for _, e := range w.log[w.saved.log:] {
+		w.relive(e)
+	}
 	for _, e := range slices.Clone(w.log[w.saved.log:]) {
 		w.record(w.s.Settle(e.Recorded, w.now))
+	}
+}
+
+// relive draws from an entry that outlived a crash what its record drew.
+func (w *world) relive(e entry) {
+	in := e.Negotiator + " in " + e.CallID
+	switch {
+	case e.Perhaps:
+		w.doubt[in], w.doubts[in] = true, true
+	case e.closes():
+		delete(w.doubt, in)
 	}
 }
 

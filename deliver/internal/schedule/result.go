@@ -37,8 +37,12 @@ func (s *Schedule) Result(r Report) []Record {
 	l.busy = false
 	d := l.Queue[0]
 	d.note(r)
+	l.Perhaps = l.Perhaps || r.Verdict.Perhaps && d.shows()
 	outcome, over := endings[r.Verdict.Action]
 	s.customer(d.Customer, r, over)
+	if r.Verdict.Action == delivery.Pause { // a limit is everybody's, also when this one is not tried again
+		s.state.Pause.limited(r.Now, r.Now.Add(r.Verdict.Hold))
+	}
 	reason := r.Verdict.Reason
 	if !over && d.Overtaken != "" {
 		outcome, reason, over = event.Superseded, d.Overtaken, true
@@ -77,10 +81,7 @@ func (d *Delivery) note(r Report) {
 // again says when the delivery may be tried again.
 func (s *Schedule) again(d *Delivery, r Report) {
 	d.NotBefore = r.Now.Add(r.Verdict.Wait)
-	switch r.Verdict.Action {
-	case delivery.Pause:
-		s.state.Pause.limited(r.Now, r.Now.Add(r.Verdict.Hold))
-	case delivery.Refresh:
+	if r.Verdict.Action == delivery.Refresh {
 		d.Refreshed = true
 	}
 }

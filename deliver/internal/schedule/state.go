@@ -47,7 +47,16 @@ func (c *call) over(newest time.Time) bool {
 	return newest.Sub(c.Last) > memory
 }
 
-// Save writes the state. What is under way counts as not yet tried.
+// MarshalJSON writes a lane. What is under way counts as not yet tried, but as
+// perhaps shown: nobody may be left to hear what came of it.
+func (l *lane) MarshalJSON() ([]byte, error) {
+	type plain lane
+	saved := plain(*l)
+	saved.Perhaps = l.Perhaps || l.busy && l.Queue[0].shows()
+	return json.Marshal(saved)
+}
+
+// Save writes the state.
 func (s *Schedule) Save() ([]byte, error) {
 	data, err := json.Marshal(s.state)
 	if err != nil {

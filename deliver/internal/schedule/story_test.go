@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite the stories' answers")
 //	> at 5s                              the clock, from 0s
 //	> offer incoming c1 u1 u3            an event of a call and its audience; by=u1: who answered; ago=40s: it is older
 //	> next                               what goes out, and what leaves unsent
-//	> result c1/1/N1 deliver             what came of an attempt; wait=2s
+//	> result c1/1/N1 deliver             what came of an attempt; wait=2s; perhaps: shown all the same
 //	> restart                            saved and loaded
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.story")
@@ -145,7 +145,10 @@ func (w *teller) result(words []string) {
 		v.Reason = ""
 	}
 	for _, word := range words[2:] {
-		_, value, _ := strings.Cut(word, "=")
+		value, timed := strings.CutPrefix(word, "wait=")
+		if v.Perhaps = v.Perhaps || word == "perhaps"; !timed {
+			continue
+		}
 		v.Wait, v.Hold = w.duration(value), w.duration(value)
 	}
 	w.records(w.s.Result(schedule.Report{ID: words[0], Verdict: v, Posted: true, Started: w.now, Now: w.now}))
