@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"ringstream/ingest/internal/hub"
+	"ringstream/ingest/internal/rte"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/event"
 	"ringstream/schemas/probe"
@@ -57,15 +58,19 @@ func checkHub(ctx context.Context, s Settings, limits hub.Limits) []probe.Result
 	}
 	base, err := api.Discover(ctx)
 	if err != nil {
-		return []probe.Result{failed(where, err)}
+		return []probe.Result{failed(blamed(err, where), err)}
 	}
 	api.URL = base
-	results := []probe.Result{{Name: where, OK: true, Detail: "REST API is " + base}}
 	grant, err := api.Grant(ctx)
-	if err != nil {
-		return append(results, failed("ENREACH_SECRET_KEY", err))
+	if setting := blamed(err, where); err != nil && setting == where {
+		return []probe.Result{failed(where, err)}
+	} else if err != nil {
+		return []probe.Result{found(where, base), failed(setting, err)}
 	}
-	results = append(results, probe.Result{Name: "ENREACH_SECRET_KEY", OK: true, Detail: "got an RTE token for " + s.RTEUser})
+	results := []probe.Result{
+		found(where, base),
+		{Name: "ENREACH_SECRET_KEY", OK: true, Detail: "got an RTE token for " + s.RTEUser},
+	}
 	trial := hub.Hub{Source: s.source(), HTTP: web, Limits: limits, Log: slog.New(slog.DiscardHandler)}
 	began := time.Now()
 	answers, err := trial.Try(ctx, grant)
@@ -76,6 +81,22 @@ func checkHub(ctx context.Context, s Settings, limits hub.Limits) []probe.Result
 		Name: "hub", OK: true, Detail: fmt.Sprintf("connected to %s in %s", grant.Host(), time.Since(began).Round(time.Millisecond)),
 	})
 	return append(results, checkSubscriptions(answers)...)
+}
+
+func found(where, base string) probe.Result {
+	return probe.Result{Name: where, OK: true, Detail: "REST API is " + base}
+}
+
+// blamed is the setting to look at after an error of the REST API at where.
+func blamed(err error, where string) string {
+	switch {
+	case errors.Is(err, rte.ErrUnauthorized):
+		return "ENREACH_SECRET_KEY"
+	case errors.Is(err, rte.ErrUnknownUser):
+		return "ENREACH_USERNAME"
+	default:
+		return where
+	}
 }
 
 // checkSubscriptions fails when nothing was subscribed, as readiness does, and

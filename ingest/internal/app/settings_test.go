@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -83,6 +84,18 @@ func TestCheck(t *testing.T) {
 	apiAway.APIURL = "http://api.invalid"
 	noTLS := good
 	noTLS.APIURL = strings.Replace(r.sim.URL(), "http:", "https:", 1)
+	notAPI := good
+	notAPI.APIURL = r.sim.URL() + "/elsewhere"
+	nonsense := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/discover" {
+			_, _ = fmt.Fprintf(w, `[{"apiEndpoint":"http://%s"}]`, r.Host)
+			return
+		}
+		_, _ = fmt.Fprint(w, "<html>")
+	}))
+	defer nonsense.Close()
+	broken := good
+	broken.DiscoveryURL = nonsense.URL + "/discover"
 	tom := rtesim.Agency().Users[1].ID
 	partly := good
 	partly.Subscriptions = []string{"UserStatus:" + r.jane, "UserStatus:" + tom}
@@ -100,15 +113,18 @@ func TestCheck(t *testing.T) {
 		"wrong secret":     {secretWrong, "ENREACH_SECRET_KEY", "FAIL get an RTE token: the REST API refused the credentials (ENREACH_USERNAME, ENREACH_SECRET_KEY)"},
 		"no NATS":          {natsAway, "NATS_URL", "FAIL connect to NATS at nats://127.0.0.1:1"},
 		"other partitions": {otherPartitions, "streams", "FAIL stream differs"},
-		"unknown user":     {unknownUser, "ENREACH_DISCOVERY_URL", "FAIL discover the REST API: the REST API refused the credentials"},
-		"DNS":              {apiAway, "ENREACH_SECRET_KEY", `FAIL get an RTE token: no usable answer from api.invalid: DNS does not resolve "api.invalid"`},
-		"TLS":              {noTLS, "ENREACH_SECRET_KEY", "FAIL get an RTE token: no usable answer from " + strings.TrimPrefix(r.sim.URL(), "http://") + ": TLS failed, the server does not speak it"},
+		"unknown user":     {unknownUser, "ENREACH_USERNAME", "FAIL discover the REST API: discovery knows no such user"},
+		"DNS":              {apiAway, "ENREACH_API_URL", `FAIL get an RTE token: no usable answer from api.invalid: DNS does not resolve "api.invalid"`},
+		"TLS":              {noTLS, "ENREACH_API_URL", "FAIL get an RTE token: no usable answer from " + strings.TrimPrefix(r.sim.URL(), "http://") + ": TLS failed, the server does not speak it"},
+		"not the API":      {notAPI, "ENREACH_API_URL", "FAIL get an RTE token: no usable answer: HTTP 404"},
+		"API broken":       {broken, "ENREACH_DISCOVERY_URL", "FAIL get an RTE token: answer not understood from "},
+		"not the secret":   {broken, "ENREACH_SECRET_KEY", ""},
 		"refused item":     {partly, "refused", "ok UserStatus of " + tom + ": Unauthorized"},
 		"one is enough":    {partly, "subscriptions", "ok 1 subscribed, 1 refused"},
 		"nothing held":     {nothing, "subscriptions", "FAIL 0 subscribed, 1 refused"},
 	} {
 		t.Run(title, func(t *testing.T) {
-			if got := report(t, c.settings)[c.name]; !strings.HasPrefix(got, c.says) {
+			if got := report(t, c.settings)[c.name]; !strings.HasPrefix(got, c.says) || c.says == "" && got != "" {
 				t.Errorf("%s: %q, want %q", c.name, got, c.says)
 			}
 		})

@@ -176,6 +176,7 @@ func causeOf(ctx context.Context, err error) session.Cause {
 		cause session.Cause
 	}{
 		{rte.ErrUnauthorized, session.Credentials},
+		{rte.ErrUnknownUser, session.Credentials},
 		{rte.ErrUnreachable, session.Unreachable},
 		{rte.ErrMalformed, session.Malformed},
 		{ErrUnauthorized, session.Unauthorized},

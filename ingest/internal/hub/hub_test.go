@@ -96,6 +96,7 @@ func TestCauseOf(t *testing.T) {
 		want session.Cause
 	}{
 		{t.Context(), rte.ErrUnauthorized, session.Credentials},
+		{t.Context(), rte.ErrUnknownUser, session.Credentials},
 		{t.Context(), rte.ErrUnreachable, session.Unreachable},
 		{t.Context(), rte.ErrMalformed, session.Malformed},
 		{t.Context(), ErrUnauthorized, session.Unauthorized},

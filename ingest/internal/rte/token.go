@@ -19,6 +19,7 @@ import (
 // What can be wrong between ingest and the REST API.
 var (
 	ErrUnauthorized = errors.New("the REST API refused the credentials (ENREACH_USERNAME, ENREACH_SECRET_KEY)")
+	ErrUnknownUser  = errors.New("discovery knows no such user (ENREACH_USERNAME)")
 	ErrUnreachable  = errors.New("no usable answer")
 	ErrMalformed    = errors.New("answer not understood")
 )
@@ -84,11 +85,11 @@ func (a *API) Discover(ctx context.Context) (string, error) {
 	query.Set("user", a.Username)
 	u.RawQuery = query.Encode()
 	var found []struct{ Username, APIEndpoint string }
-	if err := a.get(ctx, u.String(), false, &found); err != nil {
+	if err := a.ask(ctx, u.String(), nil, &found, "an array of objects with apiEndpoint"); err != nil {
 		return "", fmt.Errorf("discover the REST API (ENREACH_DISCOVERY_URL): %w", err)
 	}
 	if len(found) == 0 {
-		return "", fmt.Errorf("discover the REST API: %w: discovery knows no such user", ErrUnauthorized)
+		return "", fmt.Errorf("discover the REST API: %w", ErrUnknownUser)
 	}
 	chosen := found[0].APIEndpoint
 	for _, account := range found {
@@ -123,7 +124,7 @@ func (a *API) Grant(ctx context.Context) (Grant, error) {
 	}
 	// Names match in any casing: WssEndpoint, WSSEndpoint.
 	var answer struct{ WssEndpoint, Token string }
-	if err := a.get(ctx, base+"/token/"+url.PathEscape(a.User)+"/rte/", true, &answer); err != nil {
+	if err := a.ask(ctx, base+"/token/"+url.PathEscape(a.User)+"/rte/", a.sign, &answer, "an object with WssEndpoint and Token"); err != nil {
 		return Grant{}, fmt.Errorf("get an RTE token: %w", err)
 	}
 	if answer.Token == "" {
@@ -159,7 +160,11 @@ func endpoint(s string) (string, error) {
 	return s, nil
 }
 
-func (a *API) get(ctx context.Context, address string, authenticate bool, answer any) error {
+func (a *API) sign(request *http.Request) { request.SetBasicAuth(a.Username, string(a.SecretKey)) }
+
+// ask gets an answer in JSON; want says of what form, for people. Without sign
+// the request carries no credentials, so that none can be refused.
+func (a *API) ask(ctx context.Context, address string, sign func(*http.Request), answer any, want string) error {
 	ctx, cancel := context.WithTimeout(ctx, restTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -167,15 +172,15 @@ func (a *API) get(ctx context.Context, address string, authenticate bool, answer
 		return fmt.Errorf("%w: %w", ErrMalformed, bare(err))
 	}
 	request.Header.Set("Accept", "application/json")
-	if authenticate {
-		request.SetBasicAuth(a.Username, string(a.SecretKey))
+	if sign != nil {
+		sign(request)
 	}
 	response, err := a.HTTP.Do(request)
 	if err != nil {
 		return fmt.Errorf("%w from %s: %w", ErrUnreachable, request.URL.Host, Explain(err))
 	}
 	defer func() { _ = response.Body.Close() }()
-	if err := refusal(response); err != nil {
+	if err := refusal(response, sign != nil); err != nil {
 		return err
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, answerLimit))
@@ -183,22 +188,22 @@ func (a *API) get(ctx context.Context, address string, authenticate bool, answer
 		return fmt.Errorf("%w from %s: %w", ErrUnreachable, request.URL.Host, Explain(err))
 	}
 	if err := json.Unmarshal(body, answer); err != nil {
-		// The error of json quotes nothing longer than one character or a type's name.
-		return fmt.Errorf("%w: %w", ErrMalformed, err)
+		return fmt.Errorf("%w from %s: want %s in JSON", ErrMalformed, request.URL.Host, want)
 	}
 	return nil
 }
 
-func refusal(response *http.Response) error {
-	switch code := response.StatusCode; code {
-	case http.StatusOK:
+func refusal(response *http.Response, signed bool) error {
+	code, host := response.StatusCode, response.Request.URL.Host
+	switch {
+	case code == http.StatusOK:
 		return nil
-	case http.StatusUnauthorized, http.StatusForbidden:
+	case signed && (code == http.StatusUnauthorized || code == http.StatusForbidden):
 		return fmt.Errorf("%w: HTTP %d", ErrUnauthorized, code)
-	case http.StatusNotFound:
-		return fmt.Errorf("%w: HTTP 404 from %s; is ENREACH_RTE_USER or ENREACH_API_URL wrong?", ErrUnreachable, response.Request.URL.Host)
+	case signed && code == http.StatusNotFound:
+		return fmt.Errorf("%w: HTTP 404 from %s; is ENREACH_RTE_USER or ENREACH_API_URL wrong?", ErrUnreachable, host)
 	default:
-		return fmt.Errorf("%w: HTTP %d from %s", ErrUnreachable, code, response.Request.URL.Host)
+		return fmt.Errorf("%w: HTTP %d from %s", ErrUnreachable, code, host)
 	}
 }
 

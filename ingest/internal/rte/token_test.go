@@ -63,7 +63,7 @@ func TestGrant(t *testing.T) {
 		{"without trailing slash", `[{"apiEndpoint":"API"}]`, good, 200, "https://h/rte", nil},
 		{"other casing", found, `{"wSSENDPOINT":"h/rte","tOKEN":"s3cret"}`, 200, "https://h/rte", nil},
 		{"the user's own entry", `[{"username":"other","apiEndpoint":"http://127.0.0.1:1"},{"userName":"JANE+X@agency.example","apiEndpoint":"API"}]`, good, 200, "https://h/rte", nil},
-		{"nobody found", `[]`, good, 200, "", ErrUnauthorized},
+		{"nobody found", `[]`, good, 200, "", ErrUnknownUser},
 		{"discovery in HTML", `<html>`, good, 200, "", ErrMalformed},
 		{"discovery without endpoint", `[{}]`, good, 200, "", ErrMalformed},
 		{"refused", found, good, 401, "", ErrUnauthorized},
@@ -87,6 +87,34 @@ func TestGrant(t *testing.T) {
 				t.Errorf("the error shows the token: %v", err)
 			}
 		})
+	}
+}
+
+func TestAnswerOfAnotherFormIsExplained(t *testing.T) {
+	const found = `[{"apiEndpoint":"API"}]`
+	for _, c := range []struct{ discovery, token, want string }{
+		{`{"apiEndpoint":"API"}`, "", "want an array of objects with apiEndpoint"},
+		{found, `[{"WssEndpoint":"h"}]`, "want an object with WssEndpoint and Token"},
+		{found, `{"WssEndpoint":1,"Token":"s3cret"}`, "want an object with WssEndpoint and Token"},
+		{found, `<html>`, "want an object with WssEndpoint and Token"},
+	} {
+		_, err := enreach(t, c.discovery, c.token, 200).Grant(t.Context())
+		if !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "unmarshal") {
+			t.Errorf("%s, %s: %v", c.discovery, c.token, err)
+		}
+	}
+}
+
+// Discovery takes no credentials.
+func TestDiscoveryRefusesNoCredentials(t *testing.T) {
+	for code, what := range map[int]error{401: ErrUnreachable, 403: ErrUnreachable, 404: ErrUnreachable} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
+		api := &API{DiscoveryURL: server.URL, Username: "jane@agency.example", HTTP: server.Client()}
+		_, err := api.Discover(t.Context())
+		if !errors.Is(err, what) || strings.Contains(err.Error(), "SECRET_KEY") || strings.Contains(err.Error(), "RTE_USER") {
+			t.Errorf("HTTP %d: %v", code, err)
+		}
+		server.Close()
 	}
 }
 
