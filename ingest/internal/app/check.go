@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -100,19 +101,43 @@ func blamed(err error, where string) string {
 }
 
 // checkSubscriptions fails when nothing was subscribed, as readiness does, and
-// lists what was refused.
+// warns of what was refused, in one line for each entity and reason.
 func checkSubscriptions(answers []event.Subscription) []probe.Result {
+	const name = "subscriptions"
+	type refusal struct{ entity, reason string }
+	var order []refusal
+	events := map[refusal][]string{}
 	held := 0
-	var refused []probe.Result
 	for _, a := range answers {
 		if a.Subscribed {
 			held++
 			continue
 		}
-		refused = append(refused, probe.Result{Name: "refused", OK: true, Detail: a.EventName + " of " + a.EntityID + ": " + a.Message})
+		r := refusal{a.EntityID, a.Message}
+		if events[r] == nil {
+			order = append(order, r)
+		}
+		events[r] = append(events[r], a.EventName)
 	}
-	detail := fmt.Sprintf("%d subscribed, %d refused", held, len(refused))
-	return append([]probe.Result{{Name: "subscriptions", OK: held > 0, Detail: detail}}, refused...)
+	detail := fmt.Sprintf("%d subscribed, %d refused", held, len(answers)-held)
+	results := []probe.Result{{Name: name, OK: held > 0, Detail: detail}}
+	for _, r := range order {
+		detail := fmt.Sprintf("%s is refused %s: %s", r.entity, some(events[r]), r.reason)
+		if held > 0 {
+			detail = "warning: " + detail
+		}
+		results = append(results, probe.Result{Name: name, OK: held > 0, Detail: detail})
+	}
+	return results
+}
+
+// some names the first of many.
+func some(names []string) string {
+	const shown = 5
+	if more := len(names) - shown; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }
 
 func failed(name string, err error) probe.Result {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"ringstream/ingest/internal/rtesim"
+	"ringstream/schemas/event"
 	"ringstream/schemas/program"
 )
 
@@ -64,6 +65,9 @@ func report(t *testing.T, s Settings) map[string]string {
 		if r.OK {
 			word = "ok "
 		}
+		if before, again := found[r.Name]; again {
+			word = before + "\n" + word
+		}
 		found[r.Name] = word + r.Detail
 	}
 	return found
@@ -98,7 +102,7 @@ func TestCheck(t *testing.T) {
 	broken.DiscoveryURL = nonsense.URL + "/discover"
 	tom := rtesim.Agency().Users[1].ID
 	partly := good
-	partly.Subscriptions = []string{"UserStatus:" + r.jane, "UserStatus:" + tom}
+	partly.Subscriptions = []string{"UserStatus:" + r.jane, "UserStatus:" + tom, "UserAlert:" + tom, "NoSuchEvent:" + tom}
 	nothing := good
 	nothing.Subscriptions = []string{"NoSuchEvent:" + r.jane}
 	r.sim.Unauthorized(tom)
@@ -119,15 +123,25 @@ func TestCheck(t *testing.T) {
 		"not the API":      {notAPI, "ENREACH_API_URL", "FAIL get an RTE token: no usable answer: HTTP 404"},
 		"API broken":       {broken, "ENREACH_DISCOVERY_URL", "FAIL get an RTE token: answer not understood from "},
 		"not the secret":   {broken, "ENREACH_SECRET_KEY", ""},
-		"refused item":     {partly, "refused", "ok UserStatus of " + tom + ": Unauthorized"},
-		"one is enough":    {partly, "subscriptions", "ok 1 subscribed, 1 refused"},
-		"nothing held":     {nothing, "subscriptions", "FAIL 0 subscribed, 1 refused"},
+		"refused item":     {partly, "subscriptions", "ok 1 subscribed, 3 refused\nok warning: " + tom + " is refused NoSuchEvent: the hub does not offer this event\nok warning: " + tom + " is refused UserAlert, UserStatus: Unauthorized"},
+		"nothing held":     {nothing, "subscriptions", "FAIL 0 subscribed, 1 refused\nFAIL " + r.jane + " is refused NoSuchEvent: the hub does not offer this event"},
 	} {
 		t.Run(title, func(t *testing.T) {
 			if got := report(t, c.settings)[c.name]; !strings.HasPrefix(got, c.says) || c.says == "" && got != "" {
 				t.Errorf("%s: %q, want %q", c.name, got, c.says)
 			}
 		})
+	}
+}
+
+func TestManyRefusalsAreOneLine(t *testing.T) {
+	var answers []event.Subscription
+	for i := range 26 {
+		answers = append(answers, event.Subscription{EntityID: janeID, EventName: fmt.Sprintf("Event%02d", i), Message: "Unauthorized"})
+	}
+	want := janeID + " is refused Event00, Event01, Event02, Event03, Event04 and 21 more: Unauthorized"
+	if got := checkSubscriptions(answers); len(got) != 2 || got[0].OK || got[1].OK || got[1].Detail != want {
+		t.Errorf("got %+v", got)
 	}
 }
 

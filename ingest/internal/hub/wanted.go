@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 	"go.yaml.in/yaml/v3"
@@ -31,6 +32,7 @@ type Entity struct {
 // Empty reports whether nothing is wanted at all.
 func (w Wanted) Empty() bool { return len(w.Items) == 0 && len(w.Entities) == 0 }
 
+// kinds are the prefixes that stand for every event of an entity.
 var kinds = map[string]rte.EntityType{"user": rte.User, "queue": rte.Queue, "calllist": rte.CallList}
 
 // ParseWanted reads <EventName>:<EntityId>, user:<id>, queue:<id> and
@@ -49,10 +51,14 @@ func ParseWanted(list []string) (Wanted, error) {
 			wrong = append(wrong, fmt.Errorf("item %q: %q is no GUID", item, id))
 			continue
 		}
-		if kind, whole := kinds[strings.ToLower(name)]; whole {
+		kind, whole := kinds[strings.ToLower(name)]
+		switch {
+		case whole:
 			w.Entities = append(w.Entities, Entity{Type: kind, ID: id})
-		} else {
+		case isEvent(name):
 			w.Items = append(w.Items, rte.EntitySubscription{EntityID: id, EventName: name})
+		default:
+			wrong = append(wrong, fmt.Errorf("item %q: %q is neither user, queue or calllist nor the name of an event, which begins with a capital letter", item, name))
 		}
 	}
 	return w, errors.Join(wrong...)
@@ -60,6 +66,14 @@ func ParseWanted(list []string) (Wanted, error) {
 
 // The hub takes a GUID with hyphens only as far as its documentation shows.
 func isID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }
+
+// isEvent tells an event, one that is not known yet too, from a misspelt kind.
+// Those that are known are known in any casing, as the hub takes them.
+func isEvent(name string) bool {
+	kind, _ := rte.EntityTypeOf(name)
+	known := func(event string) bool { return strings.EqualFold(event, name) }
+	return unicode.IsUpper([]rune(name)[0]) || slices.ContainsFunc(rte.EventNames(kind), known)
+}
 
 // listed is one entity in a subscriptions file: an id, or an id with events.
 type listed struct {

@@ -29,6 +29,7 @@ func TestResolve(t *testing.T) {
 		{"USER:" + strings.ToUpper(jane) + ",user:" + jane, "UserStatus:C9 UserCallInComing:C9", ""},
 		{"queue:" + sales + ",calllist:" + jane, "QueueStatus:a1 QueueCallInNew:a1 CallbackChanged:c9", ""},
 		{"userstatus:" + jane + ",UserStatus:" + jane, "UserStatus:c9", ""},
+		{"UserNew:" + jane, "", "UserNew:c9"},
 		{"UserAlert:" + jane + ",UserStatus:" + jane, "UserStatus:c9", "UserAlert:c9"},
 	} {
 		w, err := ParseWanted(strings.Split(c.wanted, ","))
@@ -43,7 +44,7 @@ func TestResolve(t *testing.T) {
 }
 
 func TestParseWantedNamesEveryBadItem(t *testing.T) {
-	bad := []string{"UserStatus", ":" + jane, "user:jane", "UserStatus:{" + jane + "}", "queue:"}
+	bad := []string{"UserStatus", ":" + jane, "user:jane", "UserStatus:{" + jane + "}", "queue:", "usr:" + jane, "users:" + jane}
 	_, err := ParseWanted(append([]string{"user:" + jane}, bad...))
 	if err == nil {
 		t.Fatal("no error")
