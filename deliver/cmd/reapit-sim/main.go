@@ -75,7 +75,7 @@ func serve(ctx context.Context, listener net.Listener, sim *reapitsim.Sim) error
 	if server.Shutdown(limited) != nil {
 		_ = server.Close() // whoever is still there has had its time
 	}
-	<-ended
+	_ = <-ended // the server was told to stop
 	return nil
 }
 
