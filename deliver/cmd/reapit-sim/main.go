@@ -75,7 +75,9 @@ func serve(ctx context.Context, listener net.Listener, sim *reapitsim.Sim) error
 	if server.Shutdown(limited) != nil {
 		_ = server.Close() // whoever is still there has had its time
 	}
-	_ = <-ended // the server was told to stop
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
 	return nil
 }
 
