@@ -39,8 +39,8 @@ func (s Settings) Problems() []program.Problem {
 		found = append(found, each("RTE_SUBSCRIPTIONS_FILE", err)...)
 	case wanted.Empty() && len(s.Subscriptions) == 0:
 		found = append(found, program.Problem{
-			Setting: "RTE_SUBSCRIPTIONS", Wrong: "and RTE_SUBSCRIPTIONS_FILE name nothing to subscribe",
-			Want: "for example user:<id>, a GUID of RTE",
+			Setting: "RTE_SUBSCRIPTIONS", Wrong: "names nothing to subscribe, nor does RTE_SUBSCRIPTIONS_FILE",
+			Want: "for example user:<id>, with a GUID of RTE",
 		})
 	}
 	return found

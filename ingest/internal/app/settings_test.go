@@ -42,7 +42,7 @@ func TestSubscriptionsAreRequired(t *testing.T) {
 	t.Setenv("ENREACH_USERNAME", "u")
 	t.Setenv("ENREACH_SECRET_KEY", "k")
 	var s Settings
-	if err := program.Load(&s); err == nil || !strings.Contains(err.Error(), "name nothing to subscribe") {
+	if err := program.Load(&s); err == nil || !strings.Contains(err.Error(), "RTE_SUBSCRIPTIONS: names nothing to subscribe, nor does RTE_SUBSCRIPTIONS_FILE") {
 		t.Errorf("error is %v", err)
 	}
 	path := filepath.Join(t.TempDir(), "s.yaml")
@@ -53,6 +53,17 @@ func TestSubscriptionsAreRequired(t *testing.T) {
 	s = Settings{}
 	if err := program.Load(&s); err != nil {
 		t.Errorf("a file alone: %v", err)
+	}
+}
+
+func TestEmptySubscriptionsFileIsNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.yaml")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found := Settings{SubscriptionsFile: path}.Problems()
+	if want := "RTE_SUBSCRIPTIONS_FILE: read subscriptions from " + path + ": it lists nothing"; len(found) != 1 || !strings.HasPrefix(found[0].String(), want) {
+		t.Errorf("found %v", found)
 	}
 }
 

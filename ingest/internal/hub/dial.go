@@ -30,7 +30,7 @@ func dial(ctx context.Context, client *http.Client, grant rte.Grant, limits Limi
 	ctx, cancel := context.WithTimeout(ctx, limits.Dial)
 	defer cancel()
 	header := http.Header{"Authorization": {"Bearer " + string(grant.Token)}}
-	negotiated, err := negotiate(ctx, client, grant.Hub, header)
+	negotiated, err := negotiate(ctx, client, grant, header)
 	if err != nil {
 		return nil, "", err
 	}
@@ -41,22 +41,25 @@ func dial(ctx context.Context, client *http.Client, grant rte.Grant, limits Limi
 		if response != nil && response.StatusCode == http.StatusUnauthorized {
 			return nil, "", fmt.Errorf("connect to the hub: %w", ErrUnauthorized)
 		}
-		return nil, "", fmt.Errorf("connect to the hub at %s: %w: %w", grant.Host(), ErrUnreachable, rte.Explain(err))
+		return nil, "", fmt.Errorf("connect to the hub at %s: %w: %w", given(grant), ErrUnreachable, rte.Explain(err))
 	}
 	ws.SetReadLimit(limits.Message)
 	return ws, negotiated.ConnectionID, nil
 }
 
-func negotiate(ctx context.Context, client *http.Client, hub string, header http.Header) (rte.Negotiation, error) {
+// given names the address and where it comes from: no setting has it.
+func given(grant rte.Grant) string { return grant.Hub + " (WssEndpoint of the token answer)" }
+
+func negotiate(ctx context.Context, client *http.Client, grant rte.Grant, header http.Header) (rte.Negotiation, error) {
 	var answer rte.Negotiation
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, hub+"/negotiate?negotiateVersion=1", http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, grant.Hub+"/negotiate?negotiateVersion=1", http.NoBody)
 	if err != nil {
 		return answer, fmt.Errorf("negotiate with the hub: %w", ErrMalformed)
 	}
 	request.Header = header.Clone()
 	response, err := client.Do(request)
 	if err != nil {
-		return answer, fmt.Errorf("negotiate with the hub at %s: %w: %w", request.URL.Host, ErrUnreachable, rte.Explain(err))
+		return answer, fmt.Errorf("negotiate with the hub at %s: %w: %w", given(grant), ErrUnreachable, rte.Explain(err))
 	}
 	defer func() { _ = response.Body.Close() }()
 	switch response.StatusCode {
@@ -64,7 +67,7 @@ func negotiate(ctx context.Context, client *http.Client, hub string, header http
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return answer, fmt.Errorf("negotiate with the hub: %w: HTTP %d", ErrUnauthorized, response.StatusCode)
 	default:
-		return answer, fmt.Errorf("negotiate with the hub at %s: %w: HTTP %d", request.URL.Host, ErrUnreachable, response.StatusCode)
+		return answer, fmt.Errorf("negotiate with the hub at %s: %w: HTTP %d", given(grant), ErrUnreachable, response.StatusCode)
 	}
 	if err := json.NewDecoder(io.LimitReader(response.Body, negotiationLimit)).Decode(&answer); err != nil {
 		return answer, fmt.Errorf("negotiate with the hub: %w: %w", ErrMalformed, rte.Explain(err))

@@ -53,3 +53,17 @@ func TestDialTellsWhatTheHubAnswered(t *testing.T) {
 		})
 	}
 }
+
+func TestAddressThatTheTokenAnswerGaveIsNamed(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	for hub, want := range map[string]string{
+		server.URL + "/rte": "HTTP 404",
+		strings.Replace(server.URL, "http:", "https:", 1) + "/rte": "TLS failed, the server does not speak it",
+	} {
+		_, _, err := dial(t.Context(), server.Client(), rte.Grant{Hub: hub, Token: "s3cret"}, DefaultLimits())
+		if err == nil || !strings.Contains(err.Error(), hub+" (WssEndpoint of the token answer)") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", hub, err)
+		}
+	}
+}

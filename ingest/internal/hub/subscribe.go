@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -164,8 +165,12 @@ func (c *connection) record(answers []event.Subscription) {
 		}
 		changed = true
 		c.answers[keyOf(a)] = a
-		if !a.Subscribed {
-			c.hub.Log.Warn("not subscribed", "entity", a.EntityID, telemetry.EventType, a.EventName, telemetry.Reason, a.Message)
+		switch attributes := []any{"entity", a.EntityID, telemetry.EventType, a.EventName, telemetry.Reason, a.Message}; {
+		case a.Subscribed:
+		case a.Message == notWanted:
+			c.hub.Log.Info("unsubscribed", attributes...)
+		default:
+			c.hub.Log.Warn("not subscribed", attributes...)
 		}
 	}
 	if changed {
@@ -188,7 +193,11 @@ func (c *connection) settle() {
 	held := c.held()
 	status := Status{Connected: true, Host: c.host, Wanted: c.wanted, Held: held, Refused: c.wanted - held}
 	if before := c.hub.status.Swap(&status); before == nil || *before != status {
-		c.hub.Log.Info("listening to the hub", "hub", c.host, "epoch", c.epoch, "wanted", status.Wanted, "held", held, "refused", status.Refused)
+		level, message := slog.LevelInfo, "listening to the hub"
+		if held == 0 {
+			level, message = slog.LevelWarn, "connected to the hub, which subscribed nothing"
+		}
+		c.hub.Log.Log(context.Background(), level, message, "hub", c.host, "epoch", c.epoch, "wanted", status.Wanted, "held", held, "refused", status.Refused)
 	}
 	if held > 0 && c.live.IsZero() {
 		c.live = time.Now()

@@ -3,14 +3,11 @@ package hub
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/google/uuid"
-	"go.yaml.in/yaml/v3"
 
 	"ringstream/ingest/internal/rte"
 )
@@ -75,69 +72,6 @@ func isEvent(name string) bool {
 	return unicode.IsUpper([]rune(name)[0]) || slices.ContainsFunc(rte.EventNames(kind), known)
 }
 
-// listed is one entity in a subscriptions file: an id, or an id with events.
-type listed struct {
-	ID     string   `yaml:"id"`
-	Events []string `yaml:"events"`
-}
-
-// UnmarshalYAML implements [yaml.Unmarshaler].
-func (l *listed) UnmarshalYAML(node *yaml.Node) error {
-	if node.Kind == yaml.ScalarNode {
-		return node.Decode(&l.ID)
-	}
-	type plain listed
-	return node.Decode((*plain)(l))
-}
-
-// ParseWantedFile reads a subscriptions file: lists users, queues and
-// calllists, each of ids or of {id, events}, and events, which holds for every
-// entity without events of its own. Each entity takes those of its kind.
-func ParseWantedFile(content []byte) (Wanted, error) {
-	var file struct {
-		Users     []listed `yaml:"users"`
-		Queues    []listed `yaml:"queues"`
-		CallLists []listed `yaml:"calllists"`
-		Events    []string `yaml:"events"`
-	}
-	decoder := yaml.NewDecoder(strings.NewReader(string(content)))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&file); err != nil {
-		return Wanted{}, fmt.Errorf("read YAML: %w", err)
-	}
-	var w Wanted
-	var wrong []error
-	add := func(section string, t rte.EntityType, entities []listed) {
-		for _, l := range entities {
-			if !isID(l.ID) {
-				wrong = append(wrong, fmt.Errorf("%s: %q is no GUID", section, l.ID))
-			}
-			events := l.Events
-			if len(events) == 0 {
-				events = ofKind(t, file.Events)
-			}
-			if len(events) == 0 && len(file.Events) > 0 {
-				continue // the file wants nothing of this kind
-			}
-			w.Entities = append(w.Entities, Entity{Type: t, ID: l.ID, Events: events})
-		}
-	}
-	add("users", rte.User, file.Users)
-	add("queues", rte.Queue, file.Queues)
-	add("calllists", rte.CallList, file.CallLists)
-	return w, errors.Join(wrong...)
-}
-
-func ofKind(t rte.EntityType, names []string) []string {
-	var found []string
-	for _, n := range names {
-		if kind, known := rte.EntityTypeOf(n); known && kind == t {
-			found = append(found, n)
-		}
-	}
-	return found
-}
-
 // Resolve lists the items to subscribe, spelled as the hub spells its events,
 // and those that it does not offer. No item is listed twice.
 func (w Wanted) Resolve(offered []string) (items, missing []rte.EntitySubscription) {
@@ -172,42 +106,4 @@ func (w Wanted) expand(offered []string) []rte.EntitySubscription {
 		}
 	}
 	return all
-}
-
-// Source is where the wanted list comes from: settings, and a file that may change.
-type Source struct {
-	Fixed Wanted
-	Path  string // of the subscriptions file; may be empty
-}
-
-// Read returns the fixed items and those in the file as it is now.
-func (s Source) Read() (Wanted, error) {
-	if s.Path == "" {
-		return s.Fixed, nil
-	}
-	content, err := os.ReadFile(s.Path)
-	if err != nil {
-		return Wanted{}, fmt.Errorf("read subscriptions: %w", err)
-	}
-	w, err := ParseWantedFile(content)
-	if err != nil {
-		return Wanted{}, fmt.Errorf("read subscriptions from %s: %w", s.Path, err)
-	}
-	w.Items = append(w.Items, s.Fixed.Items...)
-	w.Entities = append(slices.Clone(s.Fixed.Entities), w.Entities...)
-	return w, nil
-}
-
-// stamp changes when the file changes.
-type stamp struct {
-	modified time.Time
-	size     int64
-}
-
-func (s Source) stamp() stamp {
-	info, err := os.Stat(s.Path)
-	if s.Path == "" || err != nil {
-		return stamp{}
-	}
-	return stamp{info.ModTime(), info.Size()}
 }

@@ -66,12 +66,17 @@ func TestParseWantedFile(t *testing.T) {
 		{"users:\n- id: " + jane + "\n  events: [UserAlert]", "UserAlert:c9", ""},
 		{"users: [" + jane + "]\nqueues: [" + sales + "]\nevents: [UserStatus]", "UserStatus:c9", ""},
 		{"users: [bob, " + jane + "]", "", `users: "bob" is no GUID`},
-		{"people: [" + jane + "]", "", "people"},
-		{"users: {", "", "read YAML"},
-		{"", "", "read YAML"},
+		{"people: [" + jane + "]", "", `line 1: key "people" is unknown, known are users, queues, calllists, events`},
+		{"users:\n- id: " + jane + "\n  event: [UserAlert]", "", `line 3: key "event" is unknown, known are id, events`},
+		{"users: " + jane + "\nqueues: " + sales, "", "line 1: users, queues and calllists list ids"},
+		{"users: [" + jane + "]\nevents: {a: b}", "", "line 2: users, queues and calllists list ids"},
+		{"- " + jane, "", "line 1: users, queues and calllists list ids"},
+		{"users: {", "", "line 1: did not find"},
+		{"", "", "it lists nothing"},
+		{"# nothing yet\n", "", "it lists nothing"},
 	} {
 		w, err := ParseWantedFile([]byte(c.file))
-		if (err != nil) != (c.wrong != "") || err != nil && !strings.Contains(err.Error(), c.wrong) {
+		if (err != nil) != (c.wrong != "") || err != nil && (!strings.Contains(err.Error(), c.wrong) || strings.Contains(err.Error(), "\n")) {
 			t.Errorf("%q: error %v, want %q", c.file, err, c.wrong)
 		}
 		if items, _ := w.Resolve(offered); c.wrong == "" && spell(items) != c.items {
