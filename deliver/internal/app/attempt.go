@@ -59,13 +59,13 @@ const withheld = reapit.Kind(delivery.Withheld)
 func resultOf(r reapit.Result) delivery.Result {
 	return delivery.Result{
 		Kind: delivery.Kind(r.Kind), Sent: r.Sent, Status: r.Status, RetryAfter: r.RetryAfter,
-		NoRoute: r.Description == reapit.MissingAuthenticationToken,
+		Misset: r.Suspect() != "",
 	}
 }
 
 func posted(k reapit.Kind) bool {
 	switch k {
-	case reapit.NotSent, reapit.TokenRefused, reapit.TokenUnreachable, withheld:
+	case reapit.NotSent, reapit.Unsendable, reapit.TokenRefused, reapit.TokenUnreachable, withheld:
 		return false
 	default:
 		return true

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"ringstream/deliver/internal/directory"
 	"ringstream/deliver/internal/reapit"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/probe"
@@ -55,24 +58,52 @@ func checkReapit(ctx context.Context, s Settings) []probe.Result {
 	client.Admit = newBudget(s.Rate, s.Concurrency, s.Daily, time.Now).admit
 	list, err := client.Negotiators(ctx, s.Customer)
 	if err != nil {
-		return []probe.Result{failed(blame(err), err)}
+		var results []probe.Result
+		for _, name := range blame(err) {
+			results = append(results, failed(name, err))
+		}
+		return results
 	}
-	return []probe.Result{
-		{Name: "REAPIT_TOKEN_URL", OK: true, Detail: "gave a token for " + s.ClientID},
-		{Name: "REAPIT_CUSTOMER", OK: true, Detail: s.Customer + " has " + strconv.Itoa(len(list)) + " negotiators"},
+	results := []probe.Result{
+		{Name: reapit.SettingTokenURL, OK: true, Detail: "gave a token for " + s.ClientID},
+		{Name: reapit.SettingCustomer, OK: true, Detail: s.Customer + " has " + strconv.Itoa(len(list)) + " negotiators"},
 		mapping(list, s),
 	}
+	if strange := unlisted(list, s.Overrides); len(strange) > 0 {
+		results = append(results, probe.Result{
+			Name:   "NEGOTIATOR_OVERRIDES",
+			Detail: s.Customer + " lists no negotiator " + strings.Join(strange, ", ") + ", to whom deliver would send all the same",
+		})
+	}
+	return results
 }
 
-// blame names the setting to look at. The client's errors name it where it is
-// about tokens.
-func blame(err error) string {
-	for _, setting := range []string{"REAPIT_CLIENT_SECRET", "REAPIT_TOKEN_URL", "REAPIT_API_URL"} {
-		if strings.Contains(err.Error(), setting) {
-			return setting
+// unlisted are the negotiators of overrides whom Reapit does not list, in any casing.
+func unlisted(list []reapit.Negotiator, overrides directory.Overrides) []string {
+	strange := map[string]bool{}
+	for _, id := range overrides {
+		if !slices.ContainsFunc(list, func(n reapit.Negotiator) bool { return strings.EqualFold(n.ID, id) }) {
+			strange[id] = true
 		}
 	}
-	return "REAPIT_CUSTOMER"
+	return slices.Sorted(maps.Keys(strange))
+}
+
+// blame names the settings to look at, or what else is wrong.
+func blame(err error) []string {
+	var fault *reapit.FaultError
+	switch {
+	case errors.Is(err, reapit.ErrMalformed): // something answers, but not Reapit
+		return []string{reapit.SettingAPIURL}
+	case !errors.As(err, &fault):
+		return []string{"negotiators"}
+	case fault.Result.Ungranted():
+		return []string{"scope " + reapit.ScopeNegotiators}
+	case fault.Result.Suspect() == "":
+		return []string{"negotiators"}
+	default:
+		return strings.Split(fault.Result.Suspect(), " or ")
+	}
 }
 
 // mapping sums up who can be notified.

@@ -5,9 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
+	"ringstream/deliver/internal/delivery"
+	"ringstream/deliver/internal/reapit"
+	"ringstream/schemas/bustest"
 	"ringstream/schemas/event"
 	"ringstream/schemas/probe"
 	"ringstream/schemas/program"
@@ -33,17 +38,115 @@ func TestCheckFindsEverythingInOrder(t *testing.T) {
 
 func TestCheckNamesTheSettingToLookAt(t *testing.T) {
 	r := newRig(t)
-	for setting, spoil := range map[string]func(*Settings){
-		"NATS_URL":             func(s *Settings) { s.URL = "nats://127.0.0.1:1" },
-		"streams":              func(s *Settings) { s.Partitions = 2 },
-		"REAPIT_CLIENT_SECRET": func(s *Settings) { s.ClientSecret = "wrong" },
-		"REAPIT_TOKEN_URL":     func(s *Settings) { s.TokenURL = "http://127.0.0.1:1" },
-		"REAPIT_CUSTOMER":      func(s *Settings) { s.Customer = "NOPE" },
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))
+	t.Cleanup(web.Close)
+	secure := httptest.NewTLSServer(nil)
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	t.Cleanup(secure.Close)
+	for name, c := range map[string]struct {
+		fails []string
+		spoil func(*Settings)
+		knobs string
+	}{
+		"NATS away":              {fails: []string{"NATS_URL"}, spoil: func(s *Settings) { s.URL = "nats://127.0.0.1:1" }},
+		"other streams":          {fails: []string{"streams"}, spoil: func(s *Settings) { s.Partitions = 2 }},
+		"wrong secret":           {fails: []string{"REAPIT_CLIENT_ID", "REAPIT_CLIENT_SECRET"}, spoil: func(s *Settings) { s.ClientSecret = "wrong" }},
+		"token endpoint away":    {fails: []string{"REAPIT_TOKEN_URL"}, spoil: func(s *Settings) { s.TokenURL = "http://127.0.0.1:1" }},
+		"no token endpoint":      {fails: []string{"REAPIT_TOKEN_URL"}, spoil: func(s *Settings) { s.TokenURL += "s" }},
+		"wrong customer":         {fails: []string{"REAPIT_CUSTOMER"}, spoil: func(s *Settings) { s.Customer = "NOPE" }},
+		"not in the marketplace": {fails: []string{"REAPIT_CLIENT_ID", "REAPIT_CLIENT_SECRET"}, knobs: `{"unlisted":true}`},
+		"API away":               {fails: []string{"REAPIT_API_URL"}, spoil: func(s *Settings) { s.APIURL = "http://127.0.0.1:1" }},
+		"https against http":     {fails: []string{"REAPIT_API_URL"}, spoil: func(s *Settings) { s.APIURL = strings.Replace(s.APIURL, "http:", "https:", 1) }},
+		"http against https":     {fails: []string{"REAPIT_API_URL"}, spoil: func(s *Settings) { s.APIURL = strings.Replace(secure.URL, "https:", "http:", 1) }},
+		"path before the API":    {fails: []string{"REAPIT_API_URL"}, spoil: func(s *Settings) { s.APIURL += "/api" }},
+		"some other site":        {fails: []string{"REAPIT_API_URL"}, spoil: func(s *Settings) { s.APIURL = web.URL }},
+		"wrong version":          {fails: []string{"REAPIT_API_VERSION"}, spoil: func(s *Settings) { s.APIVersion = "1999-01-01" }},
+		"no scope":               {fails: []string{"scope negotiators.read"}, knobs: `{"missingScopes":["negotiators.read"]}`},
+		"unlisted override":      {fails: []string{"NEGOTIATOR_OVERRIDES"}, spoil: func(s *Settings) { s.Overrides = map[string]string{"nobody@agency.example": "QQQ", "id-x": "jas"} }},
 	} {
-		s := r.settings()
-		spoil(&s)
-		if results := Check(t.Context(), s); !has(results, setting, false, "") {
-			t.Errorf("%s is not found out: %+v", setting, results)
+		t.Run(name, func(t *testing.T) {
+			s := r.settings()
+			if c.spoil != nil {
+				c.spoil(&s)
+			}
+			if c.knobs != "" {
+				r.control(http.MethodPost, "knobs", c.knobs, nil)
+				defer r.control(http.MethodDelete, "knobs", "", nil)
+			}
+			var failing []string
+			for _, p := range Check(t.Context(), s) {
+				if !p.OK {
+					failing = append(failing, p.Name)
+				}
+			}
+			r.want("failing", failing, c.fails)
+		})
+	}
+}
+
+func TestCheckNamesTheOverrideThatLeadsNowhere(t *testing.T) {
+	r := newRig(t)
+	s := r.settings()
+	s.Overrides = map[string]string{"nobody@agency.example": "QQQ", "id-x": "jas"}
+	if results := Check(t.Context(), s); !has(results, "NEGOTIATOR_OVERRIDES", false, "SBOX lists no negotiator QQQ") {
+		t.Errorf("%+v", results)
+	}
+}
+
+// What check would say, the running service says too.
+func TestTheLogNamesTheSettingToLookAt(t *testing.T) {
+	for setting, spoil := range map[string]func(*Settings){
+		"REAPIT_CUSTOMER: answered 401":                func(s *Settings) { s.Customer = "NOPE" },
+		"REAPIT_API_VERSION: answered 400":             func(s *Settings) { s.APIVersion = "1999-01-01" },
+		"REAPIT_API_URL: ask reapit":                   func(s *Settings) { s.APIURL = "http://127.0.0.1:1" },
+		"REAPIT_CLIENT_ID or REAPIT_CLIENT_SECRET is ": func(s *Settings) { s.ClientSecret = "wrong" },
+	} {
+		t.Run(setting, func(t *testing.T) {
+			r := newRig(t)
+			s := r.settings()
+			spoil(&s)
+			r.deliver(s)
+			r.logged("negotiators not read", setting)
+		})
+	}
+}
+
+func TestTheLogOfAnAttemptNamesTheSettingToLookAt(t *testing.T) {
+	r := newRig(t)
+	r.deliver(r.settings())
+	r.say(1, event.Incoming, "", "jane")
+	r.until(1)
+	r.control(http.MethodPost, "knobs", `{"notInstalled":["SBOX"]}`, nil)
+	r.say(2, event.Missed, "", "jane")
+	r.logged("attempt did not succeed", "REAPIT_CUSTOMER: answered 401", `"then":"park"`)
+}
+
+// logged waits for a line with all the words.
+func (r *rig) logged(words ...string) {
+	r.Helper()
+	bustest.Eventually(r, strings.Join(words, " and ")+" in the log", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for line := range strings.Lines(r.said.String()) {
+			if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// A notification of which no request can be made is not tried for ever.
+func TestWhatCannotBeSentIsDead(t *testing.T) {
+	client := reapit.New(reapit.Config{APIURL: "http://[::1"}, nil)
+	for name, n := range map[string]reapit.Notification{
+		"no type":   {NegotiatorID: "JAS"},
+		"no target": {SubType: "missedCall"},
+	} {
+		r := client.Notify(t.Context(), n, "")
+		v := delivery.Decide(resultOf(r), delivery.Attempt{Number: 1}, 0)
+		if v.Action != delivery.Bury || v.Cause != "unsendable" || posted(r.Kind) {
+			t.Errorf("%s: %+v", name, v)
 		}
 	}
 }

@@ -19,16 +19,17 @@ const (
 	Malformed        Kind = "malformed" // what came is no HTTP answer
 	TokenRefused     Kind = "token-refused"
 	TokenUnreachable Kind = "token-unreachable"
-	Cancelled        Kind = "cancelled" // by ourselves: we are stopping
-	NotSent          Kind = "not-sent"  // it did not get as far as the wire
-	Withheld         Kind = "withheld"  // shadow mode: everything but the POST was done
+	Cancelled        Kind = "cancelled"  // by ourselves: we are stopping
+	NotSent          Kind = "not-sent"   // it did not get as far as the wire
+	Unsendable       Kind = "unsendable" // no request can be made of it
+	Withheld         Kind = "withheld"   // shadow mode: everything but the POST was done
 )
 
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
 		Answered, Timeout, Refused, DNS, TLS, Network, Malformed,
-		TokenRefused, TokenUnreachable, Cancelled, NotSent, Withheld,
+		TokenRefused, TokenUnreachable, Cancelled, NotSent, Unsendable, Withheld,
 	}
 }
 
@@ -37,7 +38,7 @@ type Result struct {
 	Kind       Kind
 	Sent       bool          // it was on its way when it failed; an answer implies it
 	Status     int           // of an answer
-	NoRoute    bool          // the gateway's "Missing Authentication Token": there is nothing at that path
+	Misset     bool          // the answer's words are about a setting
 	RetryAfter time.Duration // how long the answer asks to wait; 0 when it does not
 }
 

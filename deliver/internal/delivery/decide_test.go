@@ -48,7 +48,9 @@ func picture() string {
 		}
 	}
 	flush(999)
-	fmt.Fprintf(&b, "403 no route  %s\n", describe(delivery.Result{Kind: delivery.Answered, Status: 403, NoRoute: true}))
+	for _, status := range []int{400, 401, 403, 422} {
+		fmt.Fprintf(&b, "%d about a setting  %s\n", status, describe(delivery.Result{Kind: delivery.Answered, Status: status, Misset: true}))
+	}
 	for _, kind := range delivery.Kinds()[1:] {
 		fmt.Fprintf(&b, "%s  %s\n", kind, describe(delivery.Result{Kind: kind, Sent: true}))
 	}

@@ -4,7 +4,7 @@ package delivery
 type row struct {
 	kind      Kind
 	from, to  int  // statuses of an answer, both included
-	noRoute   bool // only the gateway's way to say that nothing is there
+	misset    bool // only when the answer's words are about a setting
 	refreshed bool // only after a fresh token
 	perhaps   bool // Reapit may have acted on it, if it was sent
 	then      Action
@@ -13,7 +13,7 @@ type row struct {
 }
 
 func (w row) fits(r Result, a Attempt) bool {
-	if w.kind != r.Kind || w.noRoute && !r.NoRoute || w.refreshed && !a.Refreshed {
+	if w.kind != r.Kind || w.misset && !r.Misset || w.refreshed && !a.Refreshed {
 		return false
 	}
 	return r.Kind != Answered || w.from <= r.Status && r.Status <= w.to
@@ -25,13 +25,14 @@ func (w row) fits(r Result, a Attempt) bool {
 // A 5xx may come from the gateway while the platform does its work.
 var table = []row{
 	{kind: Answered, from: 200, to: 299, then: Deliver},
-	{kind: Answered, from: 300, to: 399, then: Park, cause: configuration, reason: "REAPIT_API_URL leads elsewhere: Reapit redirects"},
+	{kind: Answered, from: 300, to: 399, then: Park, cause: configuration, reason: "the address leads elsewhere: Reapit redirects"},
+	{kind: Answered, from: 400, to: 400, misset: true, then: Park, cause: configuration, reason: "Reapit refuses every request like this"},
 	{kind: Answered, from: 400, to: 400, then: Reject, cause: "rejected", reason: "Reapit found the notification invalid"},
 	{kind: Answered, from: 401, to: 401, refreshed: true, then: Park, cause: "unauthorized", reason: "Reapit refuses the customer even with a fresh token"},
 	{kind: Answered, from: 401, to: 401, then: Refresh, cause: "unauthorized", reason: "Reapit refuses the token"},
-	{kind: Answered, from: 403, to: 403, noRoute: true, then: Park, cause: configuration, reason: "Reapit has nothing at that address: look at REAPIT_API_URL"},
-	{kind: Answered, from: 403, to: 403, then: Park, cause: "scope", reason: "Reapit has not granted the scope"},
-	{kind: Answered, from: 404, to: 405, then: Park, cause: configuration, reason: "Reapit has nothing at that address: look at REAPIT_API_URL"},
+	{kind: Answered, from: 403, to: 403, misset: true, then: Park, cause: configuration, reason: "Reapit refuses every request like this"},
+	{kind: Answered, from: 403, to: 403, then: Park, cause: "scope", reason: "Reapit has not granted the scope notifications.telephony.write"},
+	{kind: Answered, from: 404, to: 405, then: Park, cause: configuration, reason: "Reapit has nothing at that address"},
 	{kind: Answered, from: 407, to: 407, then: Park, cause: configuration, reason: "a proxy on the way wants credentials"},
 	{kind: Answered, from: 408, to: 408, then: Retry, cause: "timeout", reason: "Reapit gave up waiting"},
 	{kind: Answered, from: 422, to: 422, then: Reject, cause: "rejected", reason: "Reapit found the notification invalid"},
@@ -52,6 +53,7 @@ var table = []row{
 	{kind: TokenUnreachable, then: Retry, cause: "token", reason: "the token endpoint does not answer"},
 	{kind: Cancelled, perhaps: true, then: Resume, cause: "cancelled", reason: "the attempt was broken off"},
 	{kind: NotSent, then: Resume, cause: "not-sent", reason: "the attempt was not made"},
+	{kind: Unsendable, then: Bury, cause: "unsendable", reason: "no request can be made of it"},
 	{kind: Withheld, then: Shadow},
 }
 

@@ -130,7 +130,7 @@ func (s signed) CloseIdleConnections() {
 func (c *Client) Notify(ctx context.Context, n Notification, traceparent string) Result {
 	body, err := Body(n)
 	if err != nil {
-		return Result{Kind: NotSent, Err: err}
+		return Result{Kind: Unsendable, Err: err}
 	}
 	r := c.ask(ctx, request{
 		method: http.MethodPost, path: "/notifications/", customer: n.Customer,
@@ -196,7 +196,7 @@ func (c *Client) send(ctx context.Context, q request, t token) reply {
 	defer cancel()
 	r, err := c.build(limited, q, t)
 	if err != nil {
-		return reply{Result: Result{Kind: NotSent, Err: err}}
+		return reply{Result: Result{Kind: Unsendable, Err: err, setting: SettingAPIURL}}
 	}
 	var sent atomic.Bool
 	r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}))

@@ -110,7 +110,7 @@ func TestKindsOfFailure(t *testing.T) {
 		"cut off":       {api: hijack(t, "HTTP/1.1 202 Acc"), want: reapit.Network, sent: true},
 		"garbage":       {api: hijack(t, "SSH-2.0-whatever\r\n\r\n"), want: reapit.Malformed, sent: true},
 		"broken header": {api: hijack(t, "HTTP/1.1 202 Accepted\r\nno colon\r\n\r\n"), want: reapit.Malformed, sent: true},
-		"bad address":   {address: "http://[::1", want: reapit.NotSent},
+		"bad address":   {address: "http://[::1", want: reapit.Unsendable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(routes(t, giveToken, f.api))
@@ -241,10 +241,11 @@ func TestNothingIsSent(t *testing.T) {
 		admit  func(context.Context) (func(), error)
 		change func(*reapit.Notification)
 		want   error
+		kind   reapit.Kind
 	}{
-		"no admission":  {admit: func(context.Context) (func(), error) { return nil, refusing }, want: refusing},
-		"no time":       {ctx: ended, want: context.Canceled},
-		"no negotiator": {change: func(n *reapit.Notification) { n.NegotiatorID = "" }, want: reapit.ErrNoTarget},
+		"no admission":  {admit: func(context.Context) (func(), error) { return nil, refusing }, want: refusing, kind: reapit.NotSent},
+		"no time":       {ctx: ended, want: context.Canceled, kind: reapit.NotSent},
+		"no negotiator": {change: func(n *reapit.Notification) { n.NegotiatorID = "" }, want: reapit.ErrNoTarget, kind: reapit.Unsendable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := start(t, nil, nil)
@@ -256,7 +257,7 @@ func TestNothingIsSent(t *testing.T) {
 			if f.ctx != nil {
 				ctx = f.ctx
 			}
-			if r := c.Notify(ctx, n, ""); r.Kind != reapit.NotSent || !errors.Is(r.Err, f.want) {
+			if r := c.Notify(ctx, n, ""); r.Kind != f.kind || !errors.Is(r.Err, f.want) {
 				t.Errorf("%+v: %v", r, r.Err)
 			}
 		})

@@ -101,14 +101,17 @@ func (c *Client) page(ctx context.Context, customer string, number int) (page, e
 		if a.Status == http.StatusUnauthorized {
 			c.RefreshToken(customer) // for whoever asks next
 		}
+		if a.Ungranted() {
+			err = fmt.Errorf("scope %s: %w", ScopeNegotiators, err)
+		}
 		return page{}, err
 	}
 	var p page
 	if err := json.Unmarshal(a.body, &p); err != nil {
-		return page{}, fmt.Errorf("%w: %w", ErrMalformed, errors.Join(a.broken, err))
+		return page{}, fmt.Errorf("%s: %w: %w", SettingAPIURL, ErrMalformed, errors.Join(a.broken, err))
 	}
 	if p.Embedded == nil && number == 1 { // behind the last page, nothing is no surprise
-		return page{}, fmt.Errorf("%w: no _embedded", ErrMalformed)
+		return page{}, fmt.Errorf("%s: %w: no _embedded", SettingAPIURL, ErrMalformed)
 	}
 	return p, nil
 }

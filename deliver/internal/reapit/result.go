@@ -24,7 +24,8 @@ const (
 	Malformed        Kind = "malformed"         // what came back was not what was asked for
 	TokenRefused     Kind = "token-refused"     // the token endpoint does not accept the application
 	TokenUnreachable Kind = "token-unreachable" // the token endpoint gave no token, for now
-	NotSent          Kind = "not-sent"          // it never left: no admission, no time, nothing to send
+	NotSent          Kind = "not-sent"          // it never left: no admission, no time
+	Unsendable       Kind = "unsendable"        // no request can be made of it, now or later
 )
 
 // MissingAuthenticationToken is the description of a 403 that is about no
@@ -43,6 +44,8 @@ type Result struct {
 	Err         error         // what went wrong; nil when Answered
 	Body        []byte        // of the request
 	Took        time.Duration // from sending to the end of the answer
+
+	setting string // to look at, where the kind does not tell
 }
 
 // OK tells whether Reapit accepted the request.
@@ -50,13 +53,17 @@ func (r Result) OK() bool {
 	return r.Kind == Answered && r.Status >= http.StatusOK && r.Status < http.StatusMultipleChoices
 }
 
-// Fault puts a failure in words; it is nil for a request that was accepted.
+// Fault is a [FaultError], or nil for a request that was accepted.
 func (r Result) Fault() error {
-	switch {
-	case r.OK():
+	if r.OK() {
 		return nil
-	case r.Err != nil:
-		return r.Err
+	}
+	return &FaultError{r}
+}
+
+func (r Result) words() string {
+	if r.Err != nil {
+		return r.Err.Error()
 	}
 	text := fmt.Sprintf("answered %d", r.Status)
 	if r.Description != "" {
@@ -65,5 +72,5 @@ func (r Result) Fault() error {
 	if r.RequestID != "" {
 		text += " (request " + r.RequestID + ")"
 	}
-	return fmt.Errorf("%s", text)
+	return text
 }

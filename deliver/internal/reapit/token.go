@@ -178,12 +178,12 @@ func tokenFailure(err error) *Result {
 	if !errors.As(err, &refusal) {
 		var transport *url.Error
 		if errors.As(err, &transport) {
-			return &Result{Kind: TokenUnreachable, Err: fmt.Errorf("reach REAPIT_TOKEN_URL: %w", err)}
+			return &Result{Kind: TokenUnreachable, setting: SettingTokenURL, Err: fmt.Errorf("reach REAPIT_TOKEN_URL: %w", err)}
 		}
-		return &Result{Kind: TokenUnreachable, Err: errors.New("REAPIT_TOKEN_URL answered without a token")}
+		return &Result{Kind: TokenUnreachable, setting: SettingTokenURL, Err: errors.New("REAPIT_TOKEN_URL answered without a token")}
 	}
 	r := &Result{
-		Kind: TokenUnreachable, Description: refusal.ErrorDescription,
+		Kind: TokenUnreachable, setting: SettingTokenURL, Description: refusal.ErrorDescription,
 		RetryAfter: retryAfter(refusal.Response.Header, time.Now()), RequestID: refusal.Response.Header.Get("x-amzn-RequestId"),
 	}
 	status, said := refusal.Response.StatusCode, refusal.Response.Status
@@ -192,8 +192,8 @@ func tokenFailure(err error) *Result {
 	}
 	switch {
 	case refusal.ErrorCode == "invalid_client", refusal.ErrorCode == "unauthorized_client", status == http.StatusUnauthorized:
-		r.Kind = TokenRefused
-		r.Err = fmt.Errorf("REAPIT_CLIENT_ID or REAPIT_CLIENT_SECRET is not accepted: %s", said)
+		r.Kind, r.setting = TokenRefused, SettingCredentials
+		r.Err = fmt.Errorf(SettingCredentials+" is not accepted: %s", said)
 	case status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= http.StatusInternalServerError:
 		r.Err = fmt.Errorf("REAPIT_TOKEN_URL answered %s", said)
 	default:

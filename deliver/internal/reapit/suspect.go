@@ -1,0 +1,83 @@
+package reapit
+
+import (
+	"net/http"
+	"strings"
+)
+
+// Settings that a failure can point to.
+const (
+	SettingAPIURL      = "REAPIT_API_URL"
+	SettingAPIVersion  = "REAPIT_API_VERSION"
+	SettingTokenURL    = "REAPIT_TOKEN_URL" //nolint:gosec // the name of a setting
+	SettingCredentials = "REAPIT_CLIENT_ID or REAPIT_CLIENT_SECRET"
+	SettingCustomer    = "REAPIT_CUSTOMER"
+)
+
+// What an application must be granted to do what this package does.
+const (
+	ScopeNotify      = "notifications.telephony.write"
+	ScopeNegotiators = "negotiators.read"
+)
+
+// FaultError is a request that was not accepted, in words.
+type FaultError struct{ Result Result }
+
+// Error names the setting to look at, if there is one.
+func (e *FaultError) Error() string {
+	text, setting := e.Result.words(), e.Result.Suspect()
+	if strings.Contains(text, setting) { // any text contains none
+		return text
+	}
+	return setting + ": " + text
+}
+
+// Unwrap gives what went wrong where nothing was answered.
+func (e *FaultError) Unwrap() error { return e.Result.Err }
+
+// suspicion is one line of what answers are known to mean. An empty word is in
+// every description.
+type suspicion struct {
+	from, to int
+	words    string // of the description, in lower case
+	setting  string
+}
+
+var suspicions = []suspicion{
+	{300, 399, "", SettingAPIURL},
+	{400, 403, "api-version", SettingAPIVersion},
+	{400, 400, "https", SettingAPIURL}, // a server that wants TLS and did not get it
+	{400, 403, "reapit-customer", SettingCustomer},
+	{401, 401, "does not have the application installed", SettingCustomer},
+	{401, 401, "could not be located in the reapit foundations marketplace", SettingCredentials},
+	{401, 401, "", SettingTokenURL}, // it gave what the platform does not take
+	{403, 403, strings.ToLower(MissingAuthenticationToken), SettingAPIURL},
+	{404, 405, "", SettingAPIURL},
+}
+
+// Suspect names the setting to look at, or none.
+func (r Result) Suspect() string {
+	switch r.Kind {
+	case Refused, DNS, TLS, Timeout, Network, Malformed:
+		return SettingAPIURL
+	case Answered:
+		return suspectOf(r.Status, strings.ToLower(r.Description))
+	default:
+		return r.setting
+	}
+}
+
+func suspectOf(status int, description string) string {
+	for _, s := range suspicions {
+		if s.from <= status && status <= s.to && strings.Contains(description, s.words) {
+			return s.setting
+		}
+	}
+	return ""
+}
+
+// Ungranted tells whether the answer means that the application was not granted
+// the scope that the request takes.
+func (r Result) Ungranted() bool {
+	return r.Kind == Answered && r.Status == http.StatusForbidden && r.Suspect() == ""
+}
