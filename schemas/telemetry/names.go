@@ -37,13 +37,17 @@ const (
 
 	// Deliver.
 	DeliverOutcomes     = "ringstream_deliver_outcomes_total" // outcome, type
+	DeliverAttempts     = "ringstream_deliver_attempts_total" // class, action
 	DeliverRequests     = "ringstream_deliver_requests_total" // code
 	DeliverRequestTime  = "ringstream_deliver_request_seconds"
-	DeliverDelay        = "ringstream_deliver_delay_seconds"        // type; from the event's time to Reapit's answer
-	DeliverQueued       = "ringstream_deliver_queued"               // type
+	DeliverDelay        = "ringstream_deliver_delay_seconds" // type; from the event's time to Reapit's answer
+	DeliverQueued       = "ringstream_deliver_queued"        // type
+	DeliverInFlight     = "ringstream_deliver_in_flight"
+	DeliverUnread       = "ringstream_deliver_unread_messages"
+	DeliverParked       = "ringstream_deliver_parked"               // cause
 	DeliverDeadLetters  = "ringstream_deliver_deadletters_total"    // reason
 	DeliverBudgetLeft   = "ringstream_deliver_budget_left"          // requests of the day
-	DeliverTokens       = "ringstream_deliver_token_requests_total" // result
+	DeliverTokens       = "ringstream_deliver_token_requests_total" // result: given, or why not
 	DeliverNegotiators  = "ringstream_deliver_negotiators"
 	DeliverDirectoryAge = "ringstream_deliver_directory_age_seconds"
 )

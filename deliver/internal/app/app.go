@@ -73,6 +73,7 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	board.Func("progress", seen.progress.Result)
 	board.Func("negotiators", func() probe.Result { return known(people) })
 	registry := telemetry.Metrics(name, version.Version, version.Revision)
+	client.Fetched = seen.token
 	seen.register(registry, allowed, people.Loaded)
 	stopProbes, address, err := probe.Serve(ctx, s.HTTPAddr, board, registry, version)
 	if err != nil {

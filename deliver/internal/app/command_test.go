@@ -119,6 +119,7 @@ func TestTheLogOfAnAttemptNamesTheSettingToLookAt(t *testing.T) {
 	r.control(http.MethodPost, "knobs", `{"notInstalled":["SBOX"]}`, nil)
 	r.say(2, event.Missed, "", "jane")
 	r.logged("attempt did not succeed", "REAPIT_CUSTOMER: answered 401", `"then":"park"`)
+	r.logged("attempt did not succeed", `"then":"refresh","wait":"0s"`)
 }
 
 // logged waits for a line with all the words.

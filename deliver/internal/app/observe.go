@@ -22,14 +22,6 @@ import (
 	"ringstream/schemas/topology"
 )
 
-// Metrics that telemetry does not name.
-const (
-	inFlight = "ringstream_deliver_in_flight"
-	parked   = "ringstream_deliver_parked" // cause
-	attempts = "ringstream_deliver_attempts_total"
-	unread   = "ringstream_deliver_unread_messages"
-)
-
 // Roles of a replica.
 const (
 	starting int32 = iota
@@ -47,11 +39,11 @@ type observer struct {
 	is       atomic.Int32 // role
 	parked   map[string]string
 
-	outcomes, requests, tries, letters, changes, fenced *prometheus.CounterVec
-	requestTime                                         prometheus.Histogram
-	delay, snapshots, appends                           *prometheus.HistogramVec
-	queued, parkedNow                                   *prometheus.GaugeVec
-	flying, unreadNow, lastDone                         prometheus.Gauge
+	outcomes, requests, tries, tokens, letters, changes, fenced *prometheus.CounterVec
+	requestTime                                                 prometheus.Histogram
+	delay, snapshots, appends                                   *prometheus.HistogramVec
+	queued, parkedNow                                           *prometheus.GaugeVec
+	flying, unreadNow, lastDone                                 prometheus.Gauge
 }
 
 func newObserver(log *slog.Logger) *observer {
@@ -68,7 +60,8 @@ func newObserver(log *slog.Logger) *observer {
 		log: log, progress: probe.NewProgress(stalled),
 		outcomes: counter(telemetry.DeliverOutcomes, "Deliveries that ended.", "outcome", "type"),
 		requests: counter(telemetry.DeliverRequests, "Notifications posted, by HTTP status or by what came instead.", "code"),
-		tries:    counter(attempts, "Attempts, by class of the answer and by what followed.", "class", "action"),
+		tries:    counter(telemetry.DeliverAttempts, "Attempts, by class of the answer and by what followed.", "class", "action"),
+		tokens:   counter(telemetry.DeliverTokens, "Tokens asked for, by what came of it.", "result"),
 		letters:  counter(telemetry.DeliverDeadLetters, "Dead letters stored.", "reason"),
 		changes:  counter(telemetry.LeaseChanges, "Leases taken.", "lease"),
 		fenced:   counter(telemetry.LogFenceConflicts, "Appends refused because somebody else had written.", "stream"),
@@ -85,16 +78,16 @@ func newObserver(log *slog.Logger) *observer {
 			Name: telemetry.LogAppendSeconds, Help: "Time to store an outcome.", Buckets: prometheus.ExponentialBuckets(0.0002, 2, 15),
 		}, []string{"stream"}),
 		queued:    gauge(telemetry.DeliverQueued, "Deliveries that wait or are under way.", "type"),
-		parkedNow: gauge(parked, "Customers who are parked because Reapit refuses them.", "cause"),
-		flying:    single(inFlight, "Deliveries under way."),
-		unreadNow: single(unread, "Call events that are not taken in yet."),
+		parkedNow: gauge(telemetry.DeliverParked, "Customers who are parked because Reapit refuses them.", "cause"),
+		flying:    single(telemetry.DeliverInFlight, "Deliveries under way."),
+		unreadNow: single(telemetry.DeliverUnread, "Call events that are not taken in yet."),
 		lastDone:  single(telemetry.LastProgressSeconds, "When the last outcome was stored."),
 	}
 }
 
 // register adds what is counted here and what is read from others.
 func (o *observer) register(r *prometheus.Registry, b *budget, loaded func() (bool, int, time.Duration)) {
-	r.MustRegister(o.outcomes, o.requests, o.tries, o.letters, o.changes, o.fenced, o.requestTime, o.delay,
+	r.MustRegister(o.outcomes, o.requests, o.tries, o.tokens, o.letters, o.changes, o.fenced, o.requestTime, o.delay,
 		o.snapshots, o.appends, o.queued, o.parkedNow, o.flying, o.unreadNow, o.lastDone)
 	read := func(name, help string, labels prometheus.Labels, value func() float64) {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, value))
@@ -190,6 +183,15 @@ func (o *observer) snapshot(took time.Duration) {
 	o.snapshots.WithLabelValues(topology.Deliveries).Observe(took.Seconds())
 }
 
+// token counts one request for a token.
+func (o *observer) token(k reapit.Kind) {
+	result := string(k)
+	if k == reapit.Answered {
+		result = "given"
+	}
+	o.tokens.WithLabelValues(result).Inc()
+}
+
 func (o *observer) letter(reason string) { o.letters.WithLabelValues(reason).Inc() }
 
 // attempt counts one attempt; one that did not succeed has a line of its own.
@@ -211,7 +213,8 @@ func (o *observer) attempt(ctx context.Context, d schedule.Delivery, r reapit.Re
 		level = slog.LevelError
 	}
 	o.log.Log(ctx, level, "attempt did not succeed", telemetry.EventID, d.Call.EventID(), telemetry.Customer, d.Customer,
-		telemetry.Negotiator, d.Negotiator, telemetry.Reason, v.Cause, "detail", v.Reason, "then", v.Action, "wait", v.Wait.Round(time.Millisecond), "attempt", d.Attempts+1)
+		telemetry.Negotiator, d.Negotiator, telemetry.Reason, v.Cause, "detail", v.Reason, "then", v.Action,
+		"wait", v.Wait.Round(time.Millisecond).String(), "attempt", d.Attempts+1)
 }
 
 // outcome is told when the log has the outcome: one wide line.

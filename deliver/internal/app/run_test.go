@@ -73,7 +73,7 @@ func TestEachStepIsShownInTime(t *testing.T) {
 	metrics := r.page(d.probes + "/metrics")
 	for _, line := range []string{
 		`ringstream_deliver_outcomes_total{outcome="delivered",type="incoming"} 4`, `ringstream_deliver_requests_total{code="202"} 10`,
-		`ringstream_lease_held{lease="deliver"} 1`, `ringstream_deliver_delay_seconds_count{type="answered"} 2`, `ringstream_deliver_queued{type="missed"} 0`,
+		`ringstream_lease_held{lease="deliver"} 1`, `ringstream_deliver_token_requests_total{result="given"} 1`, `ringstream_deliver_delay_seconds_count{type="answered"} 2`, `ringstream_deliver_queued{type="missed"} 0`,
 	} {
 		if !strings.Contains(metrics, line) {
 			t.Errorf("no %s in the metrics", line)
@@ -141,6 +141,21 @@ func TestOnePersonWithTwoUsersIsToldOnce(t *testing.T) {
 	r.say(1, event.Ended, "softphone", "softphone")
 	r.until(5)
 	r.want("shown", brief(r.shown(), ""), []string{"incomingCall 0001", "answeredCall 0001 JAS", "endedCall 0001 JAS"})
+	r.account()
+}
+
+func TestOutboundCallsAreNobodysNotification(t *testing.T) {
+	r := newRig(t)
+	r.deliver(r.settings())
+	for i, kind := range []event.CallType{event.Outgoing, event.Connected, event.Ended} {
+		r.emit(event.Call{
+			CallID: call(1), OrganizationID: organization, Type: kind, Direction: event.Outbound, OccurredAt: time.Now().UTC(), Caller: "+447123456789",
+			Audience: users("jane"), Sequence: i + 1, Coverage: event.Complete, Cause: event.Cause{EventID: "raw", EventType: "x"},
+		})
+	}
+	r.say(2, event.Missed, "", "jane")
+	r.until(1)
+	r.want("shown", brief(r.shown(), ""), []string{"missedCall 0002"})
 	r.account()
 }
 

@@ -97,7 +97,8 @@ func (d *Directory) patience() time.Duration {
 
 func (d *Directory) failed(err error, wait time.Duration) {
 	ok, _, age := d.Loaded()
-	d.log.Warn("negotiators not read", "customer", d.settings.Customer, "error", err, "retry_in", wait.Round(time.Millisecond), "keeps_old", ok, "age", age.Round(time.Second))
+	d.log.Warn("negotiators not read", "customer", d.settings.Customer, "error", err,
+		"retry_in", wait.Round(time.Millisecond).String(), "keeps_old", ok, "age", age.Round(time.Second).String())
 }
 
 // Load reads the list once. What was known before stays when it fails.

@@ -261,6 +261,11 @@ func TestRetryWhileThereIsNoList(t *testing.T) {
 		if n := len(log.named(t, "negotiators not read")); n != len(asked) {
 			t.Errorf("%d of %d failures told", n, len(asked))
 		}
+		for _, m := range log.named(t, "negotiators not read") {
+			if text, ok := m["retry_in"].(string); !ok || text == "0s" {
+				t.Errorf("retry in %v", m["retry_in"])
+			}
+		}
 		source.set(nil, people()...)
 		if err := d.Wait(ctx); err != nil {
 			t.Error(err)
@@ -291,7 +296,7 @@ func TestTheOldListStaysWhenARefreshFails(t *testing.T) {
 					t.Error(ok, count, age)
 				}
 				told := log.named(t, "negotiators not read")
-				if len(told) < 5 || told[0]["keeps_old"] != true {
+				if len(told) < 5 || told[0]["keeps_old"] != true || told[0]["age"] != "6h0m0s" {
 					t.Errorf("%v", told)
 				}
 				asked := source.times()

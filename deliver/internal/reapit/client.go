@@ -51,6 +51,10 @@ type Client struct {
 	// Set it before the first request; nil admits all.
 	Admit func(ctx context.Context) (release func(), err error)
 
+	// Fetched is told how every request for a token ended: Answered when it
+	// gave one. Set it before the first request; it may be nil.
+	Fetched func(Kind)
+
 	cfg     Config
 	http    *http.Client
 	oauth   clientcredentials.Config

@@ -149,16 +149,29 @@ func (c *Client) fetch(ctx context.Context, customer string) (token, *Result) {
 	defer cancel()
 	now := time.Now()
 	got, err := c.oauth.Token(limited)
+	t, failed := token{}, (*Result)(nil)
 	switch {
 	case err == nil:
-		return token{got.AccessToken, renewal(now, got.Expiry)}, nil
+		t = token{got.AccessToken, renewal(now, got.Expiry)}
 	case ctx.Err() != nil:
-		return token{}, gaveUp(ctx.Err())
+		failed = gaveUp(ctx.Err())
+	default:
+		failed = tokenFailure(err)
+		failed.Err = fmt.Errorf("get a token for %s: %w", customer, failed.Err)
+		c.redact(failed, token{})
 	}
-	failed := tokenFailure(err)
-	failed.Err = fmt.Errorf("get a token for %s: %w", customer, failed.Err)
-	c.redact(failed, token{})
-	return token{}, failed
+	c.fetched(failed)
+	return t, failed
+}
+
+func (c *Client) fetched(failed *Result) {
+	switch {
+	case c.Fetched == nil:
+	case failed == nil:
+		c.Fetched(Answered)
+	default:
+		c.Fetched(failed.Kind)
+	}
 }
 
 // renewal is when to have another token than one that ends at expiry.
