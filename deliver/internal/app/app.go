@@ -9,6 +9,15 @@
 // settings that [program.Load] found good, and a context that ends when the
 // process is to stop.
 //
+// REAPIT_RATE is kept by a log of the last second, not by a token bucket alone:
+// a bucket of b that is refilled with r keeps any second below the rate only if
+// b+r do, so bursts would be paid for with the steady rate (5 at once leave 15 a
+// second). The log allows all of it in any second, counts by when Reapit may
+// have seen a request and not by when it left, and a bucket before it (a quarter
+// of the rate at once, refilled with the rate) keeps a flood from using up the
+// second at its beginning: a call that rings then waits for a quarter of a
+// second, not for a whole one.
+//
 // The POST is at least once: a crash between Reapit's answer and the stored
 // outcome makes the next replica send again. Everything else is exactly once.
 package app

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -17,13 +16,16 @@ var errSpent = errors.New("REAPIT_DAILY requests were made today")
 // budget is what Reapit allows the application: requests at a time, a second
 // and a day. Tokens and negotiators count like notifications.
 type budget struct {
-	slots   chan struct{}
-	limiter *rate.Limiter
-	daily   int
-	now     func() time.Time
+	slots chan struct{}
+	queue chan struct{} // who has it is the next to begin
+	even  *rate.Limiter
+	freed chan struct{} // a request has ended since somebody looked
+	daily int
+	now   func() time.Time
 
-	mu   sync.Mutex
-	used used
+	mu     sync.Mutex
+	window window
+	used   used
 }
 
 // used counts the requests of one UTC day; it is kept in the snapshots.
@@ -32,16 +34,18 @@ type used struct {
 	Requests int    `json:"requests"`
 }
 
-// newBudget splits a second's requests into a burst and a steady refill, so
-// that no second, wherever it begins, has more than perSecond of them.
+// atOnce is how many requests at least may begin at the same moment: a hunt
+// group rings for everybody.
+const atOnce = 5
+
+// newBudget lets the [window] keep the rate and a token bucket spread what
+// comes in a flood.
 func newBudget(perSecond float64, atATime, daily int, now func() time.Time) *budget {
-	burst := max(1, math.Floor(perSecond/10))
-	refill := perSecond
-	if perSecond > burst {
-		refill -= burst
-	}
+	w := newWindow(perSecond)
+	burst := min(w.limit, max(atOnce, w.limit/4))
 	return &budget{
-		slots: make(chan struct{}, atATime), limiter: rate.NewLimiter(rate.Limit(refill), int(burst)), daily: daily, now: now,
+		slots: make(chan struct{}, atATime), queue: make(chan struct{}, 1), even: rate.NewLimiter(rate.Limit(perSecond), burst),
+		freed: make(chan struct{}, 1), daily: daily, now: now, window: w,
 	}
 }
 
@@ -52,16 +56,64 @@ func (b *budget) admit(ctx context.Context) (release func(), err error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a slot: %w", ctx.Err())
 	}
-	release = sync.OnceFunc(func() { <-b.slots })
-	if err := b.limiter.Wait(ctx); err != nil {
-		release()
+	if err := b.begin(ctx); err != nil {
+		<-b.slots
 		return nil, fmt.Errorf("wait for the rate: %w", err)
 	}
+	release = sync.OnceFunc(func() {
+		b.end()
+		<-b.slots
+	})
 	if !b.spend(1) {
 		release()
 		return nil, errSpent
 	}
 	return release, nil
+}
+
+// begin waits for one's turn, and then for the rate.
+func (b *budget) begin(ctx context.Context) error {
+	select {
+	case b.queue <- struct{}{}:
+		defer func() { <-b.queue }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := b.even.Wait(ctx); err != nil {
+		return err
+	}
+	for {
+		wait, ok := b.enter()
+		if ok {
+			return nil
+		}
+		var later <-chan time.Time
+		if wait > 0 {
+			later = time.After(wait)
+		}
+		select {
+		case <-later:
+		case <-b.freed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (b *budget) enter() (time.Duration, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.window.enter(time.Now())
+}
+
+func (b *budget) end() {
+	b.mu.Lock()
+	b.window.leave(time.Now())
+	b.mu.Unlock()
+	select {
+	case b.freed <- struct{}{}:
+	default:
+	}
 }
 
 // spend counts requests and reports whether there was room for them.

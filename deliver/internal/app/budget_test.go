@@ -3,49 +3,125 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-func TestNoSecondHasMoreThanTheRate(t *testing.T) {
-	for _, perSecond := range []float64{1, 2, 5, 20, 100} {
-		synctest.Test(t, func(t *testing.T) {
-			b := newBudget(perSecond, 5, 1e6, time.Now)
-			var mu sync.Mutex
-			var times []time.Time
-			var all sync.WaitGroup
-			for range 200 {
-				all.Go(func() {
-					release, err := b.admit(t.Context())
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					defer release()
-					mu.Lock()
-					defer mu.Unlock()
-					times = append(times, time.Now())
-				})
+// burst makes 200 requests of different lengths at once and tells when Reapit
+// saw each: some as they left, some as they ended.
+func burst(t *testing.T, b *budget) []time.Time {
+	t.Helper()
+	var mu sync.Mutex
+	var seen []time.Time
+	var all sync.WaitGroup
+	for i := range 200 {
+		all.Go(func() {
+			release, err := b.admit(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
 			}
-			all.Wait()
-			for i := range times {
+			defer release()
+			at := time.Now()
+			time.Sleep(time.Duration(i*37%90) * time.Millisecond)
+			if i%2 == 0 {
+				at = time.Now()
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			seen = append(seen, at)
+		})
+	}
+	all.Wait()
+	slices.SortFunc(seen, time.Time.Compare)
+	return seen
+}
+
+func TestNoSecondHasMoreThanTheRate(t *testing.T) {
+	for _, perSecond := range []float64{0.5, 1, 2.5, 5, 20, 50} {
+		synctest.Test(t, func(t *testing.T) {
+			seen := burst(t, newBudget(perSecond, 5, 1e6, time.Now))
+			for i := range seen {
 				n := 0
-				for _, other := range times {
-					if d := other.Sub(times[i]); 0 <= d && d < time.Second {
+				for _, other := range seen[i:] {
+					if other.Sub(seen[i]) < time.Second {
 						n++
 					}
 				}
-				if float64(n) > perSecond {
+				if float64(n) > max(1, perSecond) {
 					t.Fatalf("%d requests in one second at a rate of %g", n, perSecond)
 				}
 			}
-			if took, fair := times[len(times)-1].Sub(times[0]), time.Duration(200/perSecond*1.2*float64(time.Second)); perSecond > 5 && took > fair {
+			took, fair := seen[len(seen)-1].Sub(seen[0]), time.Duration(200/perSecond*1.1*float64(time.Second))
+			if perSecond >= 5 && took > fair {
 				t.Errorf("200 requests took %s at a rate of %g", took, perSecond)
 			}
 		})
 	}
+}
+
+func TestAFloodIsSpreadOverTheSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		seen := burst(t, newBudget(20, 5, 1e6, time.Now))
+		for i, at := range seen[1:] {
+			if gap := at.Sub(seen[i]); gap > 400*time.Millisecond {
+				t.Errorf("nothing for %s", gap)
+			}
+		}
+	})
+}
+
+func TestAHuntGroupRingsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(20, 5, 1e6, time.Now)
+		for range 3 { // calls, with an idle second between
+			from := time.Now()
+			var ends []func()
+			for range atOnce {
+				release, err := b.admit(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				ends = append(ends, release)
+			}
+			if took := time.Since(from); took > 0 {
+				t.Errorf("%d requests in an idle system took %s", atOnce, took)
+			}
+			for _, release := range ends {
+				release()
+			}
+			time.Sleep(time.Second)
+		}
+	})
+}
+
+func TestWhoGivesUpTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(1, 5, 1e6, time.Now)
+		release, err := b.admit(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for range 3 { // one has the turn, two wait for it
+			all.Go(func() {
+				hasty, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+				defer cancel()
+				if _, err := b.admit(hasty); err == nil {
+					t.Error("admitted beside another in one second")
+				}
+			})
+		}
+		all.Wait()
+		release()
+		from := time.Now()
+		if _, err := b.admit(t.Context()); err != nil || time.Since(from) != time.Second || len(b.slots) != 1 {
+			t.Errorf("%v after %s, %d slots taken", err, time.Since(from), len(b.slots))
+		}
+	})
 }
 
 func TestNoMoreThanTheSlotsAtATime(t *testing.T) {

@@ -1,0 +1,49 @@
+package app
+
+import (
+	"math"
+	"time"
+)
+
+// window counts the requests that Reapit may count in the second that is
+// running: those under way, and those that ended within the last second. When
+// a request arrived is known only to lie between its start and its end, so
+// whatever the network does to it, no second of Reapit's has more than limit.
+// It has no clock.
+type window struct {
+	limit int
+	span  time.Duration
+	open  int
+	ended []time.Time
+}
+
+// newWindow admits perSecond in any second; less than one is one in a longer time.
+func newWindow(perSecond float64) window {
+	if perSecond < 1 {
+		return window{limit: 1, span: time.Duration(float64(time.Second) / perSecond)}
+	}
+	return window{limit: int(math.Floor(perSecond)), span: time.Second}
+}
+
+// enter counts a request in, or tells how long to wait at least; zero is until
+// another one ends.
+func (w *window) enter(now time.Time) (wait time.Duration, ok bool) {
+	for len(w.ended) > 0 && now.Sub(w.ended[0]) >= w.span {
+		w.ended = w.ended[1:]
+	}
+	switch {
+	case w.open+len(w.ended) < w.limit:
+		w.open++
+		return 0, true
+	case len(w.ended) > 0:
+		return w.span - now.Sub(w.ended[0]), false
+	default:
+		return 0, false
+	}
+}
+
+// leave is told when a request ended.
+func (w *window) leave(now time.Time) {
+	w.open--
+	w.ended = append(w.ended, now)
+}
