@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 
 	"ringstream/schemas/topology"
 )
@@ -23,6 +25,7 @@ type Leases struct {
 	js     jetstream.JetStream
 	kv     jetstream.KeyValue
 	prefix string // of the bucket's subjects
+	mark   string // tells this holder from another of the same name
 }
 
 // OpenLeases opens the bucket of the contract.
@@ -34,86 +37,130 @@ func OpenLeases(ctx context.Context, js jetstream.JetStream) (*Leases, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", topology.Leases, err)
 	}
-	return &Leases{js: js, kv: kv, prefix: "$KV." + topology.Leases + "."}, nil
+	return &Leases{js: js, kv: kv, prefix: "$KV." + topology.Leases + ".", mark: nuid.Next()}, nil
 }
 
-// A lease is renewed this many times before it would expire.
-const renewals = 3
+const (
+	renewals = 3 // within one ttl
+	// A holder gives up this part of the ttl before the server would give the
+	// lease to somebody else.
+	margin = 10
+)
 
 // Hold waits until the lease is free, takes it for holder and runs work. The
-// context of work ends with [ErrLeaseLost] when the lease is lost, and the
-// lease is given back when work returns. Hold returns what work returned.
-// A key is letters, digits, dots and hyphens; ttl is at least a second.
+// context of work ends with [ErrLeaseLost] before anybody else can get the
+// lease, and the lease is given back when work returns. Hold returns what work
+// returned, or why the lease can never be had. A key is letters, digits, dots
+// and hyphens; ttl is whole seconds.
 func (l *Leases) Hold(ctx context.Context, key, holder string, ttl time.Duration, work func(context.Context) error) error {
-	revision, err := l.acquire(ctx, key, holder, ttl)
+	value := holder + " " + l.mark
+	revision, sent, err := l.acquire(ctx, key, value, ttl)
 	if err != nil {
 		return err
 	}
 	held, cancel := context.WithCancelCause(ctx)
 	renewed := make(chan uint64, 1)
-	go func() { renewed <- l.renew(held, cancel, key, holder, ttl, revision) }()
+	go func() { renewed <- l.renew(held, cancel, key, value, ttl, revision, sent) }()
 	err = work(held)
 	cancel(nil)
 	l.release(ctx, key, <-renewed)
 	return err
 }
 
-// acquire creates the key as soon as nobody has it.
-func (l *Leases) acquire(ctx context.Context, key, holder string, ttl time.Duration) (uint64, error) {
+// acquire creates the key as soon as nobody has it, and returns when it asked.
+func (l *Leases) acquire(ctx context.Context, key, value string, ttl time.Duration) (revision uint64, sent time.Time, err error) {
 	changes, stop := l.watch(ctx, key)
 	defer stop()
 	for {
 		once, cancel := context.WithTimeout(ctx, ttl)
-		revision, err := l.kv.Create(once, key, []byte(holder), jetstream.KeyTTL(ttl))
+		sent = time.Now()
+		revision, err = l.kv.Create(once, key, []byte(value), jetstream.KeyTTL(ttl))
 		cancel()
 		switch {
 		case err == nil:
-			return revision, nil
+			return revision, sent, nil
 		case ctx.Err() != nil:
-			return 0, context.Cause(ctx)
+			return 0, sent, context.Cause(ctx)
+		case refused(err):
+			return 0, sent, fmt.Errorf("take lease %s: %w", key, err)
 		}
 		// The watch tells when to try again; the timer covers a watch that is lost.
 		select {
 		case <-changes:
 		case <-time.After(ttl / (2 * renewals)):
 		case <-ctx.Done():
-			return 0, context.Cause(ctx)
+			return 0, sent, context.Cause(ctx)
 		}
 	}
 }
 
-// renew keeps the key until ctx ends and returns its last revision. When a
-// whole ttl passes without a renewal, or somebody else has the key, it cancels.
-func (l *Leases) renew(ctx context.Context, cancel context.CancelCauseFunc, key, holder string, ttl time.Duration, revision uint64) uint64 {
+// refused reports an answer of the server other than that somebody has the key.
+func refused(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && !errors.Is(err, jetstream.ErrKeyExists) && !errors.Is(fenceError(err), ErrFenced)
+}
+
+// renew keeps the key until ctx ends and returns its last revision. It cancels
+// when somebody else has the key, and a margin before the server would let it
+// expire, counted from when the last good renewal was sent.
+func (l *Leases) renew(ctx context.Context, cancel context.CancelCauseFunc, key, value string, ttl time.Duration, revision uint64, sent time.Time) uint64 {
+	life := ttl - ttl/margin
+	expiry := time.AfterFunc(time.Until(sent.Add(life)), func() {
+		cancel(fmt.Errorf("%w: %s: not renewed for %s", ErrLeaseLost, key, life))
+	})
+	defer expiry.Stop()
 	tick := time.NewTicker(ttl / renewals)
 	defer tick.Stop()
-	good := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return revision
 		case <-tick.C:
 		}
-		next, err := l.put(ctx, key, holder, ttl, revision)
+		sent := time.Now()
+		next, err := l.put(ctx, key, value, ttl, revision)
+		if errors.Is(err, ErrFenced) {
+			next, err = l.adopt(ctx, key, value, ttl, err)
+			sent = time.Time{} // when it was stored is not known
+		}
 		switch {
 		case err == nil:
-			revision, good = next, time.Now()
-		case errors.Is(err, ErrFenced) || time.Since(good) > ttl:
+			revision = next
+			if !sent.IsZero() {
+				expiry.Reset(time.Until(sent.Add(life)))
+			}
+		case errors.Is(err, ErrFenced):
 			cancel(fmt.Errorf("%w: %s: %w", ErrLeaseLost, key, err))
 			return 0
 		}
 	}
 }
 
+// adopt looks who has the key after a renewal was refused: it may be this
+// holder, by a renewal whose answer was lost.
+func (l *Leases) adopt(ctx context.Context, key, value string, ttl time.Duration, refusal error) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, ttl/renewals)
+	defer cancel()
+	entry, err := l.kv.Get(ctx, key)
+	switch {
+	case err == nil && string(entry.Value()) == value:
+		return entry.Revision(), nil
+	case err == nil, errors.Is(err, jetstream.ErrKeyNotFound):
+		return 0, refusal
+	default:
+		return 0, err
+	}
+}
+
 // put writes the key with a new time to live. The library has no such call for
 // an existing key, so the message that it would send is sent here.
-func (l *Leases) put(ctx context.Context, key, holder string, ttl time.Duration, revision uint64) (uint64, error) {
+func (l *Leases) put(ctx context.Context, key, value string, ttl time.Duration, revision uint64) (uint64, error) {
 	// Not interrupted: whether it was stored decides with which revision the
 	// lease is given back.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ttl/renewals)
 	defer cancel()
 	ack, err := l.js.PublishMsg(ctx, &nats.Msg{
-		Subject: l.prefix + key, Data: []byte(holder),
+		Subject: l.prefix + key, Data: []byte(value),
 		Header: nats.Header{
 			jetstream.MsgTTLHeader:              {ttl.String()},
 			jetstream.ExpectedLastSubjSeqHeader: {strconv.FormatUint(revision, 10)},
@@ -172,41 +219,62 @@ func (l *Leases) Join(ctx context.Context, group, member string, ttl time.Durati
 	return context.Cause(ctx)
 }
 
+// follow tells of changes among the members until ctx ends. A watch can be
+// lost, so it is made anew now and then.
 func (l *Leases) follow(ctx context.Context, group string, ttl time.Duration, changed func([]string)) error {
-	pattern := group + ".member.*"
-	changes, stop := l.watch(ctx, pattern)
-	defer stop()
 	var last []string
-	for {
-		members, err := l.members(ctx, pattern)
-		if err == nil && !slices.Equal(members, last) {
-			changed(members)
-			last = members
+	tell := func(members map[string]string) {
+		if now := slices.Sorted(maps.Values(members)); !slices.Equal(now, last) {
+			last = now
+			changed(now)
 		}
-		select {
-		case <-ctx.Done():
+	}
+	for {
+		if err := l.members(ctx, group+".member.*", freshWatch*ttl, tell); ctx.Err() != nil {
 			return context.Cause(ctx)
-		case <-changes:
-		case <-time.After(ttl): // covers a watch that is lost
+		} else if err != nil && !pause(ctx, ttl/renewals) {
+			return context.Cause(ctx)
 		}
 	}
 }
 
-func (l *Leases) members(ctx context.Context, pattern string) ([]string, error) {
-	w, err := l.kv.Watch(ctx, pattern, jetstream.IgnoreDeletes())
+// freshWatch is for how many ttl one watch is trusted.
+const freshWatch = 10
+
+// members watches the keys of a group for some time, and tells of who lives
+// once it has heard of all, and at every change.
+func (l *Leases) members(ctx context.Context, pattern string, trust time.Duration, tell func(map[string]string)) error {
+	w, err := l.kv.Watch(ctx, pattern)
 	if err != nil {
-		return nil, fmt.Errorf("list members: %w", err)
+		return fmt.Errorf("watch members: %w", err)
 	}
 	defer func() { _ = w.Stop() }()
-	var members []string
-	for entry := range w.Updates() {
-		if entry == nil { // the end of what there is now
-			slices.Sort(members)
-			return members, nil
+	until := time.NewTimer(trust)
+	defer until.Stop()
+	alive, all := map[string]string{}, false
+	for {
+		select {
+		case <-until.C:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case entry, ok := <-w.Updates():
+			switch {
+			case !ok:
+				return fmt.Errorf("watch members: %w", nats.ErrConnectionClosed)
+			case entry == nil: // the end of what there was
+				all = true
+			case entry.Operation() == jetstream.KeyValuePut:
+				name, _, _ := strings.Cut(string(entry.Value()), " ")
+				alive[entry.Key()] = name
+			default:
+				delete(alive, entry.Key())
+			}
+			if all {
+				tell(alive)
+			}
 		}
-		members = append(members, string(entry.Value()))
 	}
-	return nil, fmt.Errorf("list members: %w", nats.ErrConnectionClosed)
 }
 
 // Owner picks who of the members works on key, by rendezvous hashing: when a

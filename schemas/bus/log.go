@@ -55,9 +55,15 @@ type Log struct {
 	slot   int    // where the next large snapshot goes
 	cancel context.CancelCauseFunc
 	ctx    context.Context
-	acks   chan jetstream.PubAckFuture
+	acks   chan answer
 	done   sync.WaitGroup
-	unseen sync.WaitGroup
+}
+
+// answer is what collect waits for next: the ack of an append, or everything
+// before a flush.
+type answer struct {
+	ack     jetstream.PubAckFuture
+	flushed chan struct{}
 }
 
 // OpenSerialLog opens a log for a writer whose output depends on more than its
@@ -86,14 +92,14 @@ func OpenLog(ctx context.Context, js jetstream.JetStream, stream, prefix string)
 		}
 	}
 	l.ctx, l.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	l.acks = make(chan jetstream.PubAckFuture, defaultWindow)
+	l.acks = make(chan answer, defaultWindow)
 	l.done.Go(l.collect)
 	return l, nil
 }
 
 func (l *Log) readTail(ctx context.Context) error {
 	m, err := l.stream.GetMsg(ctx, l.next)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
+	if errors.Is(err, jetstream.ErrMsgNotFound) && l.stream.CachedInfo().State.Msgs == 0 {
 		return nil // all of it has expired: there is nothing to suppress
 	}
 	if err != nil {
@@ -150,18 +156,19 @@ func (l *Log) Append(subject string, header nats.Header, data []byte, p Position
 	}
 	l.next++
 	l.tail, l.empty = p, false
-	l.unseen.Add(1)
+	if err := l.enqueue(answer{ack: ack}); err != nil || !l.serial {
+		return err
+	}
+	return l.Flush(context.Background()) // ends with the ack or its time-out
+}
+
+func (l *Log) enqueue(a answer) error {
 	select {
-	case l.acks <- ack:
+	case l.acks <- a:
+		return nil
 	case <-l.ctx.Done():
-		l.unseen.Done()
 		return l.Err()
 	}
-	if l.serial {
-		l.unseen.Wait()
-		return l.Err()
-	}
-	return nil
 }
 
 // collect waits for the answers in the order of the appends.
@@ -169,28 +176,23 @@ func (l *Log) collect() {
 	for {
 		select {
 		case <-l.ctx.Done():
-			l.drain()
 			return
-		case ack := <-l.acks:
-			select {
-			case <-ack.Ok():
-			case err := <-ack.Err():
-				l.cancel(fmt.Errorf("append to %s: %w", ack.Msg().Subject, fenceError(err)))
-			case <-l.ctx.Done():
-			}
-			l.unseen.Done()
+		case next := <-l.acks:
+			l.settle(next)
 		}
 	}
 }
 
-func (l *Log) drain() {
-	for {
-		select {
-		case <-l.acks:
-			l.unseen.Done()
-		default:
-			return
-		}
+func (l *Log) settle(next answer) {
+	if next.flushed != nil {
+		close(next.flushed)
+		return
+	}
+	select {
+	case <-next.ack.Ok():
+	case err := <-next.ack.Err():
+		l.cancel(fmt.Errorf("append to %s: %w", next.ack.Msg().Subject, fenceError(err)))
+	case <-l.ctx.Done():
 	}
 }
 
@@ -204,10 +206,14 @@ func fenceError(err error) error {
 
 // Flush waits until everything appended is stored, and returns why it is not.
 func (l *Log) Flush(ctx context.Context) error {
-	stored := make(chan struct{})
-	go func() { l.unseen.Wait(); close(stored) }()
+	flushed := make(chan struct{})
+	if err := l.enqueue(answer{flushed: flushed}); err != nil {
+		return err
+	}
 	select {
-	case <-stored:
+	case <-flushed:
+		return l.Err()
+	case <-l.ctx.Done():
 		return l.Err()
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -220,6 +221,58 @@ func TestUnfinishedSnapshotLeavesTheOneBefore(t *testing.T) {
 	}
 	if got, ok, _ := open(t, js).Snapshot(t.Context()); !ok || got.In != 3 {
 		t.Fatalf("after the repair: in=%d ok=%v", got.In, ok)
+	}
+}
+
+// The newest whole snapshot is never written over, whatever a writer has passed
+// on its way: here a mark that the log holds already.
+func TestHeldSnapshotDoesNotMoveTheSlot(t *testing.T) {
+	js := bustest.Run(t).Provisioned(1)
+	big := bytes.Repeat([]byte("s"), 600<<10)
+	l := open(t, js)
+	if err := errors.Join(l.SaveSnapshot(1, big), l.SaveSnapshot(2, big), l.Flush(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, js)
+	if _, ok, err := again.Snapshot(t.Context()); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if !again.Saved(1) || again.Saved(2) {
+		t.Error("Saved does not follow the tail")
+	}
+	if err := errors.Join(again.SaveSnapshot(2, big), again.SaveSnapshot(3, []byte("small")), again.SaveSnapshot(4, big), again.Flush(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(t.Context(), logStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, part := range map[string]string{"2": ".snap.1.0", "4": ".snap.0.0"} {
+		m, err := stream.GetLastMsgForSubject(t.Context(), logPrefix+part)
+		if err != nil || m.Header.Get(bus.HeaderIn) != in {
+			t.Errorf("%s: %v %v", part, m, err)
+		}
+	}
+}
+
+// A flush that meets a loss ends, whichever of the two comes first.
+func TestFlushEndsWhenTheLogIsLost(t *testing.T) {
+	js := bustest.Run(t).Provisioned(1)
+	for range 20 {
+		winner, loser := open(t, js), open(t, js)
+		tail, _ := winner.Tail()
+		for i := range uint64(200) {
+			_ = put(loser, tail.In+i+2, 1) // refused from the second on
+			_ = put(winner, tail.In+i+1, 0)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		_ = winner.Flush(ctx)
+		if err := loser.Flush(ctx); errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal("the flush hangs")
+		}
+		cancel()
+		winner.Close()
+		loser.Close()
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 	"ringstream/schemas/topology"
 )
 
-// Prepare makes sure that the named streams and the lease bucket exist and are
-// as the contract says; with no names it takes all. In create mode it first
+// Prepare makes sure that the named streams and buckets exist and are as the
+// contract says; with no names it takes all. In create mode it first
 // creates what is missing. It never changes what exists. While the server does
 // not answer it retries; [ErrMissing] and [ErrDiffers] are final.
 func Prepare(ctx context.Context, js jetstream.JetStream, cfg Config, log *slog.Logger, names ...string) error {
@@ -64,7 +64,7 @@ func Create(ctx context.Context, js jetstream.JetStream, layout topology.Layout)
 	return nil
 }
 
-// Verify compares the named streams, or all, with the contract. The error
+// Verify compares the named streams and buckets, or all, with the contract. The error
 // joins every difference, each with its stream, its field and both values.
 func Verify(ctx context.Context, js jetstream.JetStream, layout topology.Layout, names ...string) error {
 	var found []error
@@ -86,7 +86,37 @@ func Verify(ctx context.Context, js jetstream.JetStream, layout topology.Layout,
 		}
 		found = append(found, differences(s, have)...)
 	}
+	for _, b := range topology.Buckets(layout) {
+		if len(names) > 0 && !slices.Contains(names, b.Name) {
+			continue
+		}
+		err := verifyBucket(ctx, js, b)
+		if err != nil && !errors.Is(err, ErrMissing) && !errors.Is(err, ErrDiffers) {
+			return err
+		}
+		found = append(found, err)
+	}
 	return errors.Join(found...)
+}
+
+// verifyBucket checks what leases cannot do without: keys that expire, and
+// watchers that hear of it.
+func verifyBucket(ctx context.Context, js jetstream.JetStream, b topology.Bucket) error {
+	kv, err := js.KeyValue(ctx, b.Name)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return fmt.Errorf("%w: bucket %s; NATS_PROVISION=create creates it", ErrMissing, b.Name)
+	}
+	if err != nil {
+		return lookUp("KV_"+b.Name, err)
+	}
+	status, err := kv.Status(ctx)
+	if err != nil {
+		return lookUp("KV_"+b.Name, err)
+	}
+	if status.LimitMarkerTTL() <= 0 {
+		return fmt.Errorf("%w: bucket %s lets no key expire (limit marker TTL), expected %s", ErrDiffers, b.Name, b.MarkerTTL)
+	}
+	return nil
 }
 
 // config translates a stream of the contract. Direct gets stay off: the fence
@@ -135,6 +165,14 @@ func differences(s topology.Stream, have jetstream.StreamConfig) (found []error)
 	check("deny delete", fmt.Sprint(want.DenyDelete), fmt.Sprint(have.DenyDelete))
 	check("deny purge", fmt.Sprint(want.DenyPurge), fmt.Sprint(have.DenyPurge))
 	check("allow rollup", fmt.Sprint(want.AllowRollup), fmt.Sprint(have.AllowRollup))
+	check("discard policy", want.Discard.String(), have.Discard.String())
+	check("sealed", "false", fmt.Sprint(have.Sealed))
+	check("acks", "true", fmt.Sprint(!have.NoAck))
+	check("mirror", "false", fmt.Sprint(have.Mirror != nil))
+	if s.Rollup { // a log: its writer must be answered by the leader, and nothing in it may vanish
+		check("direct gets", "false", fmt.Sprint(have.AllowDirect))
+		check("limit a subject", "-1", fmt.Sprint(have.MaxMsgsPerSubject))
+	}
 	if have.Duplicates < want.Duplicates {
 		check("duplicate window", "at least "+want.Duplicates.String(), have.Duplicates.Round(time.Second).String())
 	}

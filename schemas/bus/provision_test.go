@@ -159,6 +159,51 @@ func TestSettingsThatCannotWorkAreNamed(t *testing.T) {
 	}
 }
 
+// What would break the fence or the leases is a difference too.
+func TestVerifyGuardsLogsAndLeases(t *testing.T) {
+	s := bustest.Run(t)
+	js := s.JetStream("operator")
+	if _, err := js.CreateKeyValue(t.Context(), jetstream.KeyValueConfig{Bucket: topology.Leases}); err != nil {
+		t.Fatal(err)
+	}
+	s.Provisioned(1)
+	stream, err := js.Stream(t.Context(), topology.CallLog(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := stream.CachedInfo().Config
+	cfg.AllowDirect, cfg.MaxMsgsPerSubject = true, 1
+	if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	err = bus.Verify(t.Context(), js, topology.Layout{Partitions: 1, Replicas: 1})
+	for _, want := range []string{"direct gets", "limit a subject", "lets no key expire"} {
+		if !errors.Is(err, bus.ErrDiffers) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in: %v", want, err)
+		}
+	}
+	if err := leases(t, s, "a").Hold(t.Context(), "deliver", "a", time.Second, nil); err == nil {
+		t.Error("a lease that can never be had is waited for")
+	}
+}
+
+func TestReadAllOfAnEmptiedStream(t *testing.T) {
+	js := bustest.Run(t).JetStream("test")
+	stream, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish(t.Context(), "s", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := bustest.Messages(t, js, "S"); len(got) != 0 {
+		t.Fatalf("%d messages", len(got))
+	}
+}
+
 func TestReadersLeaveNothingBehind(t *testing.T) {
 	s := bustest.Run(t)
 	js := s.Provisioned(1)

@@ -44,7 +44,7 @@ type Publisher struct {
 
 	// Stored is called for every message that the stream has, in order, with
 	// the server's answer. Refused is called for one that it can never take
-	// (too large); it must keep it elsewhere. Connected tells of changes.
+	// (too large, no subject); it must keep it elsewhere. Connected tells of changes.
 	// They are called from one goroutine and must not block for long.
 	Stored    func(Outgoing, *jetstream.PubAck)
 	Refused   func(Outgoing, error)
@@ -200,7 +200,7 @@ func (p *Publisher) failed(err error) {
 
 // never reports whether repeating a message cannot help.
 func never(err error) bool {
-	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum)
+	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum) || errors.Is(err, nats.ErrBadSubject)
 }
 
 func (p *Publisher) lost(err error) {
@@ -222,8 +222,8 @@ func (p *Publisher) connect(ctx context.Context) error {
 	if p.wait > 0 && !pause(ctx, p.wait/2+rand.N(p.wait)) {
 		return context.Cause(ctx)
 	}
-	closed := make(chan struct{})
 	err := retry(ctx, p.log, func() error {
+		closed := make(chan struct{})
 		nc, err := p.dial(nats.NoReconnect(), nats.ClosedHandler(func(*nats.Conn) { close(closed) }))
 		if err != nil {
 			p.Connected(false, err)

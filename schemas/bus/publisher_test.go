@@ -113,12 +113,14 @@ func TestPublisherHandsBackWhatCanNeverBeStored(t *testing.T) {
 	s := bustest.Run(t)
 	js := s.Provisioned(1)
 	p, start := run(t, s.Config(1))
-	refused := make(chan error, 1)
+	refused := make(chan error, 2)
 	p.Refused = func(_ bus.Outgoing, err error) { refused <- err }
 	start()
 	big := outgoing(-1, 1)
 	big.Data = make([]byte, 2<<20)
-	for _, m := range []bus.Outgoing{outgoing(0, 5), big, outgoing(1, 5)} {
+	nowhere := outgoing(-2, 1)
+	nowhere.Subject = "two words"
+	for _, m := range []bus.Outgoing{outgoing(0, 5), big, nowhere, outgoing(1, 5)} {
 		if err := p.Publish(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
@@ -126,8 +128,10 @@ func TestPublisherHandsBackWhatCanNeverBeStored(t *testing.T) {
 	if err := p.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-refused; err == nil {
-		t.Fatal("refused without an error")
+	for range 2 {
+		if err := <-refused; err == nil {
+			t.Fatal("refused without an error")
+		}
 	}
 	expectInOrder(t, js, 2)
 }

@@ -119,6 +119,9 @@ func ReadAll(ctx context.Context, js jetstream.JetStream, stream string, filters
 
 // lastOf is the position of the last message that matches a filter, 0 if none.
 func lastOf(ctx context.Context, s jetstream.Stream, filters []string) (uint64, error) {
+	if s.CachedInfo().State.Msgs == 0 {
+		return 0, nil // LastSeq stays when the last message expires
+	}
 	if len(filters) == 0 {
 		return s.CachedInfo().State.LastSeq, nil
 	}

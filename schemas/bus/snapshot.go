@@ -17,6 +17,7 @@ import (
 const (
 	headerParts  = "X-Parts" // number of part messages; 0: the head has the data
 	headerSlot   = "X-Slot"  // which of the two slots has the parts
+	headerNext   = "X-Next"  // which slot the next parts go to
 	headerSum    = "X-Sum"   // SHA-256 of the data
 	headerRollup = "Nats-Rollup"
 )
@@ -56,10 +57,10 @@ func (l *Log) Snapshot(ctx context.Context) (Snapshot, bool, error) {
 		l.cancel(fmt.Errorf("%w: a snapshot was written since the log was opened", ErrFenced))
 		return Snapshot{}, false, l.Err()
 	}
+	l.slot, _ = strconv.Atoi(head.Header.Get(headerNext))
 	s := Snapshot{In: at.In, Seq: head.Sequence, Data: head.Data}
 	if parts, _ := strconv.Atoi(head.Header.Get(headerParts)); parts > 0 {
 		slot, _ := strconv.Atoi(head.Header.Get(headerSlot))
-		l.slot = 1 - slot
 		if s.Data, err = l.readParts(ctx, slot, parts); err != nil {
 			return Snapshot{}, false, err
 		}
@@ -88,8 +89,9 @@ func (l *Log) readParts(ctx context.Context, slot, parts int) ([]byte, error) {
 // already holds, so that every writer puts the same messages at the same
 // places; all must save the same bytes at the same inputs.
 func (l *Log) SaveSnapshot(in uint64, data []byte) error {
-	head := nats.Header{headerSum: {checksum(data)}}
+	head := nats.Header{headerSum: {checksum(data)}, headerNext: {strconv.Itoa(l.slot)}}
 	at := Position{in, snapshotIdx}
+	next := l.slot
 	if len(data) > partSize {
 		for part := range slices.Chunk(data, partSize) {
 			if err := l.saveOnce(l.partSubject(l.slot, at.Idx-snapshotIdx), nats.Header{}, part, at); err != nil {
@@ -97,13 +99,21 @@ func (l *Log) SaveSnapshot(in uint64, data []byte) error {
 			}
 			at.Idx++
 		}
-		head[headerSlot] = []string{strconv.Itoa(l.slot)}
-		l.slot = 1 - l.slot
+		next = 1 - l.slot
+		head[headerSlot], head[headerNext] = []string{strconv.Itoa(l.slot)}, []string{strconv.Itoa(next)}
 		data = nil
 	}
 	head[headerParts] = []string{strconv.Itoa(at.Idx - snapshotIdx)}
+	if !l.serial && l.Holds(at) {
+		return nil // of an older snapshot; the newest head has said where the next goes
+	}
+	l.slot = next
 	return l.saveOnce(l.prefix+".snap", head, data, at)
 }
+
+// Saved reports whether the log already holds the snapshot behind input in, so
+// that making one is of no use.
+func (l *Log) Saved(in uint64) bool { return !l.serial && !l.empty && l.tail.In > in }
 
 func (l *Log) saveOnce(subject string, header nats.Header, data []byte, at Position) error {
 	if !l.serial && l.Holds(at) {

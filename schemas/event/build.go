@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -29,7 +30,7 @@ func newEvent(kind, source, id, subject, schema string, at time.Time, data []byt
 
 // RawSource is the CloudEvents source of raw events from one hub.
 func RawSource(hub, organizationID string) string {
-	return "//" + hub + "/organizations/" + organizationID
+	return "//" + hub + "/organizations/" + url.PathEscape(organizationID)
 }
 
 // NewRaw wraps one MessageReceived argument, body, of which r was read. hub is
@@ -60,7 +61,7 @@ func NewCall(c Call, key, traceparent string) (cloudevents.Event, error) {
 	if err != nil {
 		return cloudevents.Event{}, fmt.Errorf("encode call event %s/%d: %w", c.CallID, c.Sequence, err)
 	}
-	e := newEvent(c.Type.CloudEvent(), "/organizations/"+c.OrganizationID+"/calls", c.EventID(), c.CallID,
+	e := newEvent(c.Type.CloudEvent(), "/organizations/"+url.PathEscape(c.OrganizationID)+"/calls", c.EventID(), c.CallID,
 		"call/"+string(c.Type)+".v1.json", c.OccurredAt, data)
 	e.SetExtension(ExtPartitionKey, key)
 	e.SetExtension(ExtCausationID, c.Cause.EventID)
@@ -81,7 +82,7 @@ func NewFeed(f Feed, start string, n uint64) (cloudevents.Event, error) {
 		return cloudevents.Event{}, fmt.Errorf("encode feed event: %w", err)
 	}
 	id := f.Instance + "/" + start + "/" + strconv.FormatUint(n, 10)
-	return newEvent(f.Type.CloudEvent(), "/ingest/"+f.Instance, id, f.Instance, "feed/"+string(f.Type)+".v1.json", f.At, data), nil
+	return newEvent(f.Type.CloudEvent(), "/ingest/"+url.PathEscape(f.Instance), id, f.Instance, "feed/"+string(f.Type)+".v1.json", f.At, data), nil
 }
 
 // NewOutcome makes the CloudEvent of a delivery outcome.
@@ -90,7 +91,7 @@ func NewOutcome(o Outcome, traceparent string) (cloudevents.Event, error) {
 	if err != nil {
 		return cloudevents.Event{}, fmt.Errorf("encode outcome of %s: %w", o.EventID, err)
 	}
-	e := newEvent(o.Outcome.CloudEvent(), "/customers/"+o.Customer+"/deliveries", o.ID(), o.CallID,
+	e := newEvent(o.Outcome.CloudEvent(), "/customers/"+url.PathEscape(o.Customer)+"/deliveries", o.ID(), o.CallID,
 		"delivery/"+string(o.Outcome)+".v1.json", o.FinishedAt, data)
 	e.SetExtension(ExtCausationID, o.EventID)
 	e.SetExtension(ExtCorrelationID, o.CallID)

@@ -157,3 +157,29 @@ func FuzzParseRaw(f *testing.F) {
 		}
 	})
 }
+
+// An organization that is no GUID, not even fit for a URI, still gets its
+// events encoded: nothing that arrived may be lost.
+func TestOddOrganizationsAreEncoded(t *testing.T) {
+	for _, id := range []string{"%zz", "a\nb", "a b", "??", "é", ""} {
+		body, err := json.Marshal(map[string]any{"data": map[string]any{"organizationId": id, "eventType": "UserStatus"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := event.ParseRaw(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := event.NewRaw(r, body, "hub", "none", time.Now(), "")
+		if _, _, err := event.Encode(raw); err != nil {
+			t.Errorf("%q: %v", id, err)
+		}
+		call, err := event.NewCall(event.Call{CallID: "c", OrganizationID: r.OrganizationID, Type: event.Incoming, OccurredAt: time.Now(), Sequence: 1}, "c", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := event.Encode(call); err != nil {
+			t.Errorf("call of %q: %v", id, err)
+		}
+	}
+}
