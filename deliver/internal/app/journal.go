@@ -80,6 +80,20 @@ func (j *journal) outcome(r schedule.Record, stored func(event.Outcome, time.Dur
 	return nil
 }
 
+// flush waits until everything handed over before is stored, or ctx ends: it
+// does when something is lost.
+func (j *journal) flush(ctx context.Context) {
+	stored := make(chan struct{})
+	j.queue <- func() error {
+		close(stored)
+		return nil
+	}
+	select {
+	case <-stored:
+	case <-ctx.Done():
+	}
+}
+
 // snapshot hands over a state that includes the call events up to in.
 func (j *journal) snapshot(in uint64, data []byte, took func(time.Duration)) {
 	j.queue <- func() error {

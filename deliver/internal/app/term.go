@@ -192,7 +192,13 @@ func (t *term) resolve(in input) schedule.Offer {
 
 func (t *term) report(r schedule.Report) {
 	t.seen.progress.Done()
-	t.record(t.memory.Result(r))
+	if ended := t.memory.Result(r); len(ended) > 0 {
+		t.record(ended)
+		// What follows in the lane goes out behind the stored outcome. After a
+		// crash only the newest notification of a lane is in doubt, and a
+		// repetition cannot come behind a later one.
+		t.journal.flush(t.ctx)
+	}
 }
 
 func (t *term) record(records []schedule.Record) {

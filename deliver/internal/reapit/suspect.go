@@ -9,7 +9,7 @@ import (
 const (
 	SettingAPIURL      = "REAPIT_API_URL"
 	SettingAPIVersion  = "REAPIT_API_VERSION"
-	SettingTokenURL    = "REAPIT_TOKEN_URL" //nolint:gosec // the name of a setting
+	SettingTokenURL    = "REAPIT_TOKEN_URL"
 	SettingCredentials = "REAPIT_CLIENT_ID or REAPIT_CLIENT_SECRET"
 	SettingCustomer    = "REAPIT_CUSTOMER"
 )
