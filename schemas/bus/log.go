@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -15,6 +16,7 @@ import (
 const (
 	HeaderIn  = "X-In"  // position of the input in its stream
 	HeaderIdx = "X-Idx" // n-th output of that input, from 0
+	HeaderAt  = "X-At"  // when that input was stored; absent when the writer does not tell
 )
 
 const defaultWindow = 256 // appends in flight
@@ -24,6 +26,7 @@ const defaultWindow = 256 // appends in flight
 type Position struct {
 	In  uint64
 	Idx int
+	At  time.Time // when the input was stored: tells it from another at that position; zero: not told
 }
 
 // After reports whether p comes behind q.
@@ -121,7 +124,13 @@ func positionOf(h nats.Header) (Position, error) {
 	if err != nil {
 		return Position{}, fmt.Errorf("header %s: %w", HeaderIdx, err)
 	}
-	return Position{in, idx}, nil
+	p := Position{In: in, Idx: idx}
+	if at := h.Get(HeaderAt); at != "" {
+		if p.At, err = time.Parse(time.RFC3339Nano, at); err != nil {
+			return Position{}, fmt.Errorf("header %s: %w", HeaderAt, err)
+		}
+	}
+	return p, nil
 }
 
 // Tail is the position of the newest message, and false for an empty log.
@@ -148,6 +157,9 @@ func (l *Log) Append(subject string, header nats.Header, data []byte, p Position
 	header[jetstream.ExpectedLastSeqHeader] = []string{strconv.FormatUint(l.next, 10)}
 	header[HeaderIn] = []string{strconv.FormatUint(p.In, 10)}
 	header[HeaderIdx] = []string{strconv.Itoa(p.Idx)}
+	if !p.At.IsZero() {
+		header[HeaderAt] = []string{p.At.UTC().Format(time.RFC3339Nano)}
+	}
 	ack, err := l.js.PublishMsgAsync(&nats.Msg{Subject: subject, Header: header, Data: data},
 		jetstream.WithRetryAttempts(0), jetstream.WithStallWait(publishTimeout))
 	if err != nil {

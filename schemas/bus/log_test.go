@@ -136,7 +136,7 @@ func TestCompetingWritersMakeOneLog(t *testing.T) {
 func TestSnapshotBehindTheTailIsRefused(t *testing.T) {
 	js := bustest.Run(t).Provisioned(1)
 	late, quick := open(t, js), open(t, js)
-	if err := errors.Join(put(quick, 1, 0), quick.SaveSnapshot(1, []byte("state")), quick.Flush(t.Context())); err != nil {
+	if err := errors.Join(put(quick, 1, 0), quick.SaveSnapshot(bus.Position{In: 1}, []byte("state")), quick.Flush(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := late.Snapshot(t.Context()); !errors.Is(err, bus.ErrFenced) {
@@ -169,7 +169,7 @@ func foldOnce(ctx context.Context, js jetstream.JetStream, inputs int) error {
 			}
 		}
 		if in%100 == 0 {
-			if err := l.SaveSnapshot(in, bigState(in)); err != nil {
+			if err := l.SaveSnapshot(bus.Position{In: in}, bigState(in)); err != nil {
 				return err
 			}
 		}
@@ -183,7 +183,7 @@ func TestSnapshotsOfEverySizeReplaceEachOther(t *testing.T) {
 	for i, size := range []int{0, 10, 600 << 10, 3 << 20, 1 << 20, 5} {
 		data := bytes.Repeat([]byte{byte('a' + i)}, size)
 		in := uint64(i + 1)
-		if err := errors.Join(l.SaveSnapshot(in, data), l.Flush(t.Context())); err != nil {
+		if err := errors.Join(l.SaveSnapshot(bus.Position{In: in}, data), l.Flush(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 		got, ok, err := open(t, js).Snapshot(t.Context())
@@ -201,7 +201,7 @@ func TestUnfinishedSnapshotLeavesTheOneBefore(t *testing.T) {
 	js := bustest.Run(t).Provisioned(1)
 	l := open(t, js)
 	old := bytes.Repeat([]byte("o"), 2<<20)
-	if err := errors.Join(l.SaveSnapshot(1, old), l.Flush(t.Context())); err != nil {
+	if err := errors.Join(l.SaveSnapshot(bus.Position{In: 1}, old), l.Flush(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	// What a writer that dies after the first part of the next one leaves.
@@ -216,7 +216,7 @@ func TestUnfinishedSnapshotLeavesTheOneBefore(t *testing.T) {
 	if err != nil || !ok || got.In != 1 || !bytes.Equal(got.Data, old) {
 		t.Fatalf("read in=%d ok=%v size=%d err=%v", got.In, ok, len(got.Data), err)
 	}
-	if err := errors.Join(again.SaveSnapshot(3, bytes.Repeat([]byte("n"), 2<<20)), again.Flush(t.Context())); err != nil {
+	if err := errors.Join(again.SaveSnapshot(bus.Position{In: 3}, bytes.Repeat([]byte("n"), 2<<20)), again.Flush(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	if got, ok, _ := open(t, js).Snapshot(t.Context()); !ok || got.In != 3 {
@@ -230,7 +230,7 @@ func TestHeldSnapshotDoesNotMoveTheSlot(t *testing.T) {
 	js := bustest.Run(t).Provisioned(1)
 	big := bytes.Repeat([]byte("s"), 600<<10)
 	l := open(t, js)
-	if err := errors.Join(l.SaveSnapshot(1, big), l.SaveSnapshot(2, big), l.Flush(t.Context())); err != nil {
+	if err := errors.Join(l.SaveSnapshot(bus.Position{In: 1}, big), l.SaveSnapshot(bus.Position{In: 2}, big), l.Flush(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	again := open(t, js)
@@ -240,7 +240,7 @@ func TestHeldSnapshotDoesNotMoveTheSlot(t *testing.T) {
 	if !again.Saved(1) || again.Saved(2) {
 		t.Error("Saved does not follow the tail")
 	}
-	if err := errors.Join(again.SaveSnapshot(2, big), again.SaveSnapshot(3, []byte("small")), again.SaveSnapshot(4, big), again.Flush(t.Context())); err != nil {
+	if err := errors.Join(again.SaveSnapshot(bus.Position{In: 2}, big), again.SaveSnapshot(bus.Position{In: 3}, []byte("small")), again.SaveSnapshot(bus.Position{In: 4}, big), again.Flush(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	stream, err := js.Stream(t.Context(), logStream)

@@ -83,14 +83,16 @@ func (l *Log) readParts(ctx context.Context, slot, parts int) ([]byte, error) {
 	return data, nil
 }
 
-// SaveSnapshot appends a state that includes the inputs up to in. It replaces
+// SaveSnapshot appends a state that includes the inputs up to in, whose Idx
+// does not count. It replaces
 // the snapshot before it only when it is stored whole: parts go to the slot
 // that the newest head does not name. A pipelined log leaves out what it
 // already holds, so that every writer puts the same messages at the same
 // places; all must save the same bytes at the same inputs.
-func (l *Log) SaveSnapshot(in uint64, data []byte) error {
+func (l *Log) SaveSnapshot(in Position, data []byte) error {
 	head := nats.Header{headerSum: {checksum(data)}, headerNext: {strconv.Itoa(l.slot)}}
-	at := Position{in, snapshotIdx}
+	at := in
+	at.Idx = snapshotIdx
 	next := l.slot
 	if len(data) > partSize {
 		for part := range slices.Chunk(data, partSize) {

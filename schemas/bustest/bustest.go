@@ -118,13 +118,16 @@ func Messages(tb testing.TB, js jetstream.JetStream, stream string, filters ...s
 	return all
 }
 
-// Eventually polls a condition until it holds, for half a minute at most.
+// patience is how long a condition is waited for, on a busy machine too.
+const patience = 2 * time.Minute
+
+// Eventually polls a condition until it holds, for two minutes at most.
 func Eventually(tb testing.TB, what string, condition func() bool) {
 	tb.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !condition() {
 		if time.Now().After(deadline) {
-			tb.Fatalf("waited 30 s in vain for: %s", what)
+			tb.Fatalf("waited %v in vain for: %s", patience, what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -98,7 +98,7 @@ func (j *journal) flush(ctx context.Context) {
 func (j *journal) snapshot(in uint64, data []byte, took func(time.Duration)) {
 	j.queue <- func() error {
 		began := time.Now()
-		err := j.log.SaveSnapshot(in, data)
+		err := j.log.SaveSnapshot(bus.Position{In: in}, data)
 		took(time.Since(began))
 		return err
 	}

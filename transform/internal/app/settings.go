@@ -42,9 +42,9 @@ func (s Settings) instance() string {
 	return "transform"
 }
 
-// streams are those that the service reads or writes.
+// streams are those that the service reads or writes, and the lease bucket.
 func (s Settings) streams() []string {
-	names := []string{topology.RTE}
+	names := []string{topology.RTE, topology.Leases}
 	for p := range s.Partitions {
 		names = append(names, topology.CallLog(p))
 	}

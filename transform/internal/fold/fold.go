@@ -49,7 +49,8 @@ type Fold struct {
 	numbers  numbers
 	open     int
 	seq      uint64    // of the newest input
-	clock    time.Time // its stored time
+	stored   time.Time // when that was stored
+	clock    time.Time // the latest of all stored times
 	coverage coverage
 }
 
@@ -61,7 +62,7 @@ func New(limits call.Limits) *Fold {
 // Step folds one input. Inputs come in the order of the stream.
 func (f *Fold) Step(in Input) Step {
 	step := Step{Skipped: true, Save: f.saves(in)}
-	f.seq = in.Seq
+	f.seq, f.stored = in.Seq, in.Stored
 	if in.Stored.After(f.clock) {
 		f.clock = in.Stored
 	}
@@ -165,8 +166,8 @@ func (f *Fold) Open() int { return f.open }
 // Known is the number of calls remembered.
 func (f *Fold) Known() int { return len(f.calls) }
 
-// Clock is the stored time of the newest input.
-func (f *Fold) Clock() time.Time { return f.clock }
+// Last is the newest input.
+func (f *Fold) Last() Mark { return Mark{f.seq, f.stored} }
 
 // Seq is the position of the newest input.
 func (f *Fold) Seq() uint64 { return f.seq }

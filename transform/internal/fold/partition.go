@@ -16,9 +16,10 @@ import (
 	"ringstream/transform/internal/call"
 )
 
-// ErrRecreated means that RTE ends before the position that the log was made
-// from: the raw stream is not the one that it was.
-var ErrRecreated = errors.New("RTE was recreated: its positions no longer agree with the call log")
+// ErrRecreated means that the raw stream is not the one that the log was made
+// from: it ends before, or holds something else at a position that the log
+// knows. It was created anew, or the server lost its end.
+var ErrRecreated = errors.New("RTE is not the stream that the call log was made from; delete CALL_LOG_<p> and CALLS, and they are made anew")
 
 // flushLimit bounds the last flush, so that a hand-over is quick.
 const flushLimit = 2 * time.Second
@@ -53,6 +54,10 @@ func (p Partition) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	known, err := p.reach(ctx, log, f)
+	if err != nil {
+		return err
+	}
 	p.Observe.Started(p.Number, f.Seq()+1)
 
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -65,7 +70,10 @@ func (p Partition) Run(ctx context.Context) error {
 		}
 	}()
 	filters := []string{topology.RawOf(p.Number), topology.FeedAll}
-	err = bus.Read(ctx, p.JS, topology.RTE, filters, f.Seq()+1, func(m bus.Message) error {
+	err = bus.Read(ctx, p.JS, topology.RTE, filters, f.Seq(), func(m bus.Message) error {
+		if err := known.pass(m); err != nil || m.Seq <= f.Seq() {
+			return err
+		}
 		return p.step(log, f, m)
 	})
 	return errors.Join(err, p.finish(ctx, log))
@@ -99,24 +107,32 @@ func (p Partition) restore(ctx context.Context, log *bus.Log) (*Fold, error) {
 			p.Log.Warn("snapshot is of another version; folding from the start", "position", snap.In)
 		}
 	}
-	return f, p.reach(ctx, log, f)
+	return f, nil
 }
 
-// reach checks that RTE still has, and really is, what the log was made from.
-func (p Partition) reach(ctx context.Context, log *bus.Log, f *Fold) error {
+// reach checks that RTE still has what the log was made from, as far as can be
+// seen before reading it, and returns what to meet on the way.
+func (p Partition) reach(ctx context.Context, log *bus.Log, f *Fold) (landmarks, error) {
 	rte, err := p.JS.Stream(ctx, topology.RTE)
 	if err != nil {
-		return fmt.Errorf("look up stream %s: %w", topology.RTE, err)
+		return landmarks{}, fmt.Errorf("look up stream %s: %w", topology.RTE, err)
 	}
 	state := rte.CachedInfo().State
-	if tail, ok := log.Tail(); ok && tail.In > state.LastSeq {
-		return fmt.Errorf("%w (log of partition %d: %d, RTE: %d)", ErrRecreated, p.Number, tail.In, state.LastSeq)
+	tail, _ := log.Tail()
+	if newest := max(tail.In, f.Seq()); newest > state.LastSeq {
+		return landmarks{}, fmt.Errorf("%w (partition %d: the log knows message %d, RTE ends at %d)", ErrRecreated, p.Number, newest, state.LastSeq)
 	}
 	if f.Seq() > 0 && state.FirstSeq > f.Seq()+1 {
 		p.Log.Warn("RTE no longer reaches back to the snapshot; calls of the time between are lost",
 			telemetry.Partition, p.Number, "snapshot", f.Seq(), "first", state.FirstSeq)
 	}
-	return nil
+	known := landmarks{partition: p.Number}
+	for _, m := range []Mark{f.Last(), {Seq: tail.In, Stored: tail.At}} {
+		if m.Seq >= state.FirstSeq && !m.Stored.IsZero() {
+			known.ahead = append(known.ahead, m)
+		}
+	}
+	return known, nil
 }
 
 // step folds one message and appends what the log does not hold yet.
@@ -127,7 +143,7 @@ func (p Partition) step(log *bus.Log, f *Fold, m bus.Message) error {
 	}
 	s := f.Step(in)
 	for i, out := range s.Outputs {
-		at := bus.Position{In: in.Seq, Idx: i}
+		at := bus.Position{In: in.Seq, Idx: i, At: in.Stored}
 		if log.Holds(at) {
 			continue
 		}
@@ -136,20 +152,21 @@ func (p Partition) step(log *bus.Log, f *Fold, m bus.Message) error {
 		}
 	}
 	p.Observe.Stepped(p.Number, m, f, s)
-	if !s.Save {
+	if !s.Save || log.Saved(in.Seq) {
 		return nil
 	}
 	b, err := f.Snapshot()
 	if err != nil {
 		return err
 	}
-	return log.SaveSnapshot(in.Seq, b)
+	return log.SaveSnapshot(bus.Position{In: in.Seq, At: in.Stored}, b)
 }
 
 func (p Partition) append(log *bus.Log, out Output, in bus.Message, at bus.Position) error {
 	header, body, err := Encode(out)
-	if err != nil {
-		return err
+	if err != nil { // no writer can append it: it must not stop the partition
+		p.Observe.Unreadable(p.Number, in, err)
+		return nil
 	}
 	subject := topology.CallEvent(p.Number, out.Call.OrganizationID, string(out.Call.Type), out.Call.CallID)
 	if err := log.Append(subject, header, body, at); err != nil {

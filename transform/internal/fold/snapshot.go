@@ -16,7 +16,7 @@ const snapshotVersion = 1
 
 type snapshot struct {
 	Version  int          `json:"version"`
-	Seq      uint64       `json:"seq"`
+	Last     Mark         `json:"last"`
 	Clock    time.Time    `json:"clock"`
 	Coverage coverage     `json:"coverage"`
 	Calls    []*call.Call `json:"calls"`
@@ -25,7 +25,7 @@ type snapshot struct {
 
 // Snapshot is the state as bytes; equal states give equal bytes.
 func (f *Fold) Snapshot() ([]byte, error) {
-	s := snapshot{Version: snapshotVersion, Seq: f.seq, Clock: f.clock, Coverage: f.coverage, Numbers: f.numbers.live()}
+	s := snapshot{Version: snapshotVersion, Last: f.Last(), Clock: f.clock, Coverage: f.coverage, Numbers: f.numbers.live()}
 	for _, id := range slices.Sorted(maps.Keys(f.calls)) {
 		s.Calls = append(s.Calls, f.calls[id])
 	}
@@ -47,7 +47,8 @@ func Restore(limits call.Limits, b []byte) (*Fold, bool, error) {
 		return nil, false, nil
 	}
 	f := New(limits)
-	f.seq, f.clock, f.coverage, f.numbers = s.Seq, s.Clock, s.Coverage, restoredNumbers(s.Numbers)
+	f.seq, f.stored, f.clock = s.Last.Seq, s.Last.Stored, s.Clock
+	f.coverage, f.numbers = s.Coverage, restoredNumbers(s.Numbers)
 	for _, c := range s.Calls {
 		f.calls[c.ID] = c
 		f.count(c, +1)
