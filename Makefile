@@ -39,7 +39,7 @@ e2e: build ## the end-to-end stories over the real binaries
 
 .PHONY: race
 race: ## the race detector on the concurrent packages
-	@go test -race $(TESTFLAGS) $(CONCURRENT)
+	@go test -race -short $(TESTFLAGS) $(CONCURRENT)
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each
