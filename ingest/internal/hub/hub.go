@@ -156,7 +156,7 @@ func (h *Hub) open(ctx context.Context) (*connection, error) {
 		return nil, err
 	}
 	c := &connection{hub: h, host: grant.Host(), epoch: rand.Text(), answers: map[rte.EntitySubscription]event.Subscription{}}
-	c.tap = newTap(ws, id, h.Limits.Write, h.Sink.Message, h.Observe.Swallowed)
+	c.tap = newTap(ws, id, h.Limits.Message, h.Limits.Write, h.Sink.Message, h.Observe.Swallowed)
 	if err := c.start(ctx); err != nil {
 		c.close(session.Refused)
 		return nil, err

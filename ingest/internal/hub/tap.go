@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync/atomic"
@@ -26,6 +27,7 @@ type tap struct {
 	ctx     context.Context //nolint:containedctx // the library asks a connection for its context
 	cancel  context.CancelFunc
 	id      string
+	limit   int64         // of one record
 	timeout time.Duration // of one write
 
 	deliver func(argument []byte)
@@ -42,11 +44,11 @@ type tap struct {
 	goodbye atomic.Pointer[rte.Frame]
 }
 
-func newTap(ws *websocket.Conn, id string, timeout time.Duration, deliver func([]byte), swallow func()) *tap {
+func newTap(ws *websocket.Conn, id string, limit int64, timeout time.Duration, deliver func([]byte), swallow func()) *tap {
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
 	t := &tap{
-		ws: ws, ctx: ctx, cancel: cancel, id: id, timeout: timeout, deliver: deliver, swallow: swallow,
+		ws: ws, ctx: ctx, cancel: cancel, id: id, limit: limit, timeout: timeout, deliver: deliver, swallow: swallow,
 		library: r, toward: w, done: make(chan struct{}),
 	}
 	t.hear() // the hub has just agreed to the WebSocket
@@ -90,6 +92,10 @@ func (t *tap) close() {
 func (t *tap) run() {
 	for {
 		_, b, err := t.ws.Read(t.ctx)
+		if err == nil {
+			t.hear()
+			err = t.consume(b)
+		}
 		if err != nil {
 			t.fault.CompareAndSwap(nil, &err)
 			close(t.done)
@@ -97,23 +103,27 @@ func (t *tap) run() {
 			t.cancel()
 			return
 		}
-		t.hear()
-		t.consume(b)
 		t.feed()
 	}
 }
 
+// errEndless means that a record has grown past what is kept of one.
+var errEndless = errors.New("a record does not end")
+
 // consume takes the records of one WebSocket message, and keeps the beginning
-// of one that goes on in the next.
-func (t *tap) consume(b []byte) {
+// of one that goes on in the next, as much of it as one message may be long.
+func (t *tap) consume(b []byte) error {
 	if len(t.part) > 0 {
 		b = append(t.part, b...)
 	}
 	for {
 		record, rest, found := rte.CutRecord(b)
 		if !found {
+			if int64(len(rest)) > t.limit {
+				return fmt.Errorf("%w after %d bytes", errEndless, t.limit)
+			}
 			t.part = bytes.Clone(rest)
-			return
+			return nil
 		}
 		b = rest
 		t.take(record)

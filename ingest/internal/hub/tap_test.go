@@ -3,6 +3,7 @@ package hub
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -50,7 +51,7 @@ func socket(t *testing.T) (client *websocket.Conn, send func(string)) {
 func TestTapSortsRecords(t *testing.T) {
 	ws, send := socket(t)
 	delivered, swallowed := make(chan string, 10), make(chan struct{}, 10)
-	tap := newTap(ws, "id", time.Second, func(b []byte) { delivered <- string(b) }, func() { swallowed <- struct{}{} })
+	tap := newTap(ws, "id", 1<<20, time.Second, func(b []byte) { delivered <- string(b) }, func() { swallowed <- struct{}{} })
 	go tap.run()
 	defer func() { tap.close(); <-tap.done }()
 	library := bufio.NewReader(tap)
@@ -87,9 +88,24 @@ func TestTapSortsRecords(t *testing.T) {
 }
 
 // The handshake's answer must be a read of its own: the library drops the rest.
+// A record that never ends must not fill the memory.
+func TestTapEndsARecordWithoutEnd(t *testing.T) {
+	ws, send := socket(t)
+	tap := newTap(ws, "id", 100, time.Second, func([]byte) {}, func() {})
+	go tap.run()
+	defer tap.close()
+	for range 3 {
+		send(strings.Repeat("x", 40))
+	}
+	<-tap.done
+	if fault := tap.fault.Load(); fault == nil || !errors.Is(*fault, errEndless) {
+		t.Errorf("ended by %v", fault)
+	}
+}
+
 func TestTapGivesTheHandshakeAlone(t *testing.T) {
 	ws, send := socket(t)
-	tap := newTap(ws, "id", time.Second, func([]byte) {}, func() {})
+	tap := newTap(ws, "id", 1<<20, time.Second, func([]byte) {}, func() {})
 	go tap.run()
 	defer func() { tap.close(); <-tap.done }()
 	send("{}\x1e" + `{"type":6}` + "\x1e")
@@ -104,7 +120,7 @@ func TestTapDeliversWhatItReadBeforeItWasClosed(t *testing.T) {
 	ws, send := socket(t)
 	entered, release := make(chan struct{}), make(chan struct{})
 	var got []string
-	tap := newTap(ws, "id", time.Second, func(b []byte) {
+	tap := newTap(ws, "id", 1<<20, time.Second, func(b []byte) {
 		if len(got) == 0 {
 			close(entered)
 			<-release
@@ -139,10 +155,10 @@ func FuzzTapCuts(f *testing.F) {
 }
 
 func delivered(bytes string, size int) (got []string) {
-	tap := newTap(nil, "id", time.Second, func(b []byte) { got = append(got, string(b)) }, func() {})
+	tap := newTap(nil, "id", 1<<20, time.Second, func(b []byte) { got = append(got, string(b)) }, func() {})
 	_ = tap.library.Close() // nobody reads
 	for part := range slices.Chunk([]byte(bytes), size) {
-		tap.consume(slices.Clone(part))
+		_ = tap.consume(slices.Clone(part))
 	}
 	tap.cancel()
 	return got
