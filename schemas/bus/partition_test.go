@@ -47,8 +47,8 @@ func dig(t *testing.T, server string) *hole {
 }
 
 func (h *hole) carry(to, from net.Conn) {
-	defer to.Close()
-	defer from.Close()
+	defer func() { _ = to.Close() }()
+	defer func() { _ = from.Close() }()
 	b := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(b)
