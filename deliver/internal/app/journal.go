@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -143,6 +144,10 @@ func bury(ctx context.Context, js jetstream.JetStream, d event.DeadLetter, id, t
 		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("store dead letter %s: %w", id, context.Cause(ctx))
+		}
+		if errors.Is(err, nats.ErrMaxPayload) && (d.Event != nil || d.Request != nil || d.Body != nil) {
+			d.Event, d.Request, d.Body = nil, nil, nil // the event id tells where to find them
+			return bury(ctx, js, d, id, traceparent, log)
 		}
 		log.Warn("dead letter not stored yet", "error", err, "event_id", d.EventID)
 		pause(ctx, time.Second)

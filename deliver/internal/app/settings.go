@@ -41,7 +41,7 @@ type Settings struct {
 	DeadlineMissed   time.Duration `envconfig:"DEADLINE_MISSED" default:"24h" desc:"the same for missed"`
 
 	Shadow   bool          `envconfig:"DELIVER_SHADOW" default:"false" desc:"do everything but POST; outcomes are recorded as shadowed"`
-	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long a silent replica stays the one that delivers"`
+	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long a silent replica stays the one that delivers; whole seconds"`
 	Instance string        `envconfig:"DELIVER_INSTANCE" absent:"host name" desc:"name of this replica"`
 }
 
@@ -64,8 +64,8 @@ func (s Settings) Problems() []program.Problem {
 	} {
 		found = append(found, program.Positive(name, d)...)
 	}
-	if s.LeaseTTL < time.Second {
-		found = append(found, program.Problem{Setting: "LEASE_TTL", Wrong: s.LeaseTTL.String() + " is too short", Want: "1s or more"})
+	if s.LeaseTTL < time.Second || s.LeaseTTL%time.Second != 0 {
+		found = append(found, program.Problem{Setting: "LEASE_TTL", Wrong: "is " + s.LeaseTTL.String(), Want: "whole seconds, one or more"})
 	}
 	return found
 }

@@ -272,6 +272,10 @@ func (t *term) read() {
 	t.cancel(fmt.Errorf("read call events: %w", err))
 }
 
+// letterBytes is how much of an unreadable body a dead letter keeps: a whole one
+// in base64 may be more than the server takes. The stream has the rest.
+const letterBytes = 256 << 10
+
 // decode reads a call event. One that cannot be read is kept as a dead letter
 // and passed on as nothing but a position.
 func (t *term) decode(m bus.Message) (input, error) {
@@ -286,7 +290,8 @@ func (t *term) decode(m bus.Message) (input, error) {
 		return in, nil
 	}
 	letter := event.DeadLetter{
-		Service: name, Reason: "unreadable", Detail: fmt.Sprintf("message %d of %s: %v", m.Seq, m.Subject, err), At: t.now().UTC(), Body: m.Data,
+		Service: name, Reason: "unreadable", Detail: fmt.Sprintf("message %d of %s, %d bytes: %v", m.Seq, m.Subject, len(m.Data), err), At: t.now().UTC(),
+		Body: m.Data[:min(len(m.Data), letterBytes)],
 	}
 	t.seen.letter(letter.Reason)
 	return in, bury(t.ctx, t.js, letter, fmt.Sprintf("%s/%d", topology.Calls, m.Seq), "", t.log)
