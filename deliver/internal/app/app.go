@@ -36,7 +36,6 @@ import (
 	"ringstream/schemas/probe"
 	"ringstream/schemas/program"
 	"ringstream/schemas/telemetry"
-	"ringstream/schemas/topology"
 )
 
 const (
@@ -105,7 +104,7 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	if err != nil {
 		return err
 	}
-	if err := bus.Prepare(ctx, js, s.Config, log, topology.Calls, topology.Deliveries, topology.DeadLetters); err != nil {
+	if err := bus.Prepare(ctx, js, s.Config, log, uses()...); err != nil {
 		return stopped(ctx, err)
 	}
 	board.Set("streams", true, "as the contract says")

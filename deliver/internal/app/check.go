@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"ringstream/deliver/internal/directory"
 	"ringstream/deliver/internal/reapit"
 	"ringstream/schemas/bus"
@@ -21,33 +19,12 @@ import (
 
 // Check tries every dependency once and changes nothing: no notification is sent.
 func Check(ctx context.Context, s Settings) []probe.Result {
-	return append(checkBus(ctx, s.Config), checkReapit(ctx, s)...)
+	return append(bus.Check(ctx, s.Config, name, uses()...), checkReapit(ctx, s)...)
 }
 
-func checkBus(ctx context.Context, cfg bus.Config) []probe.Result {
-	nc, err := bus.Dial(cfg, name)
-	if err != nil {
-		return []probe.Result{failed("NATS_URL", err)}
-	}
-	defer nc.Close()
-	reached := probe.Result{Name: "NATS_URL", OK: true, Detail: "connected to " + nc.ConnectedUrlRedacted()}
-	js, err := bus.JetStream(nc)
-	if err != nil {
-		return []probe.Result{reached, failed("streams", err)}
-	}
-	return []probe.Result{reached, checkStreams(ctx, js, cfg)}
-}
-
-func checkStreams(ctx context.Context, js jetstream.JetStream, cfg bus.Config) probe.Result {
-	err := bus.Verify(ctx, js, cfg.Layout(), topology.Calls, topology.Deliveries, topology.DeadLetters)
-	switch {
-	case err == nil:
-		return probe.Result{Name: "streams", OK: true, Detail: "as the contract says"}
-	case cfg.Provision == bus.ProvisionCreate && errors.Is(err, bus.ErrMissing) && !errors.Is(err, bus.ErrDiffers):
-		return probe.Result{Name: "streams", OK: true, Detail: "missing, will be created at start"}
-	default:
-		return failed("streams", err)
-	}
+// uses are the streams that the service reads or writes, and the lease bucket.
+func uses() []string {
+	return []string{topology.Calls, topology.Deliveries, topology.DeadLetters, topology.Leases}
 }
 
 // checkReapit reads the negotiators, which takes a token first. Whether the

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"ringstream/ingest/internal/hub"
 	"ringstream/ingest/internal/rte"
 	"ringstream/schemas/bus"
@@ -20,33 +18,7 @@ import (
 
 // Check tries every dependency once and changes nothing.
 func Check(ctx context.Context, s Settings) []probe.Result {
-	return append(checkBus(ctx, s.Config), checkHub(ctx, s, hub.DefaultLimits())...)
-}
-
-func checkBus(ctx context.Context, cfg bus.Config) []probe.Result {
-	nc, err := bus.Dial(cfg, name)
-	if err != nil {
-		return []probe.Result{failed("NATS_URL", err)}
-	}
-	defer nc.Close()
-	connected := probe.Result{Name: "NATS_URL", OK: true, Detail: "connected to " + nc.ConnectedUrlRedacted()}
-	js, err := bus.JetStream(nc)
-	if err != nil {
-		return []probe.Result{connected, failed("streams", err)}
-	}
-	return []probe.Result{connected, checkStreams(ctx, js, cfg)}
-}
-
-func checkStreams(ctx context.Context, js jetstream.JetStream, cfg bus.Config) probe.Result {
-	err := bus.Verify(ctx, js, cfg.Layout(), topology.RTE, topology.DeadLetters)
-	switch {
-	case err == nil:
-		return probe.Result{Name: "streams", OK: true, Detail: "as the contract says"}
-	case cfg.Provision == bus.ProvisionCreate && errors.Is(err, bus.ErrMissing) && !errors.Is(err, bus.ErrDiffers):
-		return probe.Result{Name: "streams", OK: true, Detail: "missing, will be created at start"}
-	default:
-		return failed("streams", err)
-	}
+	return append(bus.Check(ctx, s.Config, name, topology.RTE, topology.DeadLetters), checkHub(ctx, s, hub.DefaultLimits())...)
 }
 
 func checkHub(ctx context.Context, s Settings, limits hub.Limits) []probe.Result {

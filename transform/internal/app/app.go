@@ -92,22 +92,5 @@ func shortly(stop func(context.Context) error) error {
 
 // Check tries what the service depends on.
 func Check(ctx context.Context, s Settings) []probe.Result {
-	nc, err := bus.Dial(s.Config, Name)
-	if err != nil {
-		return []probe.Result{{Name: "NATS_URL", Detail: err.Error()}}
-	}
-	defer nc.Close()
-	results := []probe.Result{{Name: "NATS_URL", OK: true, Detail: "connected to " + nc.ConnectedUrlRedacted() + ", version " + nc.ConnectedServerVersion()}}
-	js, err := bus.JetStream(nc)
-	if err == nil {
-		err = bus.Verify(ctx, js, s.Layout(), s.streams()...)
-	}
-	streams := probe.Result{Name: "streams", OK: err == nil, Detail: "as the contract says"}
-	switch {
-	case err != nil && errors.Is(err, bus.ErrMissing) && !errors.Is(err, bus.ErrDiffers) && s.Provision == bus.ProvisionCreate:
-		streams.OK, streams.Detail = true, "some are missing and will be created"
-	case err != nil:
-		streams.Detail = err.Error()
-	}
-	return append(results, streams)
+	return bus.Check(ctx, s.Config, Name, s.streams()...)
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"ringstream/schemas/bus"
 )
 
 // Mark is one message of the raw stream: where it is and when it was stored.
@@ -24,7 +22,7 @@ type landmarks struct {
 }
 
 // pass compares a message, read in order, with the landmarks.
-func (l *landmarks) pass(m bus.Message) error {
+func (l *landmarks) pass(m Mark) error {
 	for _, mark := range l.ahead {
 		if m.Seq > mark.Seq || m.Seq == mark.Seq && !m.Stored.Equal(mark.Stored) {
 			return fmt.Errorf("%w (partition %d: message %d, stored at %s, is not there)", ErrRecreated, l.partition, mark.Seq,

@@ -71,7 +71,7 @@ func (p Partition) Run(ctx context.Context) error {
 	}()
 	filters := []string{topology.RawOf(p.Number), topology.FeedAll}
 	err = bus.Read(ctx, p.JS, topology.RTE, filters, f.Seq(), func(m bus.Message) error {
-		if err := known.pass(m); err != nil || m.Seq <= f.Seq() {
+		if err := known.pass(Mark{m.Seq, m.Stored}); err != nil || m.Seq <= f.Seq() {
 			return err
 		}
 		return p.step(log, f, m)

@@ -218,16 +218,18 @@ func TestPartitionRefusesARecreatedStream(t *testing.T) {
 func TestPartitionGoesOnWithTheSameStream(t *testing.T) {
 	s := bustest.Run(t)
 	js := s.Provisioned(1)
-	if err := feed(t.Context(), js, morning(5, 40)); err != nil {
+	if err := feed(t.Context(), js, morning(5, 100)); err != nil {
 		t.Fatal(err)
 	}
 	for range 5 {
 		ctx, stop := context.WithCancelCause(t.Context())
 		p := partition(js)
 		p.Observe = &counter{left: 7, stop: func() { stop(errStopped) }}
+		limit := time.AfterFunc(time.Second, func() { stop(errStopped) }) // the stream may have no more
 		if err := p.Run(ctx); !errors.Is(err, errStopped) {
 			t.Fatal(err)
 		}
+		limit.Stop()
 	}
 	want := reference(t, js)
 	for i, m := range bustest.Messages(t, js, topology.CallLog(0), topology.CallLogPrefix(0)+".ev.>") {
