@@ -211,3 +211,19 @@ func sourceList(sources []*jetstream.StreamSource) string {
 	}
 	return sorted(items)
 }
+
+// watchInterval is how often a running service looks whether its streams are
+// still there.
+const watchInterval = 10 * time.Second
+
+// Watch compares the streams and buckets that a service uses with the contract
+// again and again until ctx ends, and tells what it found: nil, [ErrMissing]
+// or [ErrDiffers]. A server that does not answer tells nothing about them.
+func Watch(ctx context.Context, js jetstream.JetStream, cfg Config, uses []string, tell func(error)) {
+	for pause(ctx, watchInterval) {
+		err := Verify(ctx, js, cfg.Layout(), uses...)
+		if err == nil || errors.Is(err, ErrMissing) || errors.Is(err, ErrDiffers) {
+			tell(err)
+		}
+	}
+}

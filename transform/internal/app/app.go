@@ -66,7 +66,8 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 	if err != nil {
 		return stopped(ctx, err)
 	}
-	board.Set("streams", true, "as the contract says")
+	board.Set("streams", true, asContract)
+	go bus.Watch(ctx, js, s.Config, s.streams(), func(err error) { state(board, err) })
 	board.Func("nats", func() probe.Result { return probe.Result{OK: nc.IsConnected(), Detail: nc.Status().String()} })
 
 	r := replica{
@@ -74,6 +75,18 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 		name: s.instance() + "." + nuid.Next(), // two replicas of one name are still two
 	}
 	return stopped(ctx, r.run(ctx))
+}
+
+const asContract = "as the contract says"
+
+// state makes the service unready when a stream is taken away under it: it
+// would otherwise look healthy and do nothing.
+func state(board *probe.Board, err error) {
+	if err != nil {
+		board.Set("streams", false, err.Error()+"; create them and restart")
+		return
+	}
+	board.Set("streams", true, asContract)
 }
 
 // stopped turns the end that was asked for into no error.
