@@ -109,7 +109,8 @@ func (l *Log) readTail(ctx context.Context) error {
 		return fmt.Errorf("read its last message: %w", err)
 	}
 	if l.tail, err = positionOf(m.Header); err != nil {
-		return fmt.Errorf("message %d: %w", m.Sequence, err)
+		name := l.stream.CachedInfo().Config.Name
+		return fmt.Errorf("its last message was not written by this service (%w); look at it and remove it: nats stream rmm %s %d", err, name, m.Sequence)
 	}
 	l.empty = false
 	return nil

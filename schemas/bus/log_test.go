@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -128,6 +129,17 @@ func TestCompetingWritersMakeOneLog(t *testing.T) {
 	}
 	if fenced.Load() == 0 {
 		t.Fatal("the writers never met: the test proves nothing")
+	}
+}
+
+// A foreign message is not guessed around: the error says how to remove it.
+func TestForeignMessageIsNamedWithItsCure(t *testing.T) {
+	js := bustest.Run(t).Provisioned(1)
+	if _, err := js.Publish(t.Context(), topology.CallEvent(0, "", "incoming", ""), []byte("garbage")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bus.OpenLog(t.Context(), js, logStream, logPrefix); err == nil || !strings.Contains(err.Error(), "nats stream rmm CALL_LOG_0 1") {
+		t.Fatalf("got %v", err)
 	}
 }
 
