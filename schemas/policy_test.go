@@ -13,7 +13,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		// Of net only the escaping of a path.
 		"event/build.go": {"encoding/json", "fmt", "net/url", "strconv", "time", "github.com/cloudevents/sdk-go/v2/event", policytest.Pure},
 		"topology":       {"std", "-net", "-os", policytest.Pure},
-		"bus":            {"std", "./probe", "./topology", "github.com/nats-io/nats.go", "github.com/nats-io/nuid"},
+		"bus":            {"std", "./probe", "./topology", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys", "github.com/nats-io/nuid"},
 		"bustest":        {"std", "./bus", "./topology", "github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "go.uber.org/goleak"},
 		"telemetry":      {"std", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel"},
 		"probe":          {"std", "github.com/prometheus/client_golang"},

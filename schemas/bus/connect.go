@@ -2,14 +2,16 @@ package bus
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
-	"os"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -31,60 +33,11 @@ func Dial(cfg Config, name string, extra ...nats.Option) (*nats.Conn, error) {
 		nats.Name("ringstream " + name), nats.CustomInboxPrefix("_INBOX_" + name),
 		nats.Timeout(dialTimeout),
 	}
-	if cfg.User != "" {
-		opts = append(opts, nats.UserInfo(cfg.User, cfg.Password))
-	}
-	if cfg.Creds != "" {
-		if _, err := os.Stat(cfg.Creds); err != nil {
-			return nil, fmt.Errorf("read NATS_CREDS: %w", err)
-		}
-		opts = append(opts, nats.UserCredentials(cfg.Creds))
-	}
-	if cfg.CA != "" {
-		opts = append(opts, nats.RootCAs(cfg.CA))
-	}
-	if cfg.Cert != "" {
-		cert, err := clientCertificate(cfg.Cert, cfg.Key)
-		if err != nil {
-			return nil, err
-		}
-		opts = append(opts, cert)
-	}
-	nc, err := nats.Connect(strings.Join(cfg.Servers(), ","), append(opts, extra...)...)
+	nc, err := nats.Connect(strings.Join(cfg.Servers(), ","), slices.Concat(opts, cfg.admission(), extra)...)
 	if err != nil {
 		return nil, explain(err, cfg)
 	}
 	return nc, nil
-}
-
-func clientCertificate(certPath, key string) (nats.Option, error) {
-	if !strings.HasPrefix(key, "-----BEGIN") {
-		return nats.ClientCert(certPath, key), nil
-	}
-	pem, err := os.ReadFile(certPath) //nolint:gosec // the operator names the file
-	if err != nil {
-		return nil, fmt.Errorf("read NATS_CERT: %w", err)
-	}
-	pair, err := tls.X509KeyPair(pem, []byte(key))
-	if err != nil {
-		return nil, fmt.Errorf("use NATS_CERT and NATS_KEY: %w", err)
-	}
-	return nats.Secure(&tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}), nil
-}
-
-func explain(err error, cfg Config) error {
-	hint := "is a server running there? (NATS_URL)"
-	var certificate *tls.CertificateVerificationError
-	var record tls.RecordHeaderError
-	switch {
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired):
-		hint = "the server refused the credentials (NATS_CREDS, NATS_USER, NATS_PASSWORD)"
-	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted), errors.As(err, &record):
-		hint = "one side wants TLS and the other does not (tls:// or nats:// in NATS_URL)"
-	case errors.As(err, &certificate):
-		hint = "its certificate is not trusted (NATS_CA)"
-	}
-	return fmt.Errorf("connect to NATS at %s: %w; %s", cfg.Redacted(), err, hint)
 }
 
 // Redacted is NATS_URL without passwords.
@@ -102,27 +55,44 @@ func (c Config) Redacted() string {
 // connection it returns reconnects without end. It logs what keeps it from
 // connecting. The only error is that of ctx.
 func Connect(ctx context.Context, cfg Config, name string, log *slog.Logger) (*nats.Conn, error) {
+	var made atomic.Pointer[nats.Conn] // for what is called without one
+	var news news
+	tell := func(err error) {
+		if err = explain(err, cfg); news.fresh(err) {
+			log.Error("not connected to NATS yet", "error", err)
+		}
+	}
 	opts := []nats.Option{
-		nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.ReconnectWait(firstRetry),
-		nats.ReconnectJitter(firstRetry, firstRetry), nats.ReconnectBufSize(-1),
+		nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(), nats.ReconnectBufSize(-1),
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
 			if !nc.IsClosed() { // which was wanted
 				log.Warn("disconnected from NATS", "error", err)
 			}
 		}),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { tell(err) }),
+		// The library tells of no attempt that TLS ended but in its last error.
+		nats.CustomReconnectDelay(func(int) time.Duration {
+			if err := made.Load().LastError(); err != nil && !errors.Is(err, nats.ErrInvalidConnection) {
+				tell(err)
+			}
+			return firstRetry + rand.N(firstRetry)
+		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
 			log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
 		}),
-		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+		nats.ErrorHandler(func(nc *nats.Conn, sub *nats.Subscription, err error) {
+			if unauthorized(err) || nc.IsReconnecting() {
+				return // the next delay tells it
+			}
 			log.Warn("NATS refused something", "error", err, "subject", subjectOf(sub))
 		}),
 	}
-	var nc *nats.Conn
-	err := retry(ctx, log, func() (err error) {
-		nc, err = Dial(cfg, name, opts...)
+	err := retry(ctx, log, func() error {
+		nc, err := Dial(cfg, name, opts...)
+		made.Store(nc)
 		return err
 	})
-	return nc, err
+	return made.Load(), err
 }
 
 func subjectOf(sub *nats.Subscription) string {
@@ -147,22 +117,48 @@ func JetStream(nc *nats.Conn) (jetstream.JetStream, error) {
 // succeeds or ctx ends, and logs each different error once a minute at most.
 func retry(ctx context.Context, log *slog.Logger, operation func() error) error {
 	wait := firstRetry
-	var last string
-	var said time.Time
+	var news news
 	for {
 		err := operation()
 		if err == nil {
 			return nil
 		}
-		if err.Error() != last || time.Since(said) > time.Minute {
+		if news.fresh(err) {
 			log.Error("retrying", "error", err)
-			last, said = err.Error(), time.Now()
 		}
 		if !pause(ctx, wait/2+rand.N(wait)) {
 			return context.Cause(ctx)
 		}
 		wait = min(2*wait, longestRetry)
 	}
+}
+
+// news tells what was not said within the last minute. That an attempt came from
+// another port makes it no news.
+type news struct {
+	mu   sync.Mutex
+	said map[string]time.Time
+}
+
+const (
+	newsLife = time.Minute
+	newsKept = 16 // different ones
+)
+
+var ownPort = regexp.MustCompile(`:\d+->`)
+
+func (n *news) fresh(err error) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	text, now := ownPort.ReplaceAllString(err.Error(), "->"), time.Now()
+	if said, known := n.said[text]; known && now.Sub(said) < newsLife {
+		return false
+	}
+	if n.said == nil || len(n.said) >= newsKept {
+		n.said = map[string]time.Time{}
+	}
+	n.said[text] = now
+	return true
 }
 
 func pause(ctx context.Context, d time.Duration) bool {

@@ -38,10 +38,14 @@ func Run(tb testing.TB) *Server {
 	return s
 }
 
-// RunWithoutJetStream starts a server that keeps nothing.
-func RunWithoutJetStream(tb testing.TB) *Server {
+// RunWithoutJetStream starts a server that keeps nothing, with options changed
+// as its clients shall find it.
+func RunWithoutJetStream(tb testing.TB, change ...func(*server.Options)) *Server {
 	tb.Helper()
 	s := &Server{tb: tb, opts: server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true}}
+	for _, f := range change {
+		f(&s.opts)
+	}
 	s.Start()
 	tb.Cleanup(s.Stop)
 	return s
