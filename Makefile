@@ -13,6 +13,10 @@ CONCURRENT := ./schemas/bus/... ./schemas/probe/... ./schemas/program/... ./sche
 	./deploy/local/...
 FUZZTIME ?= 20s
 TOOLS := $(CURDIR)/.bin
+# What the binaries say of themselves; without git they say that they do not know.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+REVISION := $(shell git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null)
+STAMP := -X ringstream/schemas/program.version=$(VERSION) -X ringstream/schemas/program.revision=$(REVISION)
 
 .PHONY: help
 help: ## list the targets
@@ -21,8 +25,8 @@ help: ## list the targets
 .PHONY: build
 build: ## build every binary into bin/
 	@echo "building into bin/ (the first time this fetches modules and takes a few minutes)"
-	@go build -o bin/ $(BINARIES)
-	@go build -o bin/ringstream-local ./deploy/local
+	@go build -ldflags '$(STAMP)' -o bin/ $(BINARIES)
+	@go build -ldflags '$(STAMP)' -o bin/ringstream-local ./deploy/local
 	@ls bin | tr '\n' ' ' && echo
 
 .PHONY: run

@@ -6,24 +6,42 @@ import (
 	"strings"
 )
 
+// What the build says of itself by -ldflags "-X ringstream/schemas/program.version=…";
+// see the Makefile. Builds of a workspace are not stamped by the toolchain.
+var (
+	version  string
+	revision string // a trailing "-dirty" means changed sources
+)
+
+const (
+	unknown = "unknown"
+	dirty   = "-dirty"
+)
+
 // Version says which build is running; /version shows it as JSON.
 type Version struct {
 	Program  string `json:"program"`
-	Version  string `json:"version"`            // of the module, or "(devel)"
-	Revision string `json:"revision,omitempty"` // of the source, where the build knew it
-	Dirty    bool   `json:"dirty"`              // built from changed sources
+	Version  string `json:"version"`  // of the build, or "unknown"
+	Revision string `json:"revision"` // of the source, or "unknown"
+	Dirty    bool   `json:"dirty"`    // built from changed sources
 	Go       string `json:"go"`
 }
 
-// ReadVersion takes from the binary what the Go toolchain wrote into it.
+// ReadVersion tells what the build says of itself, or else what the Go
+// toolchain wrote into the binary.
 func ReadVersion(name string) Version {
-	v := Version{Program: name, Version: "(devel)", Go: runtime.Version()}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return v
+	v := Version{Program: name, Version: unknown, Revision: unknown, Go: runtime.Version()}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v.stamped(info)
 	}
-	if info.Main.Version != "" {
-		v.Version = info.Main.Version
+	v.told(version, revision)
+	return v
+}
+
+// stamped takes what the toolchain wrote. "(devel)" tells nobody anything.
+func (v *Version) stamped(info *debug.BuildInfo) {
+	if m := info.Main.Version; m != "" && m != "(devel)" {
+		v.Version = m
 	}
 	for _, s := range info.Settings {
 		switch s.Key {
@@ -33,13 +51,24 @@ func ReadVersion(name string) Version {
 			v.Dirty = s.Value == "true"
 		}
 	}
-	return v
+}
+
+func (v *Version) told(version, revision string) {
+	if version != "" {
+		v.Version = version
+	}
+	if revision != "" {
+		v.Revision, v.Dirty = strings.CutSuffix(revision, dirty)
+	}
 }
 
 func (v Version) String() string {
 	parts := []string{v.Program, v.Version}
-	if v.Revision != "" {
+	switch {
+	case v.Revision != unknown:
 		parts = append(parts, v.Revision)
+	case v.Version == unknown:
+		parts = append(parts, "(built without version control)")
 	}
 	if v.Dirty {
 		parts = append(parts, "dirty")
