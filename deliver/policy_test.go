@@ -24,6 +24,6 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 			"github.com/nats-io/nats.go", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel", "golang.org/x/time/rate",
 		},
 		"cmd/deliver":    {"os", "./internal/app", "ringstream/schemas/program"},
-		"cmd/reapit-sim": {"std", "./internal/reapitsim", "ringstream/schemas/program", "github.com/kelseyhightower/envconfig"},
+		"cmd/reapit-sim": {"std", "./internal/reapitsim", "ringstream/schemas/program"},
 	})
 }

@@ -9,7 +9,7 @@ import (
 func TestPackagesImportWhatTheyMay(t *testing.T) {
 	policytest.Check(t, "ringstream/ingest", policytest.Policy{
 		"cmd/ingest":  {"std", "./internal/app", "ringstream/schemas/program"},
-		"cmd/rte-sim": {"std", "./internal/rtesim"},
+		"cmd/rte-sim": {"std", "./internal/rtesim", "ringstream/schemas/program"},
 
 		// What to do about a connection, decided without one.
 		"internal/session": {
@@ -33,7 +33,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		},
 		"internal/rtesim": {
 			"std", "./internal/rte",
-			"github.com/coder/websocket", "github.com/golang-jwt/jwt/v5", "github.com/google/uuid", "github.com/kelseyhightower/envconfig",
+			"github.com/coder/websocket", "github.com/golang-jwt/jwt/v5", "github.com/google/uuid",
 			"golang.org/x/tools",
 		},
 	})

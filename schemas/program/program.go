@@ -70,21 +70,24 @@ func (p Program[T]) Main(args []string, stdout, stderr io.Writer) int {
 	if len(rest) > 0 {
 		return c.misused("%s takes no arguments", name)
 	}
-	switch name {
-	case "check":
+	switch {
+	case name == "check":
 		return c.check()
-	case "config":
+	case name == "config":
 		return c.config()
-	case "version", "--version":
+	case asksVersion(name):
 		fmt.Fprintln(stdout, ReadVersion(p.Name))
 		return Clean
-	case "help", "-h", "--help":
+	case asksHelp(name):
 		c.usage(stdout)
 		return Clean
 	default:
 		return c.misused("unknown command %q", name)
 	}
 }
+
+func asksVersion(arg string) bool { return arg == "version" || arg == "--version" }
+func asksHelp(arg string) bool    { return arg == "help" || arg == "-h" || arg == "--help" }
 
 // call is one call of Main.
 type call[T any] struct {

@@ -9,36 +9,27 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
-	"github.com/kelseyhightower/envconfig"
-
 	"ringstream/deliver/internal/reapitsim"
+	"ringstream/schemas/program"
 )
 
 type settings struct {
-	Addr         string   `default:"127.0.0.1:0" desc:"where to listen"`
-	AddrFile     string   `split_words:"true" desc:"file that is given the address, host:port, once it listens"`
-	ClientID     string   `split_words:"true" default:"demo-client" desc:"the one application"`
-	ClientSecret string   `split_words:"true" default:"demo-secret" desc:"its secret"`
-	Customers    []string `default:"SBOX,RES,YOM-GNVS" desc:"customers who have installed it"`
-	Negotiators  string   `desc:"YAML file, customer to list of negotiators; * is every other customer"`
+	Addr         string   `envconfig:"REAPIT_SIM_ADDR" default:"127.0.0.1:0" desc:"where to listen; port 0 takes a free one"`
+	AddrFile     string   `envconfig:"REAPIT_SIM_ADDR_FILE" desc:"file that is given the address, host:port, once it listens"`
+	ClientID     string   `envconfig:"REAPIT_SIM_CLIENT_ID" default:"demo-client" desc:"the one application"`
+	ClientSecret string   `envconfig:"REAPIT_SIM_CLIENT_SECRET" default:"demo-secret" desc:"its secret"`
+	Customers    []string `envconfig:"REAPIT_SIM_CUSTOMERS" default:"SBOX,RES,YOM-GNVS" desc:"customers who have installed it"`
+	Negotiators  string   `envconfig:"REAPIT_SIM_NEGOTIATORS" desc:"YAML file, customer to list of negotiators; * is every other customer"`
 }
 
-func main() {
-	var set settings
-	if err := envconfig.Process("REAPIT_SIM", &set); err != nil {
-		fmt.Fprintln(os.Stderr, "reapit-sim:", err)
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, set)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "reapit-sim:", err)
-		os.Exit(1)
+func main() { os.Exit(tool().Main(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func tool() program.Tool[settings] {
+	return program.Tool[settings]{
+		Name: "reapit-sim", Summary: "simulates Reapit's side: token, negotiators and notifications, strictly",
+		Doc: reapitsim.Doc, Sections: []string{"Control"}, Run: run,
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"net/http"
 	"os"
@@ -10,8 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kelseyhightower/envconfig"
 	"go.uber.org/goleak"
+
+	"ringstream/schemas/program"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -21,7 +23,7 @@ func TestRunServesUntilItIsStopped(t *testing.T) {
 	t.Setenv("REAPIT_SIM_ADDR_FILE", file)
 	t.Setenv("REAPIT_SIM_CUSTOMERS", "SBOX,RES")
 	var set settings
-	if err := envconfig.Process("REAPIT_SIM", &set); err != nil {
+	if err := program.Load(&set); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -98,5 +100,33 @@ func TestRunRefusesWhatItCannotUse(t *testing.T) {
 		if err := run(t.Context(), set); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	for name, tt := range map[string]struct {
+		args     []string
+		env      string // of REAPIT_SIM_NEGOTIATORS
+		code     int
+		out, err []string
+	}{
+		"help":         {[]string{"--help"}, "", program.Clean, []string{"reapit-sim: simulates Reapit", "REAPIT_SIM_ADDR_FILE", "demo-client", "POST   /control/reset"}, nil},
+		"an argument":  {[]string{"serve"}, "", program.BadUsage, nil, []string{`unknown argument "serve"`, "reapit-sim --help"}},
+		"no such file": {nil, "/no/such/file", program.Failure, nil, []string{"reapit-sim: open negotiators"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("REAPIT_SIM_NEGOTIATORS", tt.env)
+			var out, complaint bytes.Buffer
+			if code := tool().Main(tt.args, &out, &complaint); code != tt.code {
+				t.Errorf("exit code %d, want %d", code, tt.code)
+			}
+			for text, wants := range map[*bytes.Buffer][]string{&out: tt.out, &complaint: tt.err} {
+				for _, want := range wants {
+					if !strings.Contains(text.String(), want) {
+						t.Errorf("%q is missing in %q", want, text)
+					}
+				}
+			}
+		})
 	}
 }

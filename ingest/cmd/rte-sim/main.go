@@ -6,51 +6,31 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"ringstream/ingest/internal/rtesim"
+	"ringstream/schemas/program"
 )
 
-// Exit codes, as of every command here.
-const (
-	exitFailure  = 1
-	exitSettings = 2
-)
+func main() { os.Exit(tool(os.Stdout).Main(os.Args[1:], os.Stdout, os.Stderr)) }
 
-func main() { os.Exit(run(os.Args[1:])) }
-
-func run(arguments []string) int {
-	if len(arguments) > 0 {
-		fmt.Print(rtesim.Usage())
-		if a := arguments[0]; a == "--help" || a == "-h" || a == "help" {
-			return 0
-		}
-		return exitSettings
+func tool(out io.Writer) program.Tool[rtesim.Settings] {
+	return program.Tool[rtesim.Settings]{
+		Name: "rte-sim", Summary: "simulates Enreach's side: discovery, token and RTE hub",
+		Doc: rtesim.Doc, Sections: []string{"Scenarios", "Control API"},
+		Run: func(ctx context.Context, s rtesim.Settings) error { return serve(ctx, s, out) },
 	}
-	settings, err := rtesim.FromEnvironment()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return exitSettings
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := serve(ctx, settings); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return exitFailure
-	}
-	return 0
 }
 
-func serve(ctx context.Context, settings rtesim.Settings) error {
+func serve(ctx context.Context, settings rtesim.Settings, out io.Writer) error {
 	sim, err := rtesim.Start(settings, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err
 	}
-	fmt.Println("rte-sim listening on", sim.URL())
+	_, _ = fmt.Fprintln(out, "rte-sim listening on", sim.URL()) // it serves, whether anybody reads that or not
 	select {
 	case <-ctx.Done():
 	case err = <-sim.Served():

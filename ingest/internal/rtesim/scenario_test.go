@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ringstream/schemas/event"
+	"ringstream/schemas/program"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -179,7 +180,8 @@ func TestSettings(t *testing.T) {
 	t.Setenv("RTE_SIM_TOKEN_TTL", "5m")
 	t.Setenv("TOKEN_TTL", "7m")
 	t.Setenv("RTE_SIM_UNAUTHORIZED", "a,b")
-	s, err := FromEnvironment()
+	var s Settings
+	err := program.Load(&s)
 	if err != nil || s.TokenTTL != 5*time.Minute || len(s.Unauthorized) != 2 {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -189,19 +191,7 @@ func TestSettings(t *testing.T) {
 	}
 	t.Setenv("RTE_SIM_COALESCE", "0")
 	t.Setenv("RTE_SIM_PING_INTERVAL", "-1s")
-	if _, err := FromEnvironment(); err == nil || !strings.Contains(err.Error(), "COALESCE") || !strings.Contains(err.Error(), "PING_INTERVAL") {
+	if err := program.Load(&s); err == nil || !strings.Contains(err.Error(), "COALESCE") || !strings.Contains(err.Error(), "PING_INTERVAL") {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestUsage(t *testing.T) {
-	text := Usage()
-	for _, want := range []string{"POST /control/play", "+0s   UserCallInComing        user=jane", "RTE_SIM_ADDR_FILE"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("%q is missing", want)
-		}
-	}
-	if strings.Contains(text, "//") && strings.Contains(text, "package rtesim") {
-		t.Error("it shows source code")
 	}
 }

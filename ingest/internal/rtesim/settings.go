@@ -3,43 +3,32 @@ package rtesim
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
-
-	"github.com/kelseyhightower/envconfig"
 )
 
 // Settings of the simulator, read from RTE_SIM_*. Zero values are not defaults:
 // start from [Defaults].
 type Settings struct {
-	Addr     string `default:"127.0.0.1:0" desc:"address to listen on; port 0 takes a free one"`
-	AddrFile string `split_words:"true" desc:"file to write the URL to once listening"`
+	Addr     string `envconfig:"RTE_SIM_ADDR" default:"127.0.0.1:0" desc:"address to listen on; port 0 takes a free one"`
+	AddrFile string `envconfig:"RTE_SIM_ADDR_FILE" desc:"file to write the URL to once listening"`
 
-	Username  string        `default:"demo@agency.example" desc:"user name for the REST API"`
-	SecretKey string        `split_words:"true" default:"demo-secret" desc:"secret key for the REST API"`
-	TokenTTL  time.Duration `split_words:"true" default:"1h" desc:"life of an RTE token"`
+	Username  string        `envconfig:"RTE_SIM_USERNAME" default:"demo@agency.example" desc:"user name for the REST API"`
+	SecretKey string        `envconfig:"RTE_SIM_SECRET_KEY" default:"demo-secret" desc:"secret key for the REST API"`
+	TokenTTL  time.Duration `envconfig:"RTE_SIM_TOKEN_TTL" default:"1h" desc:"life of an RTE token"`
 
-	PingInterval     time.Duration `split_words:"true" default:"15s" desc:"time between the hub's pings"`
-	ClientTimeout    time.Duration `split_words:"true" default:"30s" desc:"silence of a client after which the hub closes"`
-	HandshakeTimeout time.Duration `split_words:"true" default:"15s" desc:"time a client has for the handshake"`
-	WriteTimeout     time.Duration `split_words:"true" default:"10s" desc:"time a socket has to take a write"`
+	PingInterval     time.Duration `envconfig:"RTE_SIM_PING_INTERVAL" default:"15s" desc:"time between the hub's pings"`
+	ClientTimeout    time.Duration `envconfig:"RTE_SIM_CLIENT_TIMEOUT" default:"30s" desc:"silence of a client after which the hub closes"`
+	HandshakeTimeout time.Duration `envconfig:"RTE_SIM_HANDSHAKE_TIMEOUT" default:"15s" desc:"time a client has for the handshake"`
+	WriteTimeout     time.Duration `envconfig:"RTE_SIM_WRITE_TIMEOUT" default:"10s" desc:"time a socket has to take a write"`
 
-	Unauthorized []string `desc:"entity ids whose subscription is refused as Unauthorized"`
-	Events       []string `desc:"event names beside the known ones"`
-	Coalesce     int      `default:"1" desc:"most records in one WebSocket message"`
-	Escape       bool     `default:"false" desc:"escape non-ASCII and + < > & ' as .NET Core 3.1 does"`
-	Queue        int      `default:"256" desc:"messages that wait for one connection's socket"`
-	SentLimit    int      `split_words:"true" default:"1000000" desc:"entries kept of what was sent"`
-}
-
-const prefix = "RTE_SIM"
-
-// FromEnvironment reads the settings from RTE_SIM_*.
-func FromEnvironment() (Settings, error) {
-	var s Settings
-	if err := envconfig.Process(prefix, &s); err != nil {
-		return s, fmt.Errorf("read settings: %w", err)
-	}
-	return s, s.validate()
+	Unauthorized []string `envconfig:"RTE_SIM_UNAUTHORIZED" desc:"entity ids whose subscription is refused as Unauthorized"`
+	Events       []string `envconfig:"RTE_SIM_EVENTS" desc:"event names beside the known ones"`
+	Coalesce     int      `envconfig:"RTE_SIM_COALESCE" default:"1" desc:"most records in one WebSocket message"`
+	Escape       bool     `envconfig:"RTE_SIM_ESCAPE" default:"false" desc:"escape non-ASCII and + < > & ' as .NET Core 3.1 does"`
+	Queue        int      `envconfig:"RTE_SIM_QUEUE" default:"256" desc:"messages that wait for one connection's socket"`
+	SentLimit    int      `envconfig:"RTE_SIM_SENT_LIMIT" default:"1000000" desc:"entries kept of what was sent"`
 }
 
 // Defaults returns the settings of an empty environment, ready for a test.
@@ -52,20 +41,30 @@ func Defaults() Settings {
 	}
 }
 
-func (s Settings) validate() error {
-	var wrong []error
+// Invalid tells what is wrong, by the setting's name.
+func (s Settings) Invalid() map[string]string {
+	wrong := map[string]string{}
 	for name, d := range map[string]time.Duration{
-		"TOKEN_TTL": s.TokenTTL, "PING_INTERVAL": s.PingInterval, "CLIENT_TIMEOUT": s.ClientTimeout,
-		"HANDSHAKE_TIMEOUT": s.HandshakeTimeout, "WRITE_TIMEOUT": s.WriteTimeout,
+		"RTE_SIM_TOKEN_TTL": s.TokenTTL, "RTE_SIM_PING_INTERVAL": s.PingInterval, "RTE_SIM_CLIENT_TIMEOUT": s.ClientTimeout,
+		"RTE_SIM_HANDSHAKE_TIMEOUT": s.HandshakeTimeout, "RTE_SIM_WRITE_TIMEOUT": s.WriteTimeout,
 	} {
 		if d <= 0 {
-			wrong = append(wrong, fmt.Errorf("%s_%s must be positive", prefix, name))
+			wrong[name] = "must be positive"
 		}
 	}
-	for name, n := range map[string]int{"COALESCE": s.Coalesce, "QUEUE": s.Queue, "SENT_LIMIT": s.SentLimit} {
+	for name, n := range map[string]int{"RTE_SIM_COALESCE": s.Coalesce, "RTE_SIM_QUEUE": s.Queue, "RTE_SIM_SENT_LIMIT": s.SentLimit} {
 		if n < 1 {
-			wrong = append(wrong, fmt.Errorf("%s_%s must be at least 1", prefix, name))
+			wrong[name] = "must be at least 1"
 		}
+	}
+	return wrong
+}
+
+func (s Settings) validate() error {
+	invalid := s.Invalid()
+	wrong := make([]error, 0, len(invalid))
+	for _, name := range slices.Sorted(maps.Keys(invalid)) {
+		wrong = append(wrong, fmt.Errorf("%s %s", name, invalid[name]))
 	}
 	return errors.Join(wrong...)
 }
