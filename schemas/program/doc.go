@@ -1,6 +1,7 @@
 // Package program is what every ringstream program does the same way at its
 // command line: how settings are read, reported and printed, which subcommands
-// there are, what the exit codes mean and what a signal does.
+// there are, what the exit codes mean and what a signal does. It has the tools
+// to end in order, too (see [Cleanups]).
 //
 // It owns the environment, the signals and the exit code, so that nothing else
 // in a program touches them; main is one line:

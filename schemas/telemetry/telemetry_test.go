@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/goleak"
 
@@ -247,6 +248,19 @@ func TestMetrics(t *testing.T) {
 		if !names[name] {
 			t.Errorf("%s is missing", name)
 		}
+	}
+}
+
+func TestNATS(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	telemetry.NATS(registry, func() bool { return true }, func() uint64 { return 2 })
+	found, err := registry.Gather()
+	if err != nil || len(found) != 2 {
+		t.Fatalf("%v, %v", found, err)
+	}
+	if found[0].GetName() != telemetry.NATSConnected || found[0].Metric[0].Gauge.GetValue() != 1 ||
+		found[1].GetName() != telemetry.NATSReconnects || found[1].Metric[0].Counter.GetValue() != 2 {
+		t.Errorf("%v", found)
 	}
 }
 

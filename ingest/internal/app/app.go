@@ -11,7 +11,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"ringstream/ingest/internal/feed"
@@ -26,8 +25,7 @@ import (
 
 const (
 	name      = "ingest"
-	beat      = time.Second            // the heartbeat is the clock of transform
-	stop      = 900 * time.Millisecond // of probes and of traces: both within the grace that package program gives
+	beat      = time.Second // the heartbeat is the clock of transform
 	redirects = 5
 )
 
@@ -45,8 +43,8 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) error {
 
 // run tells where the probes are once they are served.
 func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, serving func(address string)) (err error) {
-	var undo cleanups
-	defer undo.run(&err)
+	var undo program.Cleanups
+	defer undo.Run(&err)
 	log = log.With(telemetry.Instance, s.instance())
 	version := program.ReadVersion(name)
 
@@ -54,15 +52,15 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 	if err != nil {
 		return err
 	}
-	undo.add("flush traces", bounded(flushTraces))
+	undo.Add("flush traces", program.Bounded(flushTraces))
 
-	drain, cancel := lingering(ctx, s.ShutdownTimeout)
-	undo.add("end of draining", func() error { cancel(); return nil })
+	drain, cancel := program.Lingering(ctx, s.ShutdownTimeout)
+	undo.Add("end of draining", func() error { cancel(); return nil })
 
 	counts := newMetrics()
 	out := newOutlet(drain, s.Config, counts, log)
 	web, closeWeb := client()
-	undo.add("close connections", func() error { closeWeb(); return nil })
+	undo.Add("close connections", func() error { closeWeb(); return nil })
 	messages := feed.New(s.instance(), s.Partitions, out.publish, counts.received, log)
 	listener := &hub.Hub{
 		Grant: s.api(web).Grant, Source: s.source(), Sink: messages, Observe: counts,
@@ -80,19 +78,19 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 	if err != nil {
 		return err
 	}
-	undo.add("stop probes", bounded(stopProbes))
+	undo.Add("stop probes", program.Bounded(stopProbes))
 	log.Info("probes served", "address", address)
 	serving(address)
 
 	if err := prepare(ctx, s.Config, log); err != nil {
-		return err
+		return program.Asked(ctx, err)
 	}
 	board.Set("streams", true, "as the contract says")
 
-	publishing := background(func(ctx context.Context) { _ = out.publisher.Run(ctx) }) // it ends only with ctx
-	undo.add("stop publishing", publishing)
-	undo.add("flush", out.flush)
-	undo.add("stop heartbeat", background(func(ctx context.Context) { heartbeat(ctx, messages) }))
+	publishing := program.Background(func(ctx context.Context) { _ = out.publisher.Run(ctx) }) // it ends only with ctx
+	undo.Add("stop publishing", publishing)
+	undo.Add("flush", out.flush)
+	undo.Add("stop heartbeat", program.Background(func(ctx context.Context) { heartbeat(ctx, messages) }))
 	listener.Run(ctx)
 	board.Set("running", false, "stopping")
 	return nil
@@ -102,22 +100,14 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 func prepare(ctx context.Context, cfg bus.Config, log *slog.Logger) error {
 	nc, err := bus.Connect(ctx, cfg, name, log)
 	if err != nil {
-		return stopped(ctx, err)
+		return err
 	}
 	defer nc.Close()
 	js, err := bus.JetStream(nc)
 	if err != nil {
 		return err
 	}
-	return stopped(ctx, bus.Prepare(ctx, js, cfg, log, topology.RTE, topology.DeadLetters))
-}
-
-// stopped takes the end of ctx for no error: the process was asked to stop.
-func stopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-		return context.Canceled
-	}
-	return err
+	return bus.Prepare(ctx, js, cfg, log, topology.RTE, topology.DeadLetters)
 }
 
 func heartbeat(ctx context.Context, messages *feed.Writer) {
@@ -141,26 +131,6 @@ func condition(s hub.Status) probe.Result {
 		return probe.Result{Detail: "nothing subscribed"}
 	default:
 		return probe.Result{OK: true, Detail: "listening to " + s.Host}
-	}
-}
-
-// background runs work until the returned function is called, which waits for it.
-func background(work func(context.Context)) func() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { work(ctx) })
-	return func() error {
-		cancel()
-		running.Wait()
-		return nil
-	}
-}
-
-func bounded(end func(context.Context) error) func() error {
-	return func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), stop)
-		defer cancel()
-		return end(ctx)
 	}
 }
 

@@ -20,6 +20,9 @@ func TestRestartedNATSLosesAndReordersNothing(t *testing.T) {
 	r := newRig(t, func(s *rtesim.Settings) { s.Coalesce = 5 })
 	p := r.start(r.settings("a"), fast())
 	p.waitReady()
+	if got := p.metric("ringstream_nats_reconnects_total"); got != "0" {
+		t.Errorf("reconnects after the first connection: %s", got)
+	}
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
@@ -35,6 +38,9 @@ func TestRestartedNATSLosesAndReordersNothing(t *testing.T) {
 	r.sameAsSent(n)
 	if got := p.metric(`ringstream_ingest_lost_messages_total`); got != "0" {
 		t.Errorf("lost metric is %s", got)
+	}
+	if got := p.metric("ringstream_nats_reconnects_total"); got == "0" {
+		t.Error("no reconnect counted")
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // metrics counts; it is the observer of hub, feed and outlet.
 type metrics struct {
 	messages, published, connections, letters *prometheus.CounterVec
-	swallowed, lost, dials                    prometheus.Counter
+	swallowed, lost                           prometheus.Counter
 	delay                                     prometheus.Histogram
 	progress                                  prometheus.Gauge
 
@@ -35,7 +35,6 @@ func newMetrics() *metrics {
 		letters:     vector(telemetry.IngestDeadLetters, "Messages that the stream refused for good.", "reason"),
 		swallowed:   counter(telemetry.IngestSwallowed, "Records of the hub that are no message: unknown callbacks and broken ones."),
 		lost:        counter(telemetry.IngestLost, "Messages received and not stored."),
-		dials:       counter(telemetry.NATSReconnects, "Connections made to NATS for publishing."),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: telemetry.IngestPublishDelay, Help: "From arrival to the stream's ack.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 		}),
@@ -55,13 +54,13 @@ func newMetrics() *metrics {
 
 // register adds what is counted here and what is read from others.
 func (m *metrics) register(registry *prometheus.Registry, o *outlet, status func() hub.Status) {
-	registry.MustRegister(m.messages, m.published, m.connections, m.letters, m.swallowed, m.lost, m.dials, m.delay, m.progress)
+	registry.MustRegister(m.messages, m.published, m.connections, m.letters, m.swallowed, m.lost, m.delay, m.progress)
 	gauge := func(name, help string, labels prometheus.Labels, value func() int) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels},
 			func() float64 { return float64(value()) }))
 	}
 	gauge(telemetry.IngestQueued, "Messages received and not stored yet.", nil, func() int { return int(o.waiting.Load()) })
-	gauge(telemetry.NATSConnected, "1 while the publisher is connected.", nil, func() int { return one(o.connected.Load()) })
+	telemetry.NATS(registry, o.connected.Load, o.reconnects)
 	gauge(telemetry.IngestConnected, "1 while a connection to the hub stands.", nil, func() int { return one(status().Connected) })
 	for state, value := range map[string]func(hub.Status) int{
 		"wanted":  func(s hub.Status) int { return s.Wanted },

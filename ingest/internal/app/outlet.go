@@ -34,6 +34,7 @@ type outlet struct {
 
 	waiting   atomic.Int64 // handed over and neither stored nor given up
 	connected atomic.Bool
+	dials     atomic.Uint64 // connections made
 	progress  *probe.Progress
 	letters   sync.WaitGroup
 }
@@ -95,10 +96,13 @@ func (o *outlet) refused(m bus.Outgoing, refusal error) {
 
 func (o *outlet) changed(connected bool, _ error) {
 	if connected {
-		o.metrics.dials.Inc()
+		o.dials.Add(1)
 	}
 	o.connected.Store(connected)
 }
+
+// reconnects is how many connections were made after the first.
+func (o *outlet) reconnects() uint64 { return max(o.dials.Load(), 1) - 1 }
 
 // flush waits until everything is stored, dead letters too, or the drain limit.
 func (o *outlet) flush() error {
@@ -116,22 +120,4 @@ func (o *outlet) condition() probe.Result {
 		return probe.Result{OK: true, Detail: "connected"}
 	}
 	return probe.Result{Detail: "not connected to NATS"}
-}
-
-// lingering ends d after ctx has ended.
-func lingering(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			cancel()
-		case <-late.Done():
-		}
-	})
-	return late, func() {
-		stop()
-		cancel()
-	}
 }
