@@ -36,7 +36,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/fold/decode.go":    pure("encoding/json", "fmt", "strings", bus, event), // bus for the shape of a message
 		"internal/fold/partition.go": may(jetstream, bus, event, telemetry, topology, call),
 
-		"internal/app": may(jetstream, "github.com/nats-io/nuid", "github.com/prometheus/client_golang/prometheus",
+		"internal/app": may(jetstream, "github.com/cenkalti/backoff/v5", "github.com/nats-io/nuid", "github.com/prometheus/client_golang/prometheus",
 			"go.opentelemetry.io/otel", bus, event, probe, program, telemetry, topology, call, fold),
 
 		// Replay decides nothing about calls, and what it concludes is pure too.

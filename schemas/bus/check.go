@@ -7,6 +7,8 @@ import (
 	"ringstream/schemas/probe"
 )
 
+const asContract = "as the contract says"
+
 // Check tries, for a service's check, to connect as it would and compares the
 // streams and buckets that it uses with the contract.
 func Check(ctx context.Context, cfg Config, name string, uses ...string) []probe.Result {
@@ -20,7 +22,7 @@ func Check(ctx context.Context, cfg Config, name string, uses ...string) []probe
 	if err == nil {
 		err = Verify(ctx, js, cfg.Layout(), uses...)
 	}
-	streams := probe.Result{Name: "streams", OK: true, Detail: "as the contract says"}
+	streams := probe.Result{Name: "streams", OK: true, Detail: asContract}
 	switch {
 	case err == nil:
 	case cfg.Provision == ProvisionCreate && errors.Is(err, ErrMissing) && !errors.Is(err, ErrDiffers):

@@ -83,6 +83,8 @@ func (l *Leases) acquire(ctx context.Context, key, value string, ttl time.Durati
 			return 0, sent, context.Cause(ctx)
 		case refused(err):
 			return 0, sent, fmt.Errorf("take lease %s: %w", key, err)
+		case errors.Is(err, jetstream.ErrKeyExists) && l.evict(ctx, key, ttl):
+			continue
 		}
 		// The watch tells when to try again; the timer covers a watch that is lost.
 		select {
@@ -92,6 +94,22 @@ func (l *Leases) acquire(ctx context.Context, key, value string, ttl time.Durati
 			return 0, sent, context.Cause(ctx)
 		}
 	}
+}
+
+// evict deletes an entry that would never expire. No holder writes one, so
+// somebody else did, and nobody would ever get the lease.
+func (l *Leases) evict(ctx context.Context, key string, ttl time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, ttl)
+	defer cancel()
+	stream, err := l.js.Stream(ctx, "KV_"+topology.Leases)
+	if err != nil {
+		return false
+	}
+	m, err := stream.GetLastMsgForSubject(ctx, l.prefix+key)
+	if err != nil || m.Header.Get(jetstream.MsgTTLHeader) != "" {
+		return false
+	}
+	return l.kv.Delete(ctx, key, jetstream.LastRevision(m.Sequence)) == nil
 }
 
 // refused reports an answer of the server other than that somebody has the key.

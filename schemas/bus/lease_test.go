@@ -11,6 +11,7 @@ import (
 
 	"ringstream/schemas/bus"
 	"ringstream/schemas/bustest"
+	"ringstream/schemas/topology"
 )
 
 const ttl = time.Second
@@ -156,5 +157,22 @@ func TestOwnerSpreadsAndMovesLittle(t *testing.T) {
 	}
 	if bus.Owner("0", nil) != "" {
 		t.Fatal("nobody owns something")
+	}
+}
+
+func TestEntryThatNeverExpiresIsNoLease(t *testing.T) {
+	s := bustest.Run(t)
+	js := s.Provisioned(1)
+	kv, err := js.KeyValue(t.Context(), topology.Leases)
+	if err == nil {
+		_, err = kv.Put(t.Context(), "deliver", []byte("by hand"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*ttl)
+	defer cancel()
+	if err := leases(t, s, "a").Hold(ctx, "deliver", "a", ttl, func(context.Context) error { return nil }); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -54,8 +54,9 @@ type Log struct {
 	prefix string
 	tail   Position // of the newest message, held or in flight
 	empty  bool
-	next   uint64 // last sequence, counting what is in flight
-	slot   int    // where the next large snapshot goes
+	alien  []uint64 // messages at the end that no writer of this log wrote
+	next   uint64   // last sequence, counting what is in flight
+	slot   int      // where the next large snapshot goes
 	cancel context.CancelCauseFunc
 	ctx    context.Context
 	acks   chan answer
@@ -100,21 +101,36 @@ func OpenLog(ctx context.Context, js jetstream.JetStream, stream, prefix string)
 	return l, nil
 }
 
+// maxForeign is how many messages of others at the end of a log are passed over.
+const maxForeign = 1000
+
+// readTail finds the newest message that a writer of this log wrote. What
+// somebody else published there is passed over: it takes a place and nothing else.
 func (l *Log) readTail(ctx context.Context) error {
-	m, err := l.stream.GetMsg(ctx, l.next)
-	if errors.Is(err, jetstream.ErrMsgNotFound) && l.stream.CachedInfo().State.Msgs == 0 {
-		return nil // all of it has expired: there is nothing to suppress
+	info := l.stream.CachedInfo()
+	for seq := l.next; seq >= max(info.State.FirstSeq, 1); seq-- {
+		m, err := l.stream.GetMsg(ctx, seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue // expired, or a snapshot that a newer one replaced
+		}
+		if err != nil {
+			return fmt.Errorf("read its last message: %w", err)
+		}
+		if l.tail, err = positionOf(m.Header); err == nil {
+			l.empty = false
+			return nil
+		}
+		if l.alien = append(l.alien, seq); len(l.alien) > maxForeign {
+			return fmt.Errorf("its last %d messages were not written by this service (%w); look at them and remove them: nats stream rmm %s %d",
+				len(l.alien), err, info.Config.Name, seq)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("read its last message: %w", err)
-	}
-	if l.tail, err = positionOf(m.Header); err != nil {
-		name := l.stream.CachedInfo().Config.Name
-		return fmt.Errorf("its last message was not written by this service (%w); look at it and remove it: nats stream rmm %s %d", err, name, m.Sequence)
-	}
-	l.empty = false
-	return nil
+	return nil // all of it has expired: there is nothing to suppress
 }
+
+// Foreign lists the messages at the end of the log, newest first, that were not
+// written by a writer of this log when it was opened.
+func (l *Log) Foreign() []uint64 { return l.alien }
 
 func positionOf(h nats.Header) (Position, error) {
 	in, err := strconv.ParseUint(h.Get(HeaderIn), 10, 64)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -129,17 +130,6 @@ func TestCompetingWritersMakeOneLog(t *testing.T) {
 	}
 	if fenced.Load() == 0 {
 		t.Fatal("the writers never met: the test proves nothing")
-	}
-}
-
-// A foreign message is not guessed around: the error says how to remove it.
-func TestForeignMessageIsNamedWithItsCure(t *testing.T) {
-	js := bustest.Run(t).Provisioned(1)
-	if _, err := js.Publish(t.Context(), topology.CallEvent(0, "", "incoming", ""), []byte("garbage")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := bus.OpenLog(t.Context(), js, logStream, logPrefix); err == nil || !strings.Contains(err.Error(), "nats stream rmm CALL_LOG_0 1") {
-		t.Fatalf("got %v", err)
 	}
 }
 
@@ -302,4 +292,65 @@ func TestLogSaysWhyWhenTheServerGoes(t *testing.T) {
 		t.Fatal("a lost log has no error")
 	}
 	s.Start()
+}
+
+// What somebody else published at the end of a log takes a place and no more.
+func TestLogPassesOverForeignMessages(t *testing.T) {
+	js := bustest.Run(t).Provisioned(1)
+	l := open(t, js)
+	err := errors.Join(put(l, 1, 0), put(l, 2, 0), l.SaveSnapshot(bus.Position{In: 2}, []byte("state")), put(l, 3, 0), l.Flush(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := topology.CallEvent(0, "", "incoming", "")
+	for range 2 {
+		if _, err := js.Publish(t.Context(), subject, []byte("by hand")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := open(t, js)
+	if tail, ok := again.Tail(); !ok || tail != (bus.Position{In: 3}) {
+		t.Fatalf("tail is %v %v", tail, ok)
+	}
+	if got := again.Foreign(); !slices.Equal(got, []uint64{6, 5}) {
+		t.Fatalf("foreign messages: %v", got)
+	}
+	if s, ok, err := again.Snapshot(t.Context()); err != nil || !ok || s.In != 2 {
+		t.Fatalf("snapshot of %d: %v %v", s.In, ok, err)
+	}
+	if err := errors.Join(put(again, 4, 0), again.Flush(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if tail, _ := open(t, js).Tail(); tail != (bus.Position{In: 4}) {
+		t.Fatalf("tail is then %v", tail)
+	}
+}
+
+func TestForeignSnapshotIsNone(t *testing.T) {
+	js := bustest.Run(t).Provisioned(1)
+	l := open(t, js)
+	if err := errors.Join(put(l, 1, 0), l.SaveSnapshot(bus.Position{In: 1}, []byte("state")), l.Flush(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish(t.Context(), logPrefix+".snap", []byte("by hand")); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, js)
+	if _, ok, err := again.Snapshot(t.Context()); err != nil || ok {
+		t.Fatalf("got %v %v", ok, err)
+	}
+}
+
+func TestLogFullOfForeignMessagesNamesTheCure(t *testing.T) {
+	js := bustest.Run(t).Provisioned(1)
+	for range 1100 {
+		if _, err := js.PublishAsync(topology.CallEvent(0, "", "incoming", ""), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-js.PublishAsyncComplete()
+	_, err := bus.OpenLog(t.Context(), js, logStream, logPrefix)
+	if err == nil || !strings.Contains(err.Error(), "nats stream rmm "+logStream) {
+		t.Fatalf("got %v", err)
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"ringstream/schemas/probe"
 	"ringstream/schemas/topology"
 )
 
@@ -52,6 +53,10 @@ func Create(ctx context.Context, js jetstream.JetStream, layout topology.Layout)
 			return fmt.Errorf("create stream %s: %w", s.Name, err)
 		}
 	}
+	return createBuckets(ctx, js, layout)
+}
+
+func createBuckets(ctx context.Context, js jetstream.JetStream, layout topology.Layout) error {
 	for _, b := range topology.Buckets(layout) {
 		_, err := js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
 			Bucket: b.Name, Description: b.Description, History: 1, Storage: jetstream.FileStorage,
@@ -216,14 +221,23 @@ func sourceList(sources []*jetstream.StreamSource) string {
 // still there.
 const watchInterval = 10 * time.Second
 
-// Watch compares the streams and buckets that a service uses with the contract
-// again and again until ctx ends, and tells what it found: nil, [ErrMissing]
-// or [ErrDiffers]. A server that does not answer tells nothing about them.
-func Watch(ctx context.Context, js jetstream.JetStream, cfg Config, uses []string, tell func(error)) {
+// Watch states on the board whether the streams and buckets that a service uses
+// are as the contract says, again and again until ctx ends: without them it
+// would look healthy and do nothing. A server that does not answer tells nothing
+// about them. In create mode a missing bucket is created again, for it holds
+// nothing that time does not bring back; a missing stream is not.
+func Watch(ctx context.Context, js jetstream.JetStream, cfg Config, uses []string, board *probe.Board) {
+	board.Set("streams", true, asContract)
 	for pause(ctx, watchInterval) {
 		err := Verify(ctx, js, cfg.Layout(), uses...)
-		if err == nil || errors.Is(err, ErrMissing) || errors.Is(err, ErrDiffers) {
-			tell(err)
+		if errors.Is(err, ErrMissing) && cfg.Provision == ProvisionCreate {
+			_ = createBuckets(ctx, js, cfg.Layout()) // the next round tells
+		}
+		switch {
+		case err == nil:
+			board.Set("streams", true, asContract)
+		case errors.Is(err, ErrMissing), errors.Is(err, ErrDiffers):
+			board.Set("streams", false, err.Error())
 		}
 	}
 }

@@ -181,3 +181,30 @@ func TestProgress(t *testing.T) {
 		expect("new work", true, "1 waiting, none done for 0s (limit 1m0s)")
 	})
 }
+
+func TestDuties(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := probe.NewDuties(10 * time.Second)
+		expect := func(when string, ok bool, detail string) {
+			t.Helper()
+			if got := d.Result(); got.OK != ok || got.Detail != detail {
+				t.Errorf("%s: %v %q", when, got.OK, got.Detail)
+			}
+		}
+		pass := func(s time.Duration) { <-time.After(s * time.Second) }
+
+		expect("without any", true, "all done")
+		d.Undone("b", "waiting")
+		pass(9)
+		d.Undone("b", "refused") // another reason, the same neglect
+		d.Undone("a", "waiting")
+		expect("within the limit", true, "a: waiting for 0s (limit 10s); b: refused for 9s (limit 10s)")
+		pass(1)
+		expect("beyond it", false, "a: waiting for 1s (limit 10s); b: refused for 10s (limit 10s)")
+		d.Done("b")
+		expect("one done", true, "a: waiting for 1s (limit 10s)")
+		d.Done("a")
+		d.Undone("b", "waiting")
+		expect("undone anew", true, "b: waiting for 0s (limit 10s)")
+	})
+}

@@ -107,8 +107,7 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	if err := bus.Prepare(ctx, js, s.Config, log, uses()...); err != nil {
 		return stopped(ctx, err)
 	}
-	board.Set("streams", true, asContract)
-	go bus.Watch(ctx, js, s.Config, uses(), func(err error) { state(board, err) })
+	go bus.Watch(ctx, js, s.Config, uses(), board)
 	leases, err := bus.OpenLeases(ctx, js)
 	if err != nil {
 		return stopped(ctx, err)
@@ -179,16 +178,4 @@ func lingering(ctx context.Context, d time.Duration) (context.Context, context.C
 		stop()
 		cancel()
 	}
-}
-
-const asContract = "as the contract says"
-
-// state makes the service unready when a stream is taken away under it: it
-// would otherwise look healthy and do nothing.
-func state(board *probe.Board, err error) {
-	if err != nil {
-		board.Set("streams", false, err.Error()+"; create them and restart")
-		return
-	}
-	board.Set("streams", true, asContract)
 }

@@ -26,7 +26,8 @@ func Program() program.Program[Settings] {
 	}
 }
 
-// stallLimit is how long work may wait before the service reports not ready.
+// stallLimit is how long work may wait before the service reports not ready, and
+// a partition for being folded unless a lease of a dead replica takes longer.
 const stallLimit = 10 * time.Second
 
 // Run works until ctx ends.
@@ -39,10 +40,11 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 	defer func() { err = errors.Join(err, shortly(stopTracing)) }()
 
 	registry := telemetry.Metrics(Name, version.Version, version.Revision)
-	seen := observe(registry, log)
+	seen := observe(registry, log, max(stallLimit, 4*s.LeaseTTL))
 	board := probe.New()
 	board.Set("streams", false, "not verified yet")
-	board.Func("partitions", seen.progress.Result)
+	board.Func("progress", seen.progress.Result)
+	board.Func("partitions", seen.duties.Result)
 	stopProbes, bound, err := probe.Serve(ctx, s.HTTPAddr, board, registry, version)
 	if err != nil {
 		return err
@@ -66,8 +68,7 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 	if err != nil {
 		return stopped(ctx, err)
 	}
-	board.Set("streams", true, asContract)
-	go bus.Watch(ctx, js, s.Config, s.streams(), func(err error) { state(board, err) })
+	go bus.Watch(ctx, js, s.Config, s.streams(), board)
 	board.Func("nats", func() probe.Result { return probe.Result{OK: nc.IsConnected(), Detail: nc.Status().String()} })
 
 	r := replica{
@@ -75,18 +76,6 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 		name: s.instance() + "." + nuid.Next(), // two replicas of one name are still two
 	}
 	return stopped(ctx, r.run(ctx))
-}
-
-const asContract = "as the contract says"
-
-// state makes the service unready when a stream is taken away under it: it
-// would otherwise look healthy and do nothing.
-func state(board *probe.Board, err error) {
-	if err != nil {
-		board.Set("streams", false, err.Error()+"; create them and restart")
-		return
-	}
-	board.Set("streams", true, asContract)
 }
 
 // stopped turns the end that was asked for into no error.

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"sync"
@@ -24,6 +25,7 @@ type observer struct {
 	log      *slog.Logger
 	tracer   trace.Tracer
 	progress *probe.Progress
+	duties   *probe.Duties
 
 	raw        *prometheus.CounterVec
 	ignored    *prometheus.CounterVec
@@ -37,9 +39,10 @@ type observer struct {
 
 	mu      sync.Mutex
 	pending map[int]uint64
+	mine    map[int]bool // partitions that are this replica's to fold
 }
 
-func observe(registry prometheus.Registerer, log *slog.Logger) *observer {
+func observe(registry prometheus.Registerer, log *slog.Logger, patience time.Duration) *observer {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
@@ -47,7 +50,7 @@ func observe(registry prometheus.Registerer, log *slog.Logger) *observer {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	}
 	o := &observer{
-		log: log, tracer: otel.Tracer("ringstream/transform"), progress: probe.NewProgress(stallLimit), pending: map[int]uint64{},
+		log: log, tracer: otel.Tracer("ringstream/transform"), progress: probe.NewProgress(stallLimit), duties: probe.NewDuties(patience), pending: map[int]uint64{}, mine: map[int]bool{},
 		raw:        counter(telemetry.TransformRaw, "Raw events of calls read, refolded ones included.", "verdict"),
 		ignored:    counter(telemetry.TransformSkipped, "Messages of RTE that belong to no call, by kind."),
 		emitted:    counter(telemetry.TransformCallEvents, "Call events appended to the logs.", "type", "inferred"),
@@ -65,24 +68,46 @@ func observe(registry prometheus.Registerer, log *slog.Logger) *observer {
 	return o
 }
 
-func (o *observer) held(partition int, held bool) {
-	label := "partition." + strconv.Itoa(partition)
-	if held {
-		o.leases.WithLabelValues(label).Set(1)
+// assigned tells whether a partition is this replica's to fold.
+func (o *observer) assigned(partition int, mine bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.mine[partition] = mine
+	if mine {
+		o.duties.Undone(lease(partition), "not folding, its lease is not to be had")
 		return
 	}
-	o.leases.WithLabelValues(label).Set(0)
+	o.duties.Done(lease(partition))
+}
+
+func (o *observer) held(partition int, held bool) {
+	if held {
+		o.leases.WithLabelValues(lease(partition)).Set(1)
+		return
+	}
+	o.leases.WithLabelValues(lease(partition)).Set(0)
 	o.open.DeleteLabelValues(strconv.Itoa(partition))
 	o.lag.DeleteLabelValues(strconv.Itoa(partition))
 	o.waiting(partition, 0)
 }
 
-func (o *observer) fenced(partition int) {
-	o.fences.WithLabelValues("CALL_LOG_" + strconv.Itoa(partition)).Inc()
+// interrupted tells why a partition is not folded at the moment.
+func (o *observer) interrupted(partition int, err error) {
+	if errors.Is(err, bus.ErrFenced) {
+		o.fences.WithLabelValues("CALL_LOG_" + strconv.Itoa(partition)).Inc()
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.mine[partition] {
+		o.duties.Undone(lease(partition), "not folding, "+err.Error())
+	}
 }
+
+func lease(partition int) string { return "partition." + strconv.Itoa(partition) }
 
 // Started implements fold.Observer.
 func (o *observer) Started(partition int, from uint64) {
+	o.duties.Done(lease(partition))
 	o.log.Info("folding", telemetry.Partition, partition, "from", from)
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"ringstream/schemas/bus"
@@ -33,18 +34,22 @@ func (r replica) run(ctx context.Context) error {
 	var working sync.WaitGroup
 	defer working.Wait()
 	mine := map[int]context.CancelFunc{}
+	r.seen.duties.Undone(membership, "not among the replicas yet")
 	err := r.leases.Join(ctx, Name, r.name, r.settings.LeaseTTL, func(members []string) {
 		r.log.Info("replicas changed", "members", len(members))
+		r.seen.duties.Done(membership)
 		for p := range r.settings.Partitions {
 			stop, busy := mine[p]
 			switch owner := bus.Owner(strconv.Itoa(p), members); {
 			case owner == r.name && !busy:
 				work, end := context.WithCancel(ctx)
 				mine[p] = end
+				r.seen.assigned(p, true)
 				working.Go(func() { r.partition(work, cancel, p) })
 			case owner != r.name && busy:
 				stop()
 				delete(mine, p)
+				r.seen.assigned(p, false)
 			}
 		}
 	})
@@ -54,13 +59,16 @@ func (r replica) run(ctx context.Context) error {
 	return err
 }
 
+// membership is the duty of being one of the replicas.
+const membership = "membership"
+
 // partition holds the lease and folds, again after every interruption, until
 // ctx ends.
 func (r replica) partition(ctx context.Context, fail context.CancelCauseFunc, p int) {
 	log := r.log.With(telemetry.Partition, p)
 	f := fold.Partition{JS: r.js, Number: p, Limits: r.settings.Limits, Log: log, Observe: r.seen}
 	for ctx.Err() == nil {
-		err := r.leases.Hold(ctx, Name+".partition."+strconv.Itoa(p), r.name, r.settings.LeaseTTL, func(held context.Context) error {
+		err := r.leases.Hold(ctx, Name+"."+lease(p), r.name, r.settings.LeaseTTL, func(held context.Context) error {
 			r.seen.held(p, true)
 			defer r.seen.held(p, false)
 			return r.terms(held, f, log)
@@ -70,31 +78,41 @@ func (r replica) partition(ctx context.Context, fail context.CancelCauseFunc, p 
 			return
 		}
 		if ctx.Err() == nil {
+			r.seen.interrupted(p, err)
 			log.Warn("lease lost; taking it again when it is free", telemetry.Error, err)
 		}
 	}
 }
 
+// How long a fold that fails rests, and how long one has to go on for the next
+// rest to be short again.
+const (
+	firstRest   = 100 * time.Millisecond
+	longestRest = 5 * time.Second
+	steady      = 10 * time.Second
+)
+
 // terms folds under the lease; a log that was lost is opened anew.
 func (r replica) terms(ctx context.Context, f fold.Partition, log *slog.Logger) error {
+	rest := &backoff.ExponentialBackOff{InitialInterval: firstRest, Multiplier: 2, MaxInterval: longestRest, RandomizationFactor: 0.2}
+	rest.Reset()
 	for {
+		begun := time.Now()
 		err := f.Run(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case errors.Is(err, fold.ErrRecreated):
 			return err
-		case errors.Is(err, bus.ErrFenced):
-			r.seen.fenced(f.Number)
+		case time.Since(begun) > steady:
+			rest.Reset()
 		}
+		r.seen.interrupted(f.Number, err)
 		log.Warn("fold interrupted; starting over from the snapshot", telemetry.Error, err)
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(restPause):
+		case <-time.After(rest.NextBackOff()):
 		}
 	}
 }
-
-// restPause keeps a fold that fails at once from spinning.
-const restPause = 100 * time.Millisecond

@@ -50,6 +50,10 @@ func (p Partition) Run(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
+	if foreign := log.Foreign(); len(foreign) > 0 {
+		p.Log.Error("somebody else has written into the call log; passed over, but subscribers of call events get it too",
+			telemetry.Stream, topology.CallLog(p.Number), telemetry.Seq, foreign)
+	}
 	f, err := p.restore(ctx, log)
 	if err != nil {
 		return err

@@ -1,0 +1,183 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ringstream/schemas/bus"
+	"ringstream/schemas/bustest"
+	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
+	"ringstream/transform/internal/call"
+)
+
+func TestMain(m *testing.M) { bustest.Main(m) }
+
+const (
+	organization = "29f60000-0000-4000-8000-000000000001"
+	patience     = 500 * time.Millisecond
+	allocated    = "UserCallInUserAllocated"
+)
+
+// rig is one replica on a real server.
+type rig struct {
+	*testing.T
+	nats *bustest.Server
+	js   jetstream.JetStream
+	seen *observer
+
+	mu   sync.Mutex
+	said bytes.Buffer
+}
+
+func newRig(t *testing.T) *rig {
+	r := &rig{T: t, nats: bustest.Run(t)}
+	r.js = r.nats.Provisioned(1)
+	return r
+}
+
+// Write collects what the replica logs.
+func (r *rig) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.said.Write(p)
+}
+
+func (r *rig) logged(words string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return strings.Contains(r.said.String(), words)
+}
+
+// start runs a replica until the test ends.
+func (r *rig) start() {
+	r.Helper()
+	log := slog.New(slog.NewTextHandler(r, nil))
+	r.seen = observe(prometheus.NewRegistry(), log, patience)
+	js := r.nats.JetStream("replica")
+	leases, err := bus.OpenLeases(r.Context(), js)
+	if err != nil {
+		r.Fatal(err)
+	}
+	s := Settings{Config: r.nats.Config(1), LeaseTTL: time.Second}
+	s.Limits = call.Limits{Ring: time.Minute, Talk: time.Hour, Settle: time.Second, Memory: time.Hour}
+	ctx, stop := context.WithCancel(r.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = replica{js: js, leases: leases, settings: s, log: log, seen: r.seen, name: "one"}.run(ctx)
+	}()
+	r.Cleanup(func() {
+		stop()
+		<-ended
+	})
+}
+
+// ring publishes the raw event of a call that rings.
+func (r *rig) ring(id string) {
+	r.Helper()
+	raw := event.Raw{ID: "raw-" + id, EventType: allocated, UserID: "user-1", CallID: id, OrganizationID: organization}
+	body := `{"data":{"id":"` + raw.ID + `","eventType":"` + allocated + `","entityType":"User","userId":"user-1","callId":"` + id +
+		`","organizationId":"` + organization + `","callerNumber":"+442071234567","targetNumber":"+442079876543","direction":"In"}}`
+	headers, data, err := event.Encode(event.NewRaw(raw, []byte(body), "hub", id, time.Now(), ""))
+	if err == nil {
+		_, err = r.js.PublishMsg(r.Context(), &nats.Msg{Subject: topology.Raw(0, organization, allocated, id), Header: headers, Data: data})
+	}
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+// events waits for so many call events.
+func (r *rig) events(n int) {
+	r.Helper()
+	bustest.Eventually(r, "call events", func() bool {
+		return len(bustest.Messages(r, r.js, topology.CallLog(0), topology.CallLogPrefix(0)+".ev.>")) >= n
+	})
+}
+
+func (r *rig) ready(want bool, words string) {
+	r.Helper()
+	bustest.Eventually(r, words, func() bool {
+		is := r.seen.duties.Result()
+		return is.OK == want && strings.Contains(is.Detail, words)
+	})
+}
+
+func TestPartitionWithoutItsLeaseIsNotReady(t *testing.T) {
+	r := newRig(t)
+	kv, err := r.js.KeyValue(t.Context(), topology.Leases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Somebody else's, and alive for long.
+	revision, err := kv.Create(t.Context(), "transform.partition.0", []byte("other"), jetstream.KeyTTL(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.ready(false, "partition.0: not folding, its lease is not to be had")
+	if err := kv.Delete(t.Context(), "transform.partition.0", jetstream.LastRevision(revision)); err != nil {
+		t.Fatal(err)
+	}
+	r.ring("c1")
+	r.events(1)
+	r.ready(true, "all done")
+}
+
+func TestLeaseBucketThatIsTakenAwayAndMadeAgain(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.ring("c1")
+	r.events(1)
+	if err := r.js.DeleteKeyValue(t.Context(), topology.Leases); err != nil {
+		t.Fatal(err)
+	}
+	r.ready(false, "partition.0: not folding")
+	if err := bus.Create(t.Context(), r.js, topology.Layout{Partitions: 1, Replicas: 1}); err != nil {
+		t.Fatal(err)
+	}
+	r.ring("c2")
+	r.events(2)
+	r.ready(true, "all done")
+}
+
+func TestLogThatIsTakenAway(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.ring("c1")
+	r.events(1)
+	if err := r.js.DeleteStream(t.Context(), topology.CallLog(0)); err != nil {
+		t.Fatal(err)
+	}
+	r.ring("c2")
+	r.ready(false, "partition.0: not folding, open log CALL_LOG_0")
+	if err := bus.Create(t.Context(), r.js, topology.Layout{Partitions: 1, Replicas: 1}); err != nil {
+		t.Fatal(err)
+	}
+	r.events(2) // both again: the log is made anew from RTE
+	r.ready(true, "all done")
+}
+
+func TestForeignMessageInTheLog(t *testing.T) {
+	r := newRig(t)
+	if _, err := r.js.Publish(t.Context(), topology.CallEvent(0, organization, "incoming", "x"), []byte("by hand")); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.ring("c1")
+	r.events(2)
+	if !r.logged("somebody else has written into the call log") {
+		t.Error("not told")
+	}
+	r.ready(true, "all done")
+}
