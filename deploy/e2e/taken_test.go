@@ -34,3 +34,45 @@ func TestMissingStreamIsNotReady(t *testing.T) {
 		})
 	}
 }
+
+// Streams behind RTE that are deleted and made again fill themselves: the same
+// call events come again, what is in DELIVERIES is not sent again, and what
+// rings afterwards is.
+func TestStreamsMadeAgain(t *testing.T) {
+	r := start(t, stack.Options{Partitions: 2, Env: map[string][]string{"transform": {"SETTLE_TIMEOUT=1s"}}})
+	scenario, want := readStory(t, "testdata/direct-missed.txtar")
+	tell := func(when string) {
+		t.Helper()
+		if got := strings.Join(r.tell(scenario), ""); got != want {
+			t.Fatalf("%s the CRM received:\n%s\nwant:\n%s", when, got, want)
+		}
+	}
+	tell("before")
+	each := len(r.notifications())
+	for round, streams := range [][]string{{"CALLS"}, {"CALL_LOG_0", "CALL_LOG_1", "CALLS"}} {
+		before := r.stored("CALLS", "calls.>")
+		for _, name := range streams {
+			r.makeAgain(name)
+		}
+		r.eventually(time.Minute, say("the call events to be back"), func() bool { return r.stored("CALLS", "calls.>") >= before })
+		tell("after " + strings.Join(streams, " and ") + " were made again")
+		if n := len(r.notifications()); n != (round+2)*each {
+			t.Errorf("%d notifications in all, want %d", n, (round+2)*each)
+		}
+	}
+}
+
+// makeAgain deletes a stream and creates it as it was.
+func (r *rig) makeAgain(name string) {
+	r.t.Helper()
+	stream, err := r.js.Stream(r.t.Context(), name)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if err := r.js.DeleteStream(r.t.Context(), name); err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := r.js.CreateStream(r.t.Context(), stream.CachedInfo().Config); err != nil {
+		r.t.Fatal(err)
+	}
+}
