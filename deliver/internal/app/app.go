@@ -24,9 +24,7 @@ package app
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -39,9 +37,8 @@ import (
 )
 
 const (
-	name      = "deliver"
-	wrapUp    = 3 * time.Second // of SHUTDOWN_TIMEOUT, to store what is left when requests are done
-	probesEnd = 2 * time.Second
+	name   = "deliver"
+	wrapUp = 3 * time.Second // of SHUTDOWN_TIMEOUT, to store what is left when requests are done
 )
 
 // Run delivers until ctx ends, finishes the requests under way, stores what is
@@ -52,8 +49,8 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) error {
 
 // run tells where the probes are once they are served.
 func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address string)) (err error) {
-	var undo cleanups
-	defer undo.run(&err)
+	var undo program.Cleanups
+	defer undo.Run(&err)
 	log = log.With(telemetry.Instance, s.instance())
 	version := program.ReadVersion(name)
 
@@ -61,13 +58,13 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	if err != nil {
 		return err
 	}
-	undo.add("flush traces", bounded(flushTraces))
+	undo.Add("flush traces", program.Bounded(flushTraces))
 
-	life, kill := lingering(ctx, s.ShutdownTimeout)
-	undo.add("end of draining", func() error { kill(); return nil })
+	life, kill := program.Lingering(ctx, s.ShutdownTimeout)
+	undo.Add("end of draining", func() error { kill(); return nil })
 
 	client := s.client()
-	undo.add("close connections", func() error { client.Close(); return nil })
+	undo.Add("close connections", func() error { client.Close(); return nil })
 	allowed := newBudget(s.Rate, s.Concurrency, s.Daily, time.Now)
 	client.Admit = allowed.admit
 	people := directory.New(client, directory.Settings{
@@ -87,30 +84,30 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	if err != nil {
 		return err
 	}
-	undo.add("stop probes", bounded(stopProbes))
+	undo.Add("stop probes", program.Bounded(stopProbes))
 	log.Info("probes served", "address", address)
 	serving(address)
 
-	undo.add("stop reading negotiators", background(func(ctx context.Context) { _ = people.Run(ctx) })) // it ends only with ctx
+	undo.Add("stop reading negotiators", program.Background(func(ctx context.Context) { _ = people.Run(ctx) })) // it ends only with ctx
 
 	nc, err := bus.Connect(ctx, s.Config, name, log)
 	if err != nil {
-		return stopped(ctx, err)
+		return program.Asked(ctx, err)
 	}
-	undo.add("close NATS", func() error { nc.Close(); return nil })
+	undo.Add("close NATS", func() error { nc.Close(); return nil })
 	board.Func("nats", func() probe.Result { return connected(nc) })
-	seen.bus(registry, nc)
+	telemetry.NATS(registry, nc.IsConnected, func() uint64 { return nc.Stats().Reconnects })
 	js, err := bus.JetStream(nc)
 	if err != nil {
 		return err
 	}
 	if err := bus.Prepare(ctx, js, s.Config, log, uses()...); err != nil {
-		return stopped(ctx, err)
+		return program.Asked(ctx, err)
 	}
 	go bus.Watch(ctx, js, s.Config, uses(), board)
 	leases, err := bus.OpenLeases(ctx, js)
 	if err != nil {
-		return stopped(ctx, err)
+		return program.Asked(ctx, err)
 	}
 
 	seen.role(standby)
@@ -137,45 +134,4 @@ func connected(nc *nats.Conn) probe.Result {
 		return probe.Result{Detail: "not connected"}
 	}
 	return probe.Result{OK: true, Detail: "connected to " + nc.ConnectedUrlRedacted()}
-}
-
-// stopped takes the end of ctx for no error: the process was asked to stop.
-func stopped(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-		return context.Canceled
-	}
-	return err
-}
-
-// background runs work until the returned function is called, which waits for it.
-func background(work func(context.Context)) func() error {
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { work(ctx) })
-	return func() error {
-		cancel()
-		running.Wait()
-		return nil
-	}
-}
-
-func bounded(end func(context.Context) error) func() error {
-	return func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), probesEnd)
-		defer cancel()
-		return end(ctx)
-	}
-}
-
-// lingering ends d after ctx has ended.
-func lingering(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		pause(late, d)
-		cancel()
-	})
-	return late, func() {
-		stop()
-		cancel()
-	}
 }

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ringstream/deliver/internal/delivery"
@@ -107,21 +106,6 @@ func (o *observer) register(r *prometheus.Registry, b *budget, loaded func() (bo
 		_, _, age := loaded()
 		return age.Seconds()
 	})
-}
-
-// bus adds what is known of the connection to NATS.
-func (o *observer) bus(r *prometheus.Registry, nc *nats.Conn) {
-	r.MustRegister(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: telemetry.NATSConnected, Help: "1 while connected to NATS."}, func() float64 {
-			if nc.IsConnected() {
-				return 1
-			}
-			return 0
-		}),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: telemetry.NATSReconnects, Help: "Connections made to NATS again."}, func() float64 {
-			return float64(nc.Stats().Reconnects)
-		}),
-	)
 }
 
 func (o *observer) role(r int32) {

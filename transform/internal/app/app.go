@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -32,12 +31,14 @@ const stallLimit = 10 * time.Second
 
 // Run works until ctx ends.
 func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
+	var undo program.Cleanups
+	defer undo.Run(&err)
 	version := program.ReadVersion(Name)
 	stopTracing, err := telemetry.Tracing(ctx, Name, version.Version)
 	if err != nil {
 		return fmt.Errorf("set up tracing: %w", err)
 	}
-	defer func() { err = errors.Join(err, shortly(stopTracing)) }()
+	undo.Add("flush traces", program.Bounded(stopTracing))
 
 	registry := telemetry.Metrics(Name, version.Version, version.Revision)
 	seen := observe(registry, log, max(stallLimit, 4*s.LeaseTTL))
@@ -49,24 +50,25 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, shortly(stopProbes)) }()
+	undo.Add("stop probes", program.Bounded(stopProbes))
 	log.Info("serving probes", "address", bound)
 
 	nc, err := bus.Connect(ctx, s.Config, Name, log)
 	if err != nil {
-		return stopped(ctx, err)
+		return program.Asked(ctx, err)
 	}
-	defer nc.Close()
+	undo.Add("close NATS", func() error { nc.Close(); return nil })
+	telemetry.NATS(registry, nc.IsConnected, func() uint64 { return nc.Stats().Reconnects })
 	js, err := bus.JetStream(nc)
 	if err != nil {
 		return err
 	}
 	if err := bus.Prepare(ctx, js, s.Config, log, s.streams()...); err != nil {
-		return stopped(ctx, err)
+		return program.Asked(ctx, err)
 	}
 	leases, err := bus.OpenLeases(ctx, js)
 	if err != nil {
-		return stopped(ctx, err)
+		return program.Asked(ctx, err)
 	}
 	go bus.Watch(ctx, js, s.Config, s.streams(), board)
 	board.Func("nats", func() probe.Result { return probe.Result{OK: nc.IsConnected(), Detail: nc.Status().String()} })
@@ -75,21 +77,7 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 		js: js, leases: leases, settings: s, log: log, seen: seen,
 		name: s.instance() + "." + nuid.Next(), // two replicas of one name are still two
 	}
-	return stopped(ctx, r.run(ctx))
-}
-
-// stopped turns the end that was asked for into no error.
-func stopped(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
-		return err
-	}
-	return nil
-}
-
-func shortly(stop func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-	defer cancel()
-	return stop(ctx)
+	return program.Asked(ctx, r.run(ctx))
 }
 
 // Check tries what the service depends on.
