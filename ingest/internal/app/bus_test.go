@@ -82,6 +82,7 @@ func TestWhatIsNoOrdinaryMessage(t *testing.T) {
 		}
 	}
 	send(rtesim.Send{Raw: `"details"`, Target: "SubscribeDetails", To: "all"})
+	send(rtesim.Send{Raw: `{"type":3,"invocationId":"nobody","result":1}`, Record: true, To: "all"})
 	send(rtesim.Send{Raw: `not json`, To: "all"})
 	send(rtesim.Send{Raw: ` {"data" : null , "n":1.0e0,"s":"\u002B"}`, To: "all"})
 	send(rtesim.Send{Raw: `{"type":1,"target":"messagereceived","arguments":[{"two":1},{"args":2}]}`, Record: true, To: "all"})
@@ -98,8 +99,8 @@ func TestWhatIsNoOrdinaryMessage(t *testing.T) {
 	if !strings.Contains(bodies[0], "not json") || bodies[1] != `{"data" : null , "n":1.0e0,"s":"\u002B"}` || bodies[2] != `{"two":1}` || len(bodies[3]) < 400<<10 {
 		t.Errorf("bodies are %.200q", bodies)
 	}
-	if got := p.metric("ringstream_ingest_swallowed_frames_total"); got != "2" {
-		t.Errorf("swallowed frames: %s, want 2", got)
+	if got := p.metric("ringstream_ingest_swallowed_frames_total"); got != "3" {
+		t.Errorf("swallowed frames: %s, want 3", got)
 	}
 	if now := r.connected(); now != connection {
 		t.Error("the connection was made anew")

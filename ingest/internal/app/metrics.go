@@ -33,7 +33,7 @@ func newMetrics() *metrics {
 		published:   vector(telemetry.IngestPublished, "Messages that JetStream has, new or known already.", "result"),
 		connections: vector(telemetry.IngestConnections, "Connections and attempts that ended, by cause.", "reason"),
 		letters:     vector(telemetry.IngestDeadLetters, "Messages that the stream refused for good.", "reason"),
-		swallowed:   counter(telemetry.IngestSwallowed, "Records of the hub that are no message: unknown callbacks and broken ones."),
+		swallowed:   counter(telemetry.IngestSwallowed, "Records of the hub that are no message: unknown callbacks, answers to nothing that was asked, and broken ones."),
 		lost:        counter(telemetry.IngestLost, "Messages received and not stored."),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: telemetry.IngestPublishDelay, Help: "From arrival to the stream's ack.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),

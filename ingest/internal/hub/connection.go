@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-kit/log"
@@ -122,7 +123,22 @@ func (c *connection) ending() error {
 	if fault := c.tap.fault.Load(); fault != nil {
 		return fmt.Errorf("the connection broke: %w", rte.Explain(*fault))
 	}
-	return fmt.Errorf("%w: %w", errSilent, c.client.Err())
+	return gaveUp(c.client.Err())
+}
+
+// How the library says that nothing came in time; there is no error to compare.
+const libraryTimeout = "timeout interval elapsed"
+
+// gaveUp tells why the library ended a connection that nobody had closed.
+func gaveUp(err error) error {
+	switch {
+	case err == nil:
+		return errSilent
+	case strings.HasPrefix(err.Error(), libraryTimeout):
+		return fmt.Errorf("%w: %w", errSilent, err)
+	default:
+		return fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
 }
 
 func (c *connection) cause(ctx context.Context, err error) session.Cause {

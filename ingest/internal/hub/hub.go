@@ -157,6 +157,9 @@ func (h *Hub) open(ctx context.Context) (*connection, error) {
 	}
 	c := &connection{hub: h, host: grant.Host(), epoch: rand.Text(), answers: map[rte.EntitySubscription]event.Subscription{}}
 	c.tap = newTap(ws, id, h.Limits.Message, h.Limits.Write, h.Sink.Message, h.Observe.Swallowed)
+	c.tap.stray = func(invocation string) {
+		h.Log.Warn("the hub answered what was not asked; ignored", "hub", c.host, "epoch", c.epoch, "invocation_id", invocation)
+	}
 	if err := c.start(ctx); err != nil {
 		c.close(session.Refused)
 		return nil, err

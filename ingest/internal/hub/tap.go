@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,10 @@ type tap struct {
 
 	deliver func(argument []byte)
 	swallow func()
+	stray   func(invocation string) // the hub answered what was not asked
+
+	mu    sync.Mutex
+	asked map[string]bool // invocations without an answer yet, by id
 
 	part    []byte // of a record that goes on in the next WebSocket message
 	library *io.PipeReader
@@ -49,7 +54,7 @@ func newTap(ws *websocket.Conn, id string, limit int64, timeout time.Duration, d
 	r, w := io.Pipe()
 	t := &tap{
 		ws: ws, ctx: ctx, cancel: cancel, id: id, limit: limit, timeout: timeout, deliver: deliver, swallow: swallow,
-		library: r, toward: w, done: make(chan struct{}),
+		library: r, toward: w, done: make(chan struct{}), stray: func(string) {}, asked: map[string]bool{},
 	}
 	t.hear() // the hub has just agreed to the WebSocket
 	return t
@@ -72,6 +77,7 @@ func (t *tap) Read(p []byte) (int, error) { return t.library.Read(p) }
 func (t *tap) Write(p []byte) (int, error) {
 	ctx, cancel := context.WithTimeout(t.ctx, t.timeout)
 	defer cancel()
+	t.ask(p)
 	if err := t.ws.Write(ctx, websocket.MessageText, p); err != nil {
 		t.fault.CompareAndSwap(nil, &err)
 		t.close()
@@ -148,12 +154,38 @@ func (t *tap) take(record []byte) {
 		if frame.Type == rte.Close {
 			t.goodbye.Store(&frame)
 		}
+		if frame.Type == rte.Completion && !t.answers(frame.InvocationID) {
+			t.stray(frame.InvocationID)
+			t.swallow()
+			return
+		}
 		t.pass(record)
 	case strings.EqualFold(frame.Target, rte.CallbackMessageReceived) && len(frame.Arguments) > 0:
 		t.deliver(frame.Arguments[0])
 	default:
 		t.swallow()
 	}
+}
+
+// ask notes what the library asks in what it writes: whole records.
+func (t *tap) ask(p []byte) {
+	for record, rest, found := rte.CutRecord(p); found; record, rest, found = rte.CutRecord(rest) {
+		if frame, err := rte.ReadFrame(record); err == nil && frame.Type == rte.Invocation {
+			t.mu.Lock()
+			t.asked[frame.InvocationID] = true
+			t.mu.Unlock()
+		}
+	}
+}
+
+// answers reports whether an invocation waits for this answer. Of any other the
+// library would hang up; the official clients go on.
+func (t *tap) answers(invocation string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	waits := t.asked[invocation]
+	delete(t.asked, invocation)
+	return waits
 }
 
 // pass gives the library a record. Each is a write of its own, and so a read:

@@ -54,6 +54,9 @@ func TestTapSortsRecords(t *testing.T) {
 	tap := newTap(ws, "id", 1<<20, time.Second, func(b []byte) { delivered <- string(b) }, func() { swallowed <- struct{}{} })
 	go tap.run()
 	defer func() { tap.close(); <-tap.done }()
+	if _, err := tap.Write([]byte(`{"type":1,"invocationId":"1","target":"Subscribe","arguments":[]}` + "\x1e")); err != nil {
+		t.Fatal(err)
+	}
 	library := bufio.NewReader(tap)
 	const one, two = `{"type":1,"target":"MessageReceived","arguments":[{"n":1}]}`, `{"type":1,"target":"MessageReceived","arguments":[{"n":2}]}`
 
@@ -84,6 +87,32 @@ func TestTapSortsRecords(t *testing.T) {
 	}
 	if f := tap.goodbye.Load(); f == nil || f.Error != "over" {
 		t.Errorf("good-bye is %+v", f)
+	}
+}
+
+func TestTapKeepsAnswersThatWereNotAskedFor(t *testing.T) {
+	ws, send := socket(t)
+	swallowed, stray := make(chan struct{}, 10), make(chan string, 10)
+	tap := newTap(ws, "id", 1<<20, time.Second, func([]byte) {}, func() { swallowed <- struct{}{} })
+	tap.stray = func(id string) { stray <- id }
+	go tap.run()
+	defer func() { tap.close(); <-tap.done }()
+	if _, err := tap.Write([]byte(`{"type":1,"invocationId":"7","target":"Subscribe","arguments":[]}` + "\x1e")); err != nil {
+		t.Fatal(err)
+	}
+	library := bufio.NewReader(tap)
+	const answer = `{"type":3,"invocationId":"7"}`
+	send("{}\x1e" + `{"type":3,"invocationId":"nobody"}` + "\x1e" + answer + "\x1e" + answer + "\x1e" + `{"type":3}` + "\x1e" + `{"type":6}` + "\x1e")
+	for _, want := range []string{"{}", answer, `{"type":6}`} {
+		if got, err := library.ReadString(0x1e); err != nil || got != want+"\x1e" {
+			t.Errorf("passed %q (%v), want %q", got, err, want)
+		}
+	}
+	for _, want := range []string{"nobody", "7", ""} {
+		if got := <-stray; got != want {
+			t.Errorf("stray %q, want %q", got, want)
+		}
+		<-swallowed
 	}
 }
 
