@@ -47,7 +47,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/replay/field.go":     pure("bytes", "encoding/json", "fmt", "maps", "reflect", "slices", "strings", telemetry),
 		"internal/replay/held.go":      pure("strconv", "strings", bus, topology),
 		"internal/replay/refold.go":    pure("slices", "strconv", "strings", "time", bus, event, call, fold),
-		"internal/replay/selection.go": pure("fmt", "strings", "time"),
+		"internal/replay/selection.go": pure("fmt", "strings", "time", event, call),
 		"internal/replay/story.go":     pure("encoding/json", "fmt", "strings", "time", "golang.org/x/tools/txtar", event, topology, call, fold),
 		"internal/replay/trace.go":     pure("bytes", "fmt", "slices", "strings", "time", event, call),
 	})

@@ -23,7 +23,7 @@ const Name = "replay"
 const (
 	Clean     = 0 // done; diff: equal
 	Different = 1 // diff: CALLS differs
-	Trouble   = 2 // wrong arguments or settings, or it could not be done to the end
+	Trouble   = 2 // wrong arguments or settings, nothing of what was asked for, or it could not be done to the end
 )
 
 // IO is what the command reads its surroundings from and writes to.
@@ -98,7 +98,8 @@ with permissions of its own needs to publish to $JS.API.STREAM.INFO.* and
 $JS.API.CONSUMER.{CREATE,MSG.NEXT,DELETE}.*.*, and to subscribe to _INBOX_replay.>
 
 Exit codes: 0 done (diff: equal), 1 diff: different, 2 wrong arguments or
-settings, or it could not be done to the end.`
+settings, nothing in RTE of the call or organization asked for, or it could not
+be done to the end.`
 
 	examples = `  replay run --since 2h
   replay run --call 0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30 -o story

@@ -22,6 +22,7 @@ type running struct {
 	out     *bufio.Writer
 	bar     progress
 	printed int
+	heard   bool // some raw event is of what was asked for
 }
 
 func (c *command) run(ctx context.Context, js jetstream.JetStream, s Settings, sel Selection, format string) error {
@@ -47,6 +48,9 @@ func (c *command) run(ctx context.Context, js jetstream.JetStream, s Settings, s
 	if n := r.refold.Unreadable; n > 0 {
 		fmt.Fprintf(c.err, "%s of RTE could not be read and changed nothing\n", count(n, "message"))
 	}
+	if r.sel.Narrow() && !r.heard {
+		return fmt.Errorf("%w: RTE holds no event %s", ErrNothing, sel)
+	}
 	if r.printed == 0 {
 		fmt.Fprintf(c.err, "no call event selected; RTE holds %s to %s\n", rte.from.Format(storedFormat), rte.to.Format(storedFormat))
 	}
@@ -58,6 +62,7 @@ func (r *running) take(m bus.Message) error {
 		return errEnd
 	}
 	in, told := r.refold.Take(m)
+	r.heard = r.heard || in.Raw != nil && r.sel.Asks(*in.Raw)
 	for _, t := range told {
 		if !r.sel.Has(t) {
 			continue
@@ -92,7 +97,7 @@ func (r *running) print(t Told) error {
 func (r *running) tell(limits call.Limits) error {
 	w := r.story
 	if len(w.Moments) == 0 {
-		return fmt.Errorf("%w: RTE holds no event of call %s; ids are those of telephony, in lower case", ErrNothing, w.call)
+		return fmt.Errorf("%w: RTE holds no event %s", ErrNothing, r.sel)
 	}
 	comment := fmt.Sprintf("A call as RTE recorded it: %d moments, %d call events. Names and numbers are aliases.", len(w.Moments), r.printed)
 	if limits != call.DefaultLimits() {

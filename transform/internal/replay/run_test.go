@@ -73,9 +73,17 @@ func TestRun(t *testing.T) {
 		}
 	})
 	t.Run("a call that is not there", func(t *testing.T) {
-		_, errs, code := r.replay("run", "-o", "story", "--call", later)
-		if code != Trouble || !strings.Contains(errs, "RTE holds no event of call "+later) {
-			t.Errorf("exit %d, %q", code, errs)
+		for want, args := range map[string][]string{
+			"of call " + later:                                 {"-o", "story", "--call", later},
+			"of call nonsense":                                 {"--call", "nonsense"},
+			"of organization nobody":                           {"--org", "nobody", "-o", "json"},
+			"of call " + missed + " of organization nobody":    {"--org", "nobody", "--call", missed},
+			"of call " + missed + " stored before 2026-01-01T": {"--call", missed, "--until", "2026-01-01"},
+		} {
+			out, errs, code := r.replay(append([]string{"run"}, args...)...)
+			if code != Trouble || out != "" || !strings.Contains(errs, "nothing found: RTE holds no event "+want) {
+				t.Errorf("%v: exit %d, %q, %q", args, code, out, errs)
+			}
 		}
 	})
 }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"ringstream/schemas/event"
+	"ringstream/transform/internal/call"
 )
 
 // Selection says which call events to print. What it leaves out is folded all
@@ -17,6 +20,28 @@ type Selection struct {
 func (s Selection) Has(t Told) bool {
 	return !t.Stored.Before(s.Since) && !s.Past(t.Stored) &&
 		(s.Call == "" || s.Call == t.Call.CallID) && (s.Org == "" || s.Org == t.Call.OrganizationID)
+}
+
+// Narrow reports whether only one call or organization is selected.
+func (s Selection) Narrow() bool { return s.Call != "" || s.Org != "" }
+
+// Asks reports whether a raw event is of the call and the organization selected.
+func (s Selection) Asks(r event.Raw) bool {
+	return call.Concerns(r) && (s.Call == "" || strings.EqualFold(s.Call, r.CallID)) && (s.Org == "" || strings.EqualFold(s.Org, r.OrganizationID))
+}
+
+// String says what is selected.
+func (s Selection) String() string {
+	var parts []string
+	for _, p := range []struct{ of, what string }{{"of call ", s.Call}, {"of organization ", s.Org}} {
+		if p.what != "" {
+			parts = append(parts, p.of+p.what)
+		}
+	}
+	if !s.Until.IsZero() {
+		parts = append(parts, "stored before "+s.Until.Format(time.RFC3339))
+	}
+	return strings.Join(parts, " ")
 }
 
 // Past reports whether nothing stored at t or later is selected.
