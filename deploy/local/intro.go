@@ -34,7 +34,8 @@ func intro(out io.Writer, p paint, s *stack.Stack, c config) {
 	}
 	fmt.Fprintf(out, "  logs: %s\n", s.LogDir())
 	fmt.Fprintf(out, "\n%s\n", p.dim(`A line is what reached the stream RTE (rte), what transform made of it (call), or what arrived at Reapit (POST).
-"ms" counts from the call's first event, "took ms" from the event that caused a notification.`))
+"ms" counts from the call's first event, "took ms" from the event that caused a notification.
+"group" (huntGroup at Reapit): a queue rang, or more than one person has, who a call is passed on to included.`))
 }
 
 func exists(path string) bool {
