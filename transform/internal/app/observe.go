@@ -17,6 +17,7 @@ import (
 	"ringstream/schemas/event"
 	"ringstream/schemas/probe"
 	"ringstream/schemas/telemetry"
+	"ringstream/schemas/topology"
 	"ringstream/transform/internal/fold"
 )
 
@@ -28,7 +29,7 @@ type observer struct {
 	duties   *probe.Duties
 
 	raw        *prometheus.CounterVec
-	ignored    *prometheus.CounterVec
+	ignored    prometheus.Counter
 	emitted    *prometheus.CounterVec
 	unreadable prometheus.Counter
 	fences     *prometheus.CounterVec
@@ -52,7 +53,7 @@ func observe(registry prometheus.Registerer, log *slog.Logger, patience time.Dur
 	o := &observer{
 		log: log, tracer: otel.Tracer("ringstream/transform"), progress: probe.NewProgress(stallLimit), duties: probe.NewDuties(patience), pending: map[int]uint64{}, mine: map[int]bool{},
 		raw:        counter(telemetry.TransformRaw, "Raw events of calls read, refolded ones included.", "verdict"),
-		ignored:    counter(telemetry.TransformSkipped, "Messages of RTE that belong to no call, by kind."),
+		ignored:    prometheus.NewCounter(prometheus.CounterOpts{Name: telemetry.TransformSkipped, Help: "Messages of RTE that belong to no call."}),
 		emitted:    counter(telemetry.TransformCallEvents, "Call events appended to the logs.", "type", "inferred"),
 		unreadable: prometheus.NewCounter(prometheus.CounterOpts{Name: telemetry.TransformUnreadable, Help: "Messages of RTE that could not be read and were skipped."}),
 		fences:     counter(telemetry.LogFenceConflicts, "Times that another writer was found in a log.", "stream"),
@@ -114,7 +115,7 @@ func (o *observer) Started(partition int, from uint64) {
 // Stepped implements fold.Observer.
 func (o *observer) Stepped(partition int, m bus.Message, f *fold.Fold, s fold.Step) {
 	if s.Skipped {
-		o.ignored.WithLabelValues().Inc()
+		o.ignored.Inc()
 	} else {
 		o.raw.WithLabelValues(s.Verdict.String()).Inc()
 	}
@@ -136,10 +137,12 @@ func (o *observer) waiting(partition int, n uint64) {
 	o.progress.Waiting(sum)
 }
 
-// Unreadable implements fold.Observer.
+// Unreadable implements fold.Observer. Many of them are many lines only as far
+// as the logger's limit of repeats lets them.
 func (o *observer) Unreadable(partition int, m bus.Message, err error) {
 	o.unreadable.Inc()
-	o.log.Warn("message skipped", telemetry.Partition, partition, telemetry.Seq, m.Seq, telemetry.Error, err)
+	o.log.Error("unreadable message skipped", telemetry.Partition, partition, telemetry.Stream, topology.RTE, telemetry.Seq, m.Seq,
+		"subject", m.Subject, telemetry.Error, err, "see", "nats stream get "+topology.RTE+" "+strconv.FormatUint(m.Seq, 10))
 }
 
 // Emitted implements fold.Observer. The span ends where the event's
