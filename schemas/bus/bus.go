@@ -33,6 +33,8 @@ var (
 	ErrDiffers = errors.New("stream differs from the contract")
 	// ErrNoJetStream means that nobody answers for JetStream.
 	ErrNoJetStream = errors.New("JetStream is not enabled on this server (nats-server -js) or not for this account (NATS_URL)")
+	// ErrOffline means that there is no connection to any server just now.
+	ErrOffline = errors.New("not connected to NATS")
 	// ErrMissing means that a stream of the contract does not exist.
 	ErrMissing = errors.New("stream does not exist")
 )

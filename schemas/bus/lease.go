@@ -185,10 +185,7 @@ func (l *Leases) put(ctx context.Context, key, value string, ttl time.Duration, 
 		},
 	}, jetstream.WithRetryAttempts(0))
 	if err != nil {
-		if errors.Is(err, nats.ErrReconnectBufExceeded) {
-			err = nats.ErrDisconnected // which is what it means: this connection keeps nothing back
-		}
-		return 0, fmt.Errorf("renew lease %s: %w", key, fenceError(err))
+		return 0, fmt.Errorf("renew lease %s: %w", key, fenceError(Offline(err)))
 	}
 	return ack.Sequence, nil
 }

@@ -180,7 +180,7 @@ func (l *Log) Append(subject string, header nats.Header, data []byte, p Position
 	ack, err := l.js.PublishMsgAsync(&nats.Msg{Subject: subject, Header: header, Data: data},
 		jetstream.WithRetryAttempts(0), jetstream.WithStallWait(publishTimeout))
 	if err != nil {
-		l.cancel(fmt.Errorf("append to %s: %w", subject, err))
+		l.cancel(fmt.Errorf("append to %s: %w", subject, Offline(err)))
 		return l.Err()
 	}
 	l.next++

@@ -27,8 +27,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"ringstream/deliver/internal/directory"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/probe"
@@ -95,7 +93,7 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 		return program.Asked(ctx, err)
 	}
 	undo.Add("close NATS", func() error { nc.Close(); return nil })
-	board.Func("nats", func() probe.Result { return connected(nc) })
+	board.Func("nats", func() probe.Result { return bus.Online(nc.IsConnected()) })
 	telemetry.NATS(registry, nc.IsConnected, func() uint64 { return nc.Stats().Reconnects })
 	js, err := bus.JetStream(nc)
 	if err != nil {
@@ -127,11 +125,4 @@ func known(people *directory.Directory) probe.Result {
 		return probe.Result{Detail: "not read yet"}
 	}
 	return probe.Result{OK: true, Detail: inWords(count) + ", read " + age.Round(time.Second).String() + " ago"}
-}
-
-func connected(nc *nats.Conn) probe.Result {
-	if !nc.IsConnected() {
-		return probe.Result{Detail: "not connected"}
-	}
-	return probe.Result{OK: true, Detail: "connected to " + nc.ConnectedUrlRedacted()}
 }

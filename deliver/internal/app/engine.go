@@ -61,7 +61,7 @@ func (e *engine) run(stop, life context.Context) {
 			return
 		}
 		e.seen.ended(err)
-		e.log.Warn("term ended; starting over from the log", "error", err)
+		e.log.Warn("term ended; starting over from the log", "error", bus.Offline(err))
 		pause(stop, restart)
 	}
 }

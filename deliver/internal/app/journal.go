@@ -149,7 +149,7 @@ func bury(ctx context.Context, js jetstream.JetStream, d event.DeadLetter, id, t
 			d.Event, d.Request, d.Body = nil, nil, nil // the event id tells where to find them
 			return bury(ctx, js, d, id, traceparent, log)
 		}
-		log.Warn("dead letter not stored yet", "error", err, "event_id", d.EventID)
+		log.Warn("dead letter not stored yet", "error", bus.Offline(err), "event_id", d.EventID)
 		pause(ctx, time.Second)
 	}
 }

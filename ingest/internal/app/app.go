@@ -69,7 +69,7 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 
 	board := probe.New()
 	board.Set("streams", false, "not verified yet")
-	board.Func("nats", out.condition)
+	board.Func("nats", func() probe.Result { return bus.Online(out.connected.Load()) })
 	board.Func("progress", out.progress.Result)
 	board.Func("hub", func() probe.Result { return condition(listener.Status()) })
 	registry := telemetry.Metrics(name, version.Version, version.Revision)

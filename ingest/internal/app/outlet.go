@@ -114,10 +114,3 @@ func (o *outlet) flush() error {
 	}
 	return nil
 }
-
-func (o *outlet) condition() probe.Result {
-	if o.connected.Load() {
-		return probe.Result{OK: true, Detail: "connected"}
-	}
-	return probe.Result{Detail: "not connected to NATS"}
-}

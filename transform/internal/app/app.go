@@ -71,7 +71,7 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 		return program.Asked(ctx, err)
 	}
 	go bus.Watch(ctx, js, s.Config, s.streams(), board)
-	board.Func("nats", func() probe.Result { return probe.Result{OK: nc.IsConnected(), Detail: nc.Status().String()} })
+	board.Func("nats", func() probe.Result { return bus.Online(nc.IsConnected()) })
 
 	r := replica{
 		js: js, leases: leases, settings: s, log: log, seen: seen,
