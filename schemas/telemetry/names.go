@@ -45,6 +45,8 @@ const (
 	DeliverInFlight     = "ringstream_deliver_in_flight"
 	DeliverUnread       = "ringstream_deliver_unread_messages"
 	DeliverParked       = "ringstream_deliver_parked"               // cause
+	DeliverPaused       = "ringstream_deliver_paused_seconds"       // until Reapit's limits let anything out again
+	DeliverFailing      = "ringstream_deliver_failing_seconds"      // since an attempt succeeded last
 	DeliverDeadLetters  = "ringstream_deliver_deadletters_total"    // reason
 	DeliverBudgetLeft   = "ringstream_deliver_budget_left"          // requests of the day
 	DeliverTokens       = "ringstream_deliver_token_requests_total" // result: given, or why not

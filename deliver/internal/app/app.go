@@ -70,10 +70,11 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	})
 
 	board := probe.New()
-	seen := newObserver(log)
+	seen := newObserver(log, newStanding(log, people.Customers(), func() bool { return allowed.left() == 0 }, time.Now))
 	board.Set("streams", false, "not verified yet")
 	board.Func("role", seen.condition)
 	board.Func("progress", seen.progress.Result)
+	board.Func("reapit", seen.reapit.Result)
 	board.Func("negotiators", func() probe.Result { return known(people) })
 	registry := telemetry.Metrics(name, version.Version, version.Revision)
 	client.Fetched = seen.token
@@ -121,8 +122,12 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 
 func known(people *directory.Directory) probe.Result {
 	ok, count, age := people.Loaded()
-	if !ok {
-		return probe.Result{Detail: "not read yet"}
+	detail := "not read yet"
+	if ok {
+		detail = inWords(count) + ", read " + age.Round(time.Second).String() + " ago"
 	}
-	return probe.Result{OK: true, Detail: inWords(count) + ", read " + age.Round(time.Second).String() + " ago"}
+	if since, err := people.Trouble(); err != nil {
+		detail += "; cannot be read since " + clock(since) + ": " + err.Error()
+	}
+	return probe.Result{OK: ok, Detail: detail}
 }

@@ -227,7 +227,7 @@ func TestNotReadyWithoutNegotiators(t *testing.T) {
 	d := r.deliver(r.settings())
 	r.say(1, event.Missed, "", "jane")
 	r.merged()
-	if d.ready() || !strings.Contains(r.page(d.probes+"/readyz"), `"not read yet"`) {
+	if d.ready() || !strings.Contains(r.page(d.probes+"/readyz"), `"not read yet`) {
 		t.Error("ready without knowing a negotiator")
 	}
 	if alive := r.page(d.probes + "/healthz"); !strings.Contains(alive, `"alive"`) {

@@ -35,6 +35,7 @@ const stalled = time.Minute
 type observer struct {
 	log      *slog.Logger
 	progress *probe.Progress
+	reapit   *standing
 	is       atomic.Int32 // role
 	parked   map[string]string
 
@@ -45,7 +46,7 @@ type observer struct {
 	flying, unreadNow, lastDone                                 prometheus.Gauge
 }
 
-func newObserver(log *slog.Logger) *observer {
+func newObserver(log *slog.Logger, reapit *standing) *observer {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
@@ -56,7 +57,7 @@ func newObserver(log *slog.Logger) *observer {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	}
 	return &observer{
-		log: log, progress: probe.NewProgress(stalled),
+		log: log, progress: probe.NewProgress(stalled), reapit: reapit,
 		outcomes: counter(telemetry.DeliverOutcomes, "Deliveries that ended.", "outcome", "type"),
 		requests: counter(telemetry.DeliverRequests, "Notifications posted, by HTTP status or by what came instead.", "code"),
 		tries:    counter(telemetry.DeliverAttempts, "Attempts, by class of the answer and by what followed.", "class", "action"),
@@ -98,6 +99,8 @@ func (o *observer) register(r *prometheus.Registry, b *budget, loaded func() (bo
 		return 0
 	})
 	read(telemetry.DeliverBudgetLeft, "Requests left of the day's.", nil, func() float64 { return float64(b.left()) })
+	read(telemetry.DeliverPaused, "For how much longer nothing is sent because of Reapit's limits.", nil, func() float64 { return o.reapit.pause().Seconds() })
+	read(telemetry.DeliverFailing, "Since how long no attempt has succeeded; 0 while they do.", nil, func() float64 { return o.reapit.failing().Seconds() })
 	read(telemetry.DeliverNegotiators, "Active negotiators known.", nil, func() float64 {
 		_, count, _ := loaded()
 		return float64(count)
@@ -117,6 +120,7 @@ func (o *observer) role(r int32) {
 		return
 	}
 	o.progress.Waiting(0)
+	o.reapit.reset()
 	o.queued.Reset()
 	o.parked = nil
 	o.parkedNow.Reset()
@@ -150,7 +154,9 @@ func (o *observer) state(m memory, unread uint64, waiting int) {
 	o.flying.Set(float64(m.Flying()))
 	o.unreadNow.Set(float64(unread))
 	o.progress.Waiting(int(unread) + m.Flying() + waiting) //nolint:gosec // far from overflowing
-	if now := m.Parked(); !maps.Equal(now, o.parked) {
+	now := m.Parked()
+	o.reapit.held(now, m.Paused())
+	if !maps.Equal(now, o.parked) {
 		o.parked = now
 		o.parkedNow.Reset()
 		for _, cause := range now {
@@ -189,6 +195,8 @@ func (o *observer) attempt(ctx context.Context, d schedule.Delivery, r reapit.Re
 		o.requestTime.Observe(r.Took.Seconds())
 	}
 	o.tries.WithLabelValues(class, string(v.Action)).Inc()
+	o.reapit.attempt(d.Customer, r, v)
+	o.reapit.limited(r, v)
 	if v.Reason == "" {
 		return
 	}

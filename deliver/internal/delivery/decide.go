@@ -70,6 +70,7 @@ type Verdict struct {
 	Action  Action
 	Wait    time.Duration // of Retry, Pause and Resume, for this delivery
 	Hold    time.Duration // of Pause, for everybody
+	Trial   bool          // of Pause: Reapit asked for longer than Hold, so one request has to show whether it is over
 	Reason  string        // in words, for people; empty when delivered
 	Cause   string        // one word, for labels and subjects; empty when delivered
 	Perhaps bool          // Reapit may have shown it all the same
@@ -87,10 +88,12 @@ func Decide(r Result, a Attempt, jitter float64) Verdict {
 	}
 	switch v.Action {
 	case Retry:
-		v.Wait = max(Backoff(a.Number, a.Patience, jitter), r.RetryAfter)
+		v.Wait = max(Backoff(a.Number, a.Patience, jitter), min(r.RetryAfter, max(a.Patience, longestAsked)))
 	case Pause:
-		v.Wait = max(Backoff(a.Number, a.Patience, jitter), r.RetryAfter)
-		v.Hold = max(Backoff(a.Number, longestHold, jitter), r.RetryAfter)
+		asked := min(r.RetryAfter, longestAsked)
+		v.Wait = max(Backoff(a.Number, a.Patience, jitter), asked)
+		v.Hold = max(Backoff(a.Number, longestHold, jitter), asked)
+		v.Trial = r.RetryAfter > longestAsked
 	case Resume:
 		v.Wait = time.Duration(float64(time.Second) * (1 + jitter))
 	}
@@ -109,6 +112,13 @@ func find(r Result, a Attempt) row {
 const (
 	firstWait   = 500 * time.Millisecond
 	longestHold = 4 * time.Second // unless Reapit asks for more: a ringing call waits behind it
+
+	// longestAsked is how long Reapit can make everybody wait at once. Its rate
+	// is counted by the second, a slot that a lost request holds is free again
+	// after the 30 s of the gateway, and it documents no Retry-After: nothing
+	// known lasts for a minute but the end of the day's budget, and then a
+	// request a minute costs nothing. No call waits for longer.
+	longestAsked = time.Minute
 )
 
 // Backoff is the wait after the n-th attempt: it doubles from half a second up

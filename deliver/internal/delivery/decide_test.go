@@ -100,16 +100,31 @@ func TestWhatWasNotSentIsNotShown(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsHonouredInFull(t *testing.T) {
+func TestRetryAfterIsHonouredUpToAMinute(t *testing.T) {
 	for _, status := range []int{408, 425, 429, 500, 503, 504} {
-		r := delivery.Result{Kind: delivery.Answered, Status: status, RetryAfter: time.Hour}
-		if v := delivery.Decide(r, delivery.Attempt{Number: 1, Patience: time.Second}, 1); v.Wait != time.Hour || v.Action == delivery.Pause && v.Hold != time.Hour {
-			t.Errorf("%d: waits %s", status, v.Wait)
+		r := delivery.Result{Kind: delivery.Answered, Status: status}
+		for asked, want := range map[time.Duration]time.Duration{
+			20 * time.Second: 20 * time.Second, time.Minute: time.Minute, time.Hour: time.Minute, 24 * time.Hour: time.Minute,
+		} {
+			r.RetryAfter = asked
+			v := delivery.Decide(r, delivery.Attempt{Number: 1, Patience: time.Second}, 1)
+			if v.Wait != want || v.Action == delivery.Pause && (v.Hold != want || v.Trial != (asked > want)) {
+				t.Errorf("%d: asked for %s: %+v", status, asked, v)
+			}
 		}
 		r.RetryAfter = time.Millisecond
-		if v := delivery.Decide(r, delivery.Attempt{Number: 1, Patience: time.Second}, 0); v.Wait < 250*time.Millisecond {
-			t.Errorf("%d: waits only %s", status, v.Wait)
+		if v := delivery.Decide(r, delivery.Attempt{Number: 1, Patience: time.Second}, 0); v.Wait < 250*time.Millisecond || v.Trial {
+			t.Errorf("%d: %+v", status, v)
 		}
+	}
+}
+
+// What has all day can wait for as long as its own waits may become; nobody
+// else waits with it.
+func TestWhoIsPatientWaitsLonger(t *testing.T) {
+	r := delivery.Result{Kind: delivery.Answered, Status: 503, RetryAfter: time.Hour}
+	if v := delivery.Decide(r, delivery.Attempt{Number: 1, Patience: 5 * time.Minute}, 0); v.Wait != 5*time.Minute {
+		t.Errorf("waits %s", v.Wait)
 	}
 }
 

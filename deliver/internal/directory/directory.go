@@ -46,9 +46,11 @@ type Directory struct {
 	loaded   chan struct{} // closed by the first reading
 	told     reports
 
-	mu     sync.RWMutex
-	book   *book
-	readAt time.Time
+	mu      sync.RWMutex
+	book    *book
+	readAt  time.Time
+	trouble error     // of the newest reading; nil when it succeeded
+	since   time.Time // of the first that failed
 }
 
 // New makes an empty Directory; Run fills it.
@@ -103,6 +105,20 @@ func (d *Directory) failed(err error, wait time.Duration) {
 
 // Load reads the list once. What was known before stays when it fails.
 func (d *Directory) Load(ctx context.Context) error {
+	err := d.load(ctx)
+	if ctx.Err() != nil && err != nil {
+		return err // ours, and no trouble
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.trouble == nil {
+		d.since = time.Now()
+	}
+	d.trouble = err
+	return err
+}
+
+func (d *Directory) load(ctx context.Context) error {
 	list, err := d.source.Negotiators(ctx, d.settings.Customer)
 	if err != nil {
 		return err
@@ -144,6 +160,16 @@ func (d *Directory) Loaded() (ok bool, count int, age time.Duration) {
 	}
 	return true, d.book.count, time.Since(d.readAt)
 }
+
+// Trouble is since when and why the list cannot be read; nil while it can.
+func (d *Directory) Trouble() (since time.Time, err error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.since, d.trouble
+}
+
+// Customers are all customers that there are to Reapit.
+func (d *Directory) Customers() []string { return []string{d.settings.Customer} }
 
 // Wait returns when there is a list, or with the error of ctx.
 func (d *Directory) Wait(ctx context.Context) error {

@@ -421,3 +421,33 @@ func TestTheSimulatorsPeople(t *testing.T) {
 		}
 	}
 }
+
+func TestTroubleIsKnownUntilTheListIsReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &crm{list: people()}
+		d, _ := open(t, source, "")
+		if _, err := d.Trouble(); err != nil {
+			t.Fatal(err)
+		}
+		refused := errors.New("refused")
+		source.set(refused)
+		from := time.Now()
+		for range 3 {
+			if d.Load(t.Context()) == nil {
+				t.Fatal("loaded")
+			}
+			time.Sleep(time.Minute)
+		}
+		if since, err := d.Trouble(); !errors.Is(err, refused) || !since.Equal(from) {
+			t.Errorf("%v since %s", err, since)
+		}
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		source.set(nil, people()...)
+		_ = d.Load(t.Context())
+		_ = d.Load(over)
+		if _, err := d.Trouble(); err != nil {
+			t.Errorf("still %v", err)
+		}
+	})
+}

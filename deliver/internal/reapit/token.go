@@ -155,6 +155,7 @@ func (c *Client) fetch(ctx context.Context, customer string) (token, *Result) {
 		t = token{got.AccessToken, renewal(now, got.Expiry)}
 	case ctx.Err() != nil:
 		failed = gaveUp(ctx.Err())
+		failed.setting = SettingTokenURL // it was asked, and said nothing for as long as could be waited
 	default:
 		failed = tokenFailure(err)
 		failed.Err = fmt.Errorf("get a token for %s: %w", customer, failed.Err)

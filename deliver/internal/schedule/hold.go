@@ -49,12 +49,16 @@ func (s *Schedule) Parked() map[string]string {
 	return causes
 }
 
+// Paused tells until when nothing is sent because of Reapit's limits.
+func (s *Schedule) Paused() time.Time { return s.state.Pause.Until }
+
 // pause is what follows from Reapit's limits, which are the application's, not
 // one customer's: nothing is sent for a while, then less at a time.
 type pause struct {
 	Until  time.Time `json:"until,omitzero"`
 	Halves int       `json:"halves,omitempty"` // how often the number of slots is halved
 	Good   int       `json:"good,omitempty"`   // answers since
+	Trial  bool      `json:"trial,omitempty"`  // one request has to show whether it is over
 }
 
 // regain is how many answers in a row undo one halving.
@@ -62,7 +66,8 @@ const regain = 10
 
 // limited begins a pause. Those who were under way when it began and hit the
 // limit as well prolong it, but are no further reason to slow down.
-func (p *pause) limited(now, until time.Time) {
+func (p *pause) limited(now, until time.Time, trial bool) {
+	p.Trial = p.Trial || trial
 	if !now.Before(p.Until) {
 		p.Halves, p.Good = min(p.Halves+1, 3), 0
 	}
@@ -70,6 +75,7 @@ func (p *pause) limited(now, until time.Time) {
 }
 
 func (p *pause) passed() {
+	p.Trial = false
 	if p.Halves == 0 {
 		return
 	}
@@ -79,8 +85,11 @@ func (p *pause) passed() {
 }
 
 func (p *pause) narrow(slots int) int {
-	if slots <= 0 {
+	switch {
+	case slots <= 0:
 		return 0
+	case p.Trial:
+		return 1
 	}
 	return max(slots>>p.Halves, 1)
 }

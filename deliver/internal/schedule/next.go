@@ -92,7 +92,7 @@ func (s *Schedule) clear(l *lane, now time.Time) []Record {
 			if now.Before(s.deadline(d)) {
 				break
 			}
-			r.Outcome, r.Reason = event.Expired, lateness(d, s.deadlines[d.Call.Type])
+			r.Outcome, r.Reason = event.Expired, s.lateness(d, now)
 		}
 		records = append(records, r)
 		l.drop(d)
@@ -102,12 +102,19 @@ func (s *Schedule) clear(l *lane, now time.Time) []Record {
 	return records
 }
 
-func lateness(d *Delivery, limit time.Duration) string {
-	reason := "not delivered within " + limit.String()
-	if d.Trouble == "" {
+func (s *Schedule) lateness(d *Delivery, now time.Time) string {
+	reason := "not delivered within " + s.deadlines[d.Call.Type].String()
+	parked := s.state.Parked[d.Customer]
+	switch {
+	case d.Trouble != "":
+		return reason + "; after " + inWords(d.Attempts, "one attempt", "attempts") + ": " + d.Trouble
+	case parked != nil:
+		return reason + "; Reapit refuses the customer: " + parked.Cause
+	case now.Before(s.state.Pause.Until):
+		return reason + "; Reapit's limits hold everything back"
+	default:
 		return reason
 	}
-	return reason + "; after " + inWords(d.Attempts, "one attempt", "attempts") + ": " + d.Trouble
 }
 
 // best picks the first n in the order across lanes without sorting all.

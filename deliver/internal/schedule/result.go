@@ -41,7 +41,7 @@ func (s *Schedule) Result(r Report) []Record {
 	outcome, over := endings[r.Verdict.Action]
 	s.customer(d.Customer, r, over)
 	if r.Verdict.Action == delivery.Pause { // a limit is everybody's, also when this one is not tried again
-		s.state.Pause.limited(r.Now, r.Now.Add(r.Verdict.Hold))
+		s.state.Pause.limited(r.Now, r.Now.Add(r.Verdict.Hold), r.Verdict.Trial)
 	}
 	reason := r.Verdict.Reason
 	if !over && d.Overtaken != "" {

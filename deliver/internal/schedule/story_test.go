@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "rewrite the stories' answers")
 //	> at 5s                              the clock, from 0s
 //	> offer incoming c1 u1 u3            an event of a call and its audience; by=u1: who answered; ago=40s: it is older
 //	> next                               what goes out, and what leaves unsent
-//	> result c1/1/N1 deliver             what came of an attempt; wait=2s; perhaps: shown all the same
+//	> result c1/1/N1 deliver             what came of an attempt; wait=2s; perhaps: shown all the same; trial: of a pause
 //	> restart                            saved and loaded
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.story")
@@ -146,6 +146,7 @@ func (w *teller) result(words []string) {
 	}
 	for _, word := range words[2:] {
 		value, timed := strings.CutPrefix(word, "wait=")
+		v.Trial = v.Trial || word == "trial"
 		if v.Perhaps = v.Perhaps || word == "perhaps"; !timed {
 			continue
 		}

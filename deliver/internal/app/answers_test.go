@@ -1,0 +1,74 @@
+package app
+
+import (
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"ringstream/schemas/bustest"
+	"ringstream/schemas/event"
+)
+
+// answered polls /readyz until it has the status and the words.
+func (d *running) answered(status int, words ...string) {
+	d.Helper()
+	bustest.Eventually(d.T, strconv.Itoa(status)+" and "+strings.Join(words, ", "), func() bool {
+		body := d.page(d.probes + "/readyz")
+		for _, word := range words {
+			if !strings.Contains(body, word) {
+				return false
+			}
+		}
+		return d.ready() == (status == http.StatusOK)
+	})
+}
+
+func (d *running) metric(name string) float64 {
+	d.Helper()
+	found := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindStringSubmatch(d.page(d.probes + "/metrics"))
+	if found == nil {
+		d.Fatalf("no %s", name)
+	}
+	value, err := strconv.ParseFloat(found[1], 64)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return value
+}
+
+func TestAnHourThatReapitAsksForIsAMinute(t *testing.T) {
+	r := newRig(t)
+	s := r.settings()
+	s.DeadlineIncoming = time.Second
+	d := r.deliver(s)
+	d.answered(http.StatusOK, "nothing sent yet")
+	r.fault(`{"match":{"negotiatorId":"JAS"},"times":1,"action":{"status":429,"retryAfter":{"after":"1h"}}}`)
+	r.say(1, event.Incoming, "", "jane")
+	d.answered(http.StatusOK, "paused until", "HTTP 429")
+	if left := d.metric("ringstream_deliver_paused_seconds"); left < 30 || left > 60 {
+		t.Errorf("paused for %g s more", left)
+	}
+	r.say(2, event.Incoming, "", "tom")
+	all := r.until(2)
+	r.want("what was refused", ends(all, "JAS", event.Incoming), []event.OutcomeType{event.Expired})
+	r.want("what waits behind it", ends(all, "TOM", event.Incoming), []event.OutcomeType{event.Expired})
+	if !strings.Contains(all[1].Reason, "limits hold everything back") {
+		t.Error(all[1].Reason)
+	}
+	d.stop()
+	if said := r.said.String(); !strings.Contains(said, `"level":"ERROR","msg":"Reapit asks to wait`) || !strings.Contains(said, `"asked":"1h0m0s"`) {
+		t.Error("the pause is not told")
+	}
+	r.account()
+}
+
+func TestAColdStartThatIsRefusedSaysWhy(t *testing.T) {
+	r := newRig(t)
+	s := r.settings()
+	s.ClientSecret = "another"
+	d := r.deliver(s)
+	d.answered(http.StatusServiceUnavailable, "not read yet; cannot be read since", "invalid_client", "REAPIT_CLIENT_ID or REAPIT_CLIENT_SECRET")
+}
