@@ -29,8 +29,8 @@ func TestDiffer(t *testing.T) {
 		{"+358401234567", "+441234567000", true},
 		{"4960000", "+441134960000", true},
 	} {
-		if differ(tt.a, tt.b) != tt.want || differ(tt.b, tt.a) != tt.want {
-			t.Errorf("differ(%q, %q) is not %v both ways", tt.a, tt.b, tt.want)
+		if Differ(tt.a, tt.b) != tt.want || Differ(tt.b, tt.a) != tt.want {
+			t.Errorf("Differ(%q, %q) is not %v both ways", tt.a, tt.b, tt.want)
 		}
 	}
 }
@@ -74,7 +74,7 @@ func TestParticipant(t *testing.T) {
 		{"a user's event is about a user", event.Raw{EventType: "UserCallInArrived", EntityID: "e"}, "e"},
 		{"a queue's is not", event.Raw{EventType: "QueueCallInArrived", EntityID: "q"}, ""},
 	} {
-		if got := userOf(tt.raw); got != tt.want {
+		if got := Participant(tt.raw); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -93,7 +93,7 @@ func TestHappened(t *testing.T) {
 		{"absurd", time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), start},
 		{"missing", time.Time{}, start},
 	} {
-		if got := happened(tt.at, start); !got.Equal(tt.want) {
+		if got := Happened(tt.at, start); !got.Equal(tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
@@ -148,7 +148,7 @@ func TestSnapshotFormat(t *testing.T) {
 		+3s UserCallInUserAllocated tom
 		+5s UserCallInUserConnected jane
 		+9s UserCallInTransferStarted jane reason=local`)) {
-		c.Apply(l.raw, l.stored, DefaultLimits())
+		c.Apply(l.Raw, l.Stored, DefaultLimits())
 	}
 	c.MarkGap()
 	b, err := json.MarshalIndent(c, "", "  ")

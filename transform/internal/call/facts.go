@@ -32,7 +32,7 @@ func (c *Call) learn(s step) {
 		c.Direct = true
 	case s.kind == allocated && c.Alloc == noAlloc:
 		c.Alloc = allocOwn
-		if differ(r.UserNumber, r.TargetNumber) {
+		if Differ(r.UserNumber, r.TargetNumber) {
 			c.Alloc = allocOther
 		}
 	}

@@ -2,9 +2,9 @@ package call
 
 import "strings"
 
-// digitsOf returns the digits of a telephone number as RTE may write it. Of a
+// Digits returns the digits of a telephone number as RTE may write it. Of a
 // URI or an address only the user part counts: the host has digits too.
-func digitsOf(s string) string {
+func Digits(s string) string {
 	lower := strings.ToLower(strings.TrimSpace(s))
 	for _, scheme := range []string{"sip:", "sips:", "tel:"} {
 		lower = strings.TrimPrefix(lower, scheme)
@@ -22,19 +22,20 @@ func digitsOf(s string) string {
 }
 
 // withheld reports whether there is no number: empty, anonymous, and the like.
-func withheld(s string) bool { return digitsOf(s) == "" }
+func withheld(s string) bool { return Digits(s) == "" }
 
-const (
-	shortestNational = 7 // digits below which a number is an extension
-	longestCountry   = 3 // digits of a country calling code
-)
+// ShortestNational is how many digits a number of the world has at least; with
+// fewer it is an extension.
+const ShortestNational = 7
 
-// differ reports whether two numbers are certainly not the same one: both have
+const longestCountry = 3 // digits of a country calling code
+
+// Differ reports whether two numbers are certainly not the same one: both have
 // digits, and after the leading zeros (trunk 0, international 00) one is
 // neither the other nor the other with a country code before it. Extensions
 // are compared whole.
-func differ(a, b string) bool {
-	a, b = digitsOf(a), digitsOf(b)
+func Differ(a, b string) bool {
+	a, b = Digits(a), Digits(b)
 	if a == "" || b == "" {
 		return false
 	}
@@ -42,7 +43,7 @@ func differ(a, b string) bool {
 	if len(a) > len(b) {
 		a, b = b, a
 	}
-	if len(a) < shortestNational || len(b)-len(a) > longestCountry {
+	if len(a) < ShortestNational || len(b)-len(a) > longestCountry {
 		return a != b
 	}
 	return !strings.HasSuffix(b, a)

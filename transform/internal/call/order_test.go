@@ -96,7 +96,7 @@ func TestNeighboursSwapped(t *testing.T) {
 		lines := script(t, []byte(course))
 		want := finalOutcome(lines)
 		for i := range len(lines) - 1 {
-			a, b := lines[i].raw, lines[i+1].raw
+			a, b := lines[i].Raw, lines[i+1].Raw
 			if strings.HasSuffix(a.EventType, "UserAllocated") && strings.HasSuffix(b.EventType, "UserConnected") && a.UserID != b.UserID {
 				continue
 			}
@@ -117,13 +117,13 @@ func TestEveryDelay(t *testing.T) {
 		last := len(lines) - 1
 		for i := range last {
 			for to := i + 1; to < last; to++ {
-				if strings.HasSuffix(lines[i].raw.EventType, "UserAllocated") {
+				if strings.HasSuffix(lines[i].Raw.EventType, "UserAllocated") {
 					continue // a ring may be overtaken by an answer
 				}
 				moved := slices.Clone(lines)
 				moved = slices.Insert(slices.Delete(moved, i, i+1), to, lines[i])
 				if got := finalOutcome(moved); got != want {
-					t.Errorf("%s, %s %d late:\n%s\nwant\n%s", name, lines[i].text, to-i, got, want)
+					t.Errorf("%s, %s %d late:\n%s\nwant\n%s", name, lines[i].Text, to-i, got, want)
 				}
 			}
 		}
@@ -132,7 +132,7 @@ func TestEveryDelay(t *testing.T) {
 
 // finalOutcome says what each user was told last, and who answered last. An
 // ended that had to be told at once names who was known to have answered.
-func finalOutcome(lines []line) string {
+func finalOutcome(lines []Line) string {
 	c, lim := New("c1"), DefaultLimits()
 	last := map[string]string{}
 	hear := func(told []event.Call) {
@@ -148,7 +148,7 @@ func finalOutcome(lines []line) string {
 	stored := start.Add(2 * time.Minute)
 	for _, l := range lines {
 		stored = stored.Add(10 * time.Millisecond)
-		told, _ := c.Apply(l.raw, stored, lim)
+		told, _ := c.Apply(l.Raw, stored, lim)
 		hear(told)
 	}
 	for c.Open() {

@@ -31,7 +31,7 @@ func anyNames() []string {
 }
 
 // history is a generated life of a call: any events in any order at all.
-type history struct{ lines []line }
+type history struct{ lines []Line }
 
 func anyHistory() *rapid.Generator[history] {
 	names := anyNames()
@@ -57,7 +57,7 @@ func anyHistory() *rapid.Generator[history] {
 				reason := "remote"
 				r.Reason = &reason
 			}
-			h.lines = append(h.lines, line{stored: now, raw: r})
+			h.lines = append(h.lines, Line{Stored: now, Raw: r})
 		}
 		return h
 	})
@@ -152,10 +152,10 @@ func invariants(t *rapid.T) {
 	p := &pair{t: t, lim: DefaultLimits()}
 	p.forget()
 	for _, l := range h.lines {
-		p.until(l.stored)
+		p.until(l.Stored)
 		p.apply(l)
 	}
-	p.until(h.lines[len(h.lines)-1].stored.Add(p.lim.Talk))
+	p.until(h.lines[len(h.lines)-1].Stored.Add(p.lim.Talk))
 	if p.c.Open() {
 		t.Fatal("still open after every limit")
 	}
@@ -193,15 +193,15 @@ func (p *pair) until(end time.Time) {
 	}
 }
 
-func (p *pair) apply(l line) {
+func (p *pair) apply(l Line) {
 	was := restored(p.t, p.c)
-	told, verdict := p.c.Apply(l.raw, l.stored, p.lim)
+	told, verdict := p.c.Apply(l.Raw, l.Stored, p.lim)
 	if was.Phase == closed && p.c.Phase != closed {
 		p.w.newLife()
 	}
 	p.w.heard(told)
 	p.twin = restored(p.t, p.twin)
-	again, verdict2 := p.twin.Apply(l.raw, l.stored, p.lim)
+	again, verdict2 := p.twin.Apply(l.Raw, l.Stored, p.lim)
 	same(p.t, told, again)
 	if verdict != verdict2 || verdict != Changed && len(told) > 0 {
 		p.t.Fatalf("%s and %s, %d told", verdict, verdict2, len(told))
@@ -209,8 +209,8 @@ func (p *pair) apply(l line) {
 	if verdict == Duplicate && !reflect.DeepEqual(p.c, was) {
 		p.t.Fatal("a duplicate changed the call")
 	}
-	if due := p.c.Due(p.lim); !due.After(l.stored) {
-		p.t.Fatalf("due at %v after an event at %v", due, l.stored)
+	if due := p.c.Due(p.lim); !due.After(l.Stored) {
+		p.t.Fatalf("due at %v after an event at %v", due, l.Stored)
 	}
 }
 
@@ -227,13 +227,13 @@ func TestPruningDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		kept, pruned := New("c1"), New("c1")
 		for _, l := range anyHistory().Draw(t, "history").lines {
-			pruned.Tick(l.stored, lim)
-			kept.Tick(l.stored, lim)
-			if pruned.Forgotten(l.stored, lim) {
+			pruned.Tick(l.Stored, lim)
+			kept.Tick(l.Stored, lim)
+			if pruned.Forgotten(l.Stored, lim) {
 				pruned = Again("c1", pruned.Emitted())
 			}
-			a, va := kept.Apply(l.raw, l.stored, lim)
-			b, vb := pruned.Apply(l.raw, l.stored, lim)
+			a, va := kept.Apply(l.Raw, l.Stored, lim)
+			b, vb := pruned.Apply(l.Raw, l.Stored, lim)
 			same(t, a, b)
 			if va != vb {
 				t.Fatalf("%s and %s", va, vb)

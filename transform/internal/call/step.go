@@ -108,16 +108,16 @@ type step struct {
 
 func read(r event.Raw, stored time.Time) step {
 	s := step{
-		user: userOf(r), at: happened(r.Timestamp, stored), stored: stored, raw: r,
+		user: Participant(r), at: Happened(r.Timestamp, stored), stored: stored, raw: r,
 		cause: event.Cause{EventID: r.ID, EventType: r.EventType, Reason: r.Reason},
 	}
 	s.kind, s.queue = classify(r.EventType)
 	return s
 }
 
-// userOf returns the participant; a user's event that does not say what its
+// Participant returns the participant; a user's event that does not say what its
 // entity is can only be about a user.
-func userOf(r event.Raw) string {
+func Participant(r event.Raw) string {
 	aboutUser := strings.EqualFold(r.EntityType, "User") ||
 		r.EntityType == "" && strings.HasPrefix(strings.ToLower(r.EventType), "user")
 	if r.UserID == "" && aboutUser {
@@ -126,12 +126,13 @@ func userOf(r event.Raw) string {
 	return r.UserID
 }
 
-const believable = 24 * time.Hour
+// Believable is how far from its stored time a Timestamp is taken for true.
+const Believable = 24 * time.Hour
 
-// happened returns the event's own time, or the stored time where that is
+// Happened returns the event's own time, or the stored time where that is
 // missing or cannot be true.
-func happened(timestamp, stored time.Time) time.Time {
-	if timestamp.IsZero() || timestamp.Sub(stored).Abs() > believable {
+func Happened(timestamp, stored time.Time) time.Time {
+	if timestamp.IsZero() || timestamp.Sub(stored).Abs() > Believable {
 		return stored
 	}
 	return instant(timestamp)

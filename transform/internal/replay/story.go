@@ -66,7 +66,7 @@ func (w *witness) see(in fold.Input) error {
 // partitionOf is where the raw events of a call are.
 func partitionOf(callID string, partitions int) int { return topology.Partition(callID, partitions) }
 
-// Story writes what a call lived through as a story of package call's tests:
+// Story writes what a call lived through as a story of package call:
 // the comment, the script, and what becomes of it within the usual limits.
 func Story(comment string, moments []Moment) []byte {
 	script := retell(moments)
@@ -76,32 +76,22 @@ func Story(comment string, moments []Moment) []byte {
 	})
 }
 
-// line is one line of a script: what it says, and the event that the tests
-// make of it; one without an event type is a gap.
-type line struct {
-	text   string
-	stored time.Time
-	raw    event.Raw
-}
-
-func scriptText(lines []line) []byte {
+func scriptText(lines []call.Line) []byte {
 	var b strings.Builder
 	for _, l := range lines {
-		b.WriteString(l.text + "\n")
+		b.WriteString(l.Text + "\n")
 	}
 	return []byte(b.String())
 }
 
-// The tests' clock starts here; only differences count.
-var start = time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC)
-
-// believable is how far from its stored time the model takes a Timestamp for true.
-const believable = 24 * time.Hour
+func play(lines []call.Line) []byte {
+	return []byte(call.TellStory(lines, func(c *call.Call) *call.Call { return c }))
+}
 
 // retell moves a call to the tests' clock and gives everybody an alias.
-func retell(moments []Moment) []line {
+func retell(moments []Moment) []call.Line {
 	t := teller{ids: map[string]string{}, base: baseOf(moments)}
-	lines := make([]line, 0, len(moments))
+	lines := make([]call.Line, 0, len(moments))
 	for _, m := range moments {
 		lines = append(lines, t.line(m, len(lines)+1))
 	}
@@ -126,8 +116,9 @@ func baseOf(moments []Moment) time.Time {
 	return base
 }
 
+// trusted reports whether the model takes a Timestamp for true.
 func trusted(r event.Raw, stored time.Time) bool {
-	return !r.Timestamp.IsZero() && r.Timestamp.Sub(stored).Abs() <= believable
+	return call.Happened(r.Timestamp, stored).Equal(r.Timestamp)
 }
 
 type teller struct {
@@ -136,14 +127,14 @@ type teller struct {
 	ids  map[string]string
 }
 
-func (t *teller) line(m Moment, n int) line {
+func (t *teller) line(m Moment, n int) call.Line {
 	offset := m.Stored.Sub(t.base)
-	l := line{stored: start.Add(offset)}
+	l := call.Line{Stored: call.StoryStart().Add(offset)}
 	if m.Raw == nil {
-		l.text = fmt.Sprintf("+%v gap", offset)
+		l.Text = fmt.Sprintf("+%v gap", offset)
 		return l
 	}
-	l.raw = t.raw(*m.Raw, offset, m.Stored)
+	l.Raw = t.raw(*m.Raw, offset, m.Stored)
 	id := fmt.Sprintf("e%d", n)
 	var keys []string
 	key := func(on bool, name, value string) {
@@ -159,25 +150,25 @@ func (t *teller) line(m Moment, n int) line {
 		known = id
 		t.ids[m.Raw.ID] = id
 	}
-	l.raw.ID = known
+	l.Raw.ID = known
 	key(repeated, "id", known)
-	at := l.raw.Timestamp.Sub(start).String()
-	if l.raw.Timestamp.IsZero() {
+	at := l.Raw.Timestamp.Sub(call.StoryStart()).String()
+	if l.Raw.Timestamp.IsZero() {
 		at = "none"
 	}
-	key(!l.raw.Timestamp.Equal(l.stored), "at", at)
-	if l.raw.Reason != nil {
-		key(true, "reason", *l.raw.Reason)
+	key(!l.Raw.Timestamp.Equal(l.Stored), "at", at)
+	if l.Raw.Reason != nil {
+		key(true, "reason", *l.Raw.Reason)
 	}
-	key(l.raw.CallerNumber != customer, "caller", l.raw.CallerNumber)
-	key(l.raw.TargetNumber != agency, "called", l.raw.TargetNumber)
-	key(l.raw.UserNumber != "", "number", l.raw.UserNumber)
-	key(l.raw.TechQueueID != "", "queue", l.raw.TechQueueID)
-	user := l.raw.UserID
+	key(l.Raw.CallerNumber != call.StoryCaller, "caller", l.Raw.CallerNumber)
+	key(l.Raw.TargetNumber != call.StoryCalled, "called", l.Raw.TargetNumber)
+	key(l.Raw.UserNumber != "", "number", l.Raw.UserNumber)
+	key(l.Raw.TechQueueID != "", "queue", l.Raw.TechQueueID)
+	user := l.Raw.UserID
 	if user == "" {
 		user = "-"
 	}
-	l.text = strings.Join(append([]string{fmt.Sprintf("+%v", offset), l.raw.EventType, user}, keys...), " ")
+	l.Text = strings.Join(append([]string{fmt.Sprintf("+%v", offset), l.Raw.EventType, user}, keys...), " ")
 	return l
 }
 
@@ -185,17 +176,17 @@ func (t *teller) line(m Moment, n int) line {
 func (t *teller) raw(r event.Raw, offset time.Duration, stored time.Time) event.Raw {
 	out := event.Raw{
 		EventType: strings.Join(strings.Fields(r.EventType), ""), EntityType: "Queue", CallID: "c1", OrganizationID: "org",
-		Timestamp: start.Add(r.Timestamp.Sub(t.base)),
+		Timestamp: call.StoryStart().Add(r.Timestamp.Sub(t.base)),
 		// Their order decides who gets which alias.
-		CallerNumber: t.number(r.CallerNumber, customer), TargetNumber: t.number(r.TargetNumber, agency), UserNumber: t.number(r.UserNumber, ""),
+		CallerNumber: t.number(r.CallerNumber, call.StoryCaller), TargetNumber: t.number(r.TargetNumber, call.StoryCalled), UserNumber: t.number(r.UserNumber, ""),
 	}
 	switch {
 	case r.Timestamp.IsZero():
 		out.Timestamp = time.Time{}
 	case !trusted(r, stored):
-		out.Timestamp = start.Add(offset + 2*believable) // as little to be believed
+		out.Timestamp = call.StoryStart().Add(offset + 2*call.Believable) // as little to be believed
 	}
-	if user := t.user(participantOf(r)); user != "-" {
+	if user := t.user(call.Participant(r)); user != "-" {
 		out.EntityType, out.UserID, out.UserName = "User", user, user+"@agency.example"
 	}
 	if r.TechQueueID != "" {

@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"cmp"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -13,70 +12,17 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"ringstream/schemas/event"
+	"ringstream/transform/internal/call"
 )
 
-// script reads a story as the tests of package call do.
-func script(t *testing.T, text []byte) []line {
+// script reads a story of package call.
+func script(t *testing.T, text []byte) []call.Line {
 	t.Helper()
-	var out []line
-	for l := range strings.Lines(string(text)) {
-		f := strings.Fields(l)
-		if len(f) == 0 {
-			continue
-		}
-		x := line{text: strings.TrimSpace(l), stored: start.Add(duration(t, f[0]))}
-		if f[1] != "gap" {
-			x.raw = scripted(t, f[1], f[2], x.stored, f[3:])
-			x.raw.ID = cmp.Or(x.raw.ID, fmt.Sprintf("e%d", len(out)+1))
-		}
-		out = append(out, x)
-	}
-	return out
-}
-
-func duration(t *testing.T, s string) time.Duration {
-	t.Helper()
-	d, err := time.ParseDuration(s)
+	lines, err := call.ReadStory(string(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d
-}
-
-func scripted(t *testing.T, name, user string, stored time.Time, keys []string) event.Raw {
-	t.Helper()
-	r := event.Raw{
-		EventType: name, EntityType: "Queue", CallID: "c1", OrganizationID: "org",
-		Timestamp: stored, CallerNumber: customer, TargetNumber: agency,
-	}
-	if user != "-" {
-		r.EntityType, r.UserID, r.UserName = "User", user, user+"@agency.example"
-	}
-	for _, kv := range keys {
-		k, v, _ := strings.Cut(kv, "=")
-		v = strings.TrimPrefix(v, "-")
-		switch {
-		case k == "at" && v == "none":
-			r.Timestamp = time.Time{}
-		case k == "at":
-			r.Timestamp = start.Add(duration(t, v))
-		case k == "id":
-			r.ID = v
-		case k == "reason":
-			r.Reason = &v
-		case k == "caller":
-			r.CallerNumber = v
-		case k == "called":
-			r.TargetNumber = v
-		case k == "number":
-			r.UserNumber = v
-		case k == "queue":
-			r.TechQueueID = v
-		default:
-			t.Fatalf("unknown key %q", k)
-		}
-	}
-	return r
+	return lines
 }
 
 // Every story that package call has, retold under aliases, must come out as
@@ -94,9 +40,9 @@ func TestRetoldStoriesAreTheSame(t *testing.T) {
 			}
 			var moments []Moment
 			for _, l := range script(t, ar.Files[0].Data) {
-				m := Moment{Stored: l.stored.Add(17 * time.Hour)}
-				if l.raw.EventType != "" {
-					raw := disguised(l.raw)
+				m := Moment{Stored: l.Stored.Add(17 * time.Hour)}
+				if l.Raw.EventType != "" {
+					raw := disguised(l.Raw)
 					m.Raw = &raw
 				}
 				moments = append(moments, m)
@@ -131,7 +77,7 @@ var (
 
 // outcome is what a trace tells of users and events, whoever and whenever they
 // are: without numbers, offsets and the lines of the script.
-func outcome(script []line, trace []byte) string {
+func outcome(script []call.Line, trace []byte) string {
 	var b strings.Builder
 	for l := range strings.Lines(string(trace)) {
 		switch {
@@ -144,7 +90,7 @@ func outcome(script []line, trace []byte) string {
 	var seen []string
 	var renamed []string
 	for _, l := range script {
-		if u := l.raw.UserID; u != "" && !slices.Contains(seen, u) {
+		if u := l.Raw.UserID; u != "" && !slices.Contains(seen, u) {
 			seen = append(seen, u)
 			renamed = append(renamed, "\t"+u, fmt.Sprintf("\tu%d", len(seen)), " "+u, fmt.Sprintf(" u%d", len(seen)))
 		}
@@ -155,16 +101,16 @@ func outcome(script []line, trace []byte) string {
 func TestNumbersKeepWhatTheModelReads(t *testing.T) {
 	var a aliases
 	for _, tt := range []struct{ number, role, want string }{
-		{"+447911123456", customer, customer},
-		{"+442079460000", agency, agency},
-		{"07911 123456", "", customer}, // the same in another spelling
-		{"sip:+442079460000@192.0.2.7", "", agency},
-		{"+447911999999", customer, "+441632960002"},
+		{"+447911123456", call.StoryCaller, call.StoryCaller},
+		{"+442079460000", call.StoryCalled, call.StoryCalled},
+		{"07911 123456", "", call.StoryCaller}, // the same in another spelling
+		{"sip:+442079460000@192.0.2.7", "", call.StoryCalled},
+		{"+447911999999", call.StoryCaller, "+441632960002"},
 		{"sip:201@pbx.private.example", "", "201"},
 		{"460001", "", "900003"},
 		{"000", "", "000"},
-		{"", customer, ""},
-		{"Jane Private", customer, "anonymous"},
+		{"", call.StoryCaller, ""},
+		{"Jane Private", call.StoryCaller, "anonymous"},
 	} {
 		if got := a.number(tt.number, tt.role); got != tt.want {
 			t.Errorf("%q became %q, want %q", tt.number, got, tt.want)
