@@ -34,6 +34,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 
 		// The fold is pure but for the file that joins it to the bus.
 		"internal/fold":              pure("container/heap", "encoding/json", "fmt", "maps", "slices", "strings", "time", event, call),
+		"internal/fold/numbers.go":   pure("crypto/sha256", "encoding/binary", "errors", "time"),
 		"internal/fold/decode.go":    pure("encoding/json", "fmt", "strings", bus, event), // bus for the shape of a message
 		"internal/fold/partition.go": may(jetstream, bus, event, telemetry, topology, call),
 

@@ -56,7 +56,7 @@ type Fold struct {
 
 // New makes the fold of a partition that has seen nothing.
 func New(limits call.Limits) *Fold {
-	return &Fold{limits: limits, calls: map[string]*call.Call{}, numbers: numbers{last: map[string]number{}}}
+	return &Fold{limits: limits, calls: map[string]*call.Call{}, numbers: numbers{last: map[hash]number{}}}
 }
 
 // Step folds one input. Inputs come in the order of the stream.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -175,11 +176,50 @@ func TestEventIDsOfACallAreNeverUsedTwice(t *testing.T) {
 }
 
 func TestSnapshotOfAnotherVersionIsIgnored(t *testing.T) {
-	if _, ok, err := Restore(call.DefaultLimits(), []byte(`{"version":999}`)); ok || err != nil {
-		t.Fatalf("got %v %v", ok, err)
+	for _, other := range []string{
+		`{"version":999}`,
+		`{"version":1,"clock":"2026-11-02T09:00:00Z","numbers":[{"id":"c","n":2,"at":"2026-11-02T09:00:00Z"}]}`, // as the first version had it
+		`{"version":3,"calls":{"c":1}}`,
+	} {
+		if _, ok, err := Restore(call.DefaultLimits(), []byte(other)); ok || err != nil {
+			t.Fatalf("%s: got %v %v", other, ok, err)
+		}
 	}
 	if _, _, err := Restore(call.DefaultLimits(), []byte(`{`)); err == nil {
 		t.Fatal("a broken snapshot was taken")
+	}
+}
+
+// A day of forgotten calls is in every snapshot.
+func TestForgottenCallsAreSmallInASnapshot(t *testing.T) {
+	f := New(call.DefaultLimits())
+	const calls = 10_000
+	id := func(i int) string { return fmt.Sprintf("%08d-0000-4000-8000-%012d", i, i) }
+	at := start
+	for i := range calls {
+		at = at.Add(3*time.Second + 123_456_789)
+		f.numbers.keep(id(i), 1+i%300, at)
+	}
+	if n := f.numbers.take(id(7)); n != 8 {
+		t.Fatalf("counted to %d", n)
+	}
+	f.numbers.keep(id(7), 9, at)
+	b, err := f.Snapshot()
+	if err != nil || len(b) > 35*calls {
+		t.Fatalf("%d bytes, %v", len(b), err)
+	}
+	back, ok, err := Restore(call.DefaultLimits(), b)
+	if err != nil || !ok || len(back.numbers.queue) != calls || !maps.Equal(back.numbers.last, f.numbers.last) {
+		t.Fatalf("%v %v, %d of %d", ok, err, len(back.numbers.last), len(f.numbers.last))
+	}
+	if again, err := back.Snapshot(); err != nil || !bytes.Equal(again, b) {
+		t.Fatal("the restored state is saved in other bytes", err)
+	}
+	encoded := f.numbers.encode()
+	for n := 1; n <= 18; n++ {
+		if _, err := decodeNumbers(encoded[:n]); err == nil {
+			t.Errorf("%d bytes were taken", n)
+		}
 	}
 }
 

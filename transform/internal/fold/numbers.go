@@ -1,6 +1,11 @@
 package fold
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"time"
+)
 
 // A CallId may come back after its call was forgotten: a recording is
 // converted, a queue has kept the caller waiting. Its events go on counting for
@@ -8,21 +13,31 @@ import "time"
 const numbersAge = 24 * time.Hour
 
 // numbers remembers how many events forgotten calls have emitted, oldest first.
+// A day of calls is in every snapshot, so each is kept small: of its CallId
+// only a hash, wide enough that two calls never share one.
 type numbers struct {
-	last  map[string]number // by CallId
-	queue []number          // in the order of being forgotten; stale where last differs
+	last  map[hash]number
+	queue []number // in the order of being forgotten; stale where last differs
+}
+
+type hash [16]byte
+
+func hashOf(callID string) hash {
+	sum := sha256.Sum256([]byte(callID))
+	return hash(sum[:])
 }
 
 type number struct {
-	Call string    `json:"id"`
-	Seq  int       `json:"n"`
-	At   time.Time `json:"at"` // when it was forgotten
+	call hash
+	seq  int
+	at   int64 // when it was forgotten, Unix nanoseconds
 }
 
 // take returns the count of a call that comes back, and 0 for a new one.
 func (n *numbers) take(callID string) int {
-	seq := n.last[callID].Seq
-	delete(n.last, callID)
+	call := hashOf(callID)
+	seq := n.last[call].seq
+	delete(n.last, call)
 	return seq
 }
 
@@ -30,33 +45,58 @@ func (n *numbers) keep(callID string, seq int, now time.Time) {
 	if seq == 0 {
 		return
 	}
-	n.last[callID] = number{callID, seq, now}
-	n.queue = append(n.queue, n.last[callID])
+	n.add(number{hashOf(callID), seq, now.UnixNano()})
+}
+
+func (n *numbers) add(q number) {
+	n.last[q.call] = q
+	n.queue = append(n.queue, q)
 }
 
 func (n *numbers) expire(now time.Time) {
-	for len(n.queue) > 0 && now.Sub(n.queue[0].At) >= numbersAge {
-		if q := n.queue[0]; n.last[q.Call] == q {
-			delete(n.last, q.Call)
+	for len(n.queue) > 0 && now.UnixNano()-n.queue[0].at >= int64(numbersAge) {
+		if q := n.queue[0]; n.last[q.call] == q {
+			delete(n.last, q.call)
 		}
 		n.queue = n.queue[1:]
 	}
 }
 
-// live is the queue without what has come back since.
-func (n *numbers) live() (live []number) {
+// encode writes what has not come back since: for each call its hash, the time
+// since the one before and its count.
+func (n *numbers) encode() (b []byte) {
+	before := int64(0)
 	for _, q := range n.queue {
-		if n.last[q.Call] == q {
-			live = append(live, q)
+		if n.last[q.call] != q {
+			continue
 		}
+		b = append(b, q.call[:]...)
+		b = binary.AppendVarint(b, q.at-before)
+		b = binary.AppendUvarint(b, uint64(q.seq)) //nolint:gosec // a count is never negative
+		before = q.at
 	}
-	return live
+	return b
 }
 
-func restoredNumbers(queue []number) numbers {
-	n := numbers{last: make(map[string]number, len(queue)), queue: queue}
-	for _, q := range queue {
-		n.last[q.Call] = q
+var errNumbers = errors.New("numbers of forgotten calls are cut off")
+
+func decodeNumbers(b []byte) (numbers, error) {
+	n := numbers{last: map[hash]number{}}
+	var q number
+	for len(b) > 0 {
+		b = b[copy(q.call[:], b):]
+		since, used := binary.Varint(b)
+		if used <= 0 {
+			return n, errNumbers
+		}
+		b = b[used:]
+		count, used := binary.Uvarint(b)
+		if used <= 0 {
+			return n, errNumbers
+		}
+		b = b[used:]
+		q.at, q.seq = q.at+since, int(count) //nolint:gosec // it was an int
+		n.add(q)
 	}
-	return n
+	return n, nil
 }

@@ -12,7 +12,7 @@ import (
 
 // snapshotVersion changes with the format of the snapshot or of call.Call. A
 // snapshot of another version is ignored, and the state folded anew.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 type snapshot struct {
 	Version  int          `json:"version"`
@@ -20,12 +20,12 @@ type snapshot struct {
 	Clock    time.Time    `json:"clock"`
 	Coverage coverage     `json:"coverage"`
 	Calls    []*call.Call `json:"calls"`
-	Numbers  []number     `json:"numbers,omitempty"`
+	Numbers  []byte       `json:"numbers,omitempty"`
 }
 
 // Snapshot is the state as bytes; equal states give equal bytes.
 func (f *Fold) Snapshot() ([]byte, error) {
-	s := snapshot{Version: snapshotVersion, Last: f.Last(), Clock: f.clock, Coverage: f.coverage, Numbers: f.numbers.live()}
+	s := snapshot{Version: snapshotVersion, Last: f.Last(), Clock: f.clock, Coverage: f.coverage, Numbers: f.numbers.encode()}
 	for _, id := range slices.Sorted(maps.Keys(f.calls)) {
 		s.Calls = append(s.Calls, f.calls[id])
 	}
@@ -39,16 +39,23 @@ func (f *Fold) Snapshot() ([]byte, error) {
 // Restore makes a fold from a snapshot. It reports false when the snapshot is
 // of another version.
 func Restore(limits call.Limits, b []byte) (*Fold, bool, error) {
+	var of struct{ Version int } // first of all: the rest of another version may not fit
+	if err := json.Unmarshal(b, &of); err != nil {
+		return nil, false, fmt.Errorf("read snapshot: %w", err)
+	}
+	if of.Version != snapshotVersion {
+		return nil, false, nil
+	}
 	var s snapshot
 	if err := json.Unmarshal(b, &s); err != nil {
 		return nil, false, fmt.Errorf("read snapshot: %w", err)
 	}
-	if s.Version != snapshotVersion {
-		return nil, false, nil
-	}
 	f := New(limits)
-	f.seq, f.stored, f.clock = s.Last.Seq, s.Last.Stored, s.Clock
-	f.coverage, f.numbers = s.Coverage, restoredNumbers(s.Numbers)
+	f.seq, f.stored, f.clock, f.coverage = s.Last.Seq, s.Last.Stored, s.Clock, s.Coverage
+	var err error
+	if f.numbers, err = decodeNumbers(s.Numbers); err != nil {
+		return nil, false, fmt.Errorf("read snapshot: %w", err)
+	}
 	for _, c := range s.Calls {
 		f.calls[c.ID] = c
 		f.count(c, +1)
