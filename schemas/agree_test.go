@@ -127,7 +127,7 @@ func fullCall(kind event.CallType) event.Call {
 	why := "remote"
 	c := event.Call{
 		CallID: "0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30", OrganizationID: "29f6e823-b484-e611-80c9-00505689257e",
-		Type: kind, Direction: direction(kind), OccurredAt: at, Caller: "+447700900123", Called: "+441632960001",
+		Type: kind, Direction: direction(kind), OccurredAt: at, RecordedAt: at, Caller: "+447700900123", Called: "+441632960001",
 		HuntGroup: true, Audience: []event.User{jane, {UserID: "bb1142d7-10c2-e911-a81e-00155d4fdcf3"}},
 		AnsweredBy: &jane, Sequence: 3, Inferred: true, Coverage: event.Gap,
 		Cause: event.Cause{EventID: "c0de0001-7a3b-4c5d-9e8f-1a2b3c4d0001", EventType: "UserCallInDisconnected", Reason: &why},

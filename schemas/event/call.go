@@ -63,8 +63,9 @@ type Call struct {
 	OrganizationID string    `json:"organizationId"`
 	Type           CallType  `json:"type"`
 	Direction      Direction `json:"direction"`
-	OccurredAt     time.Time `json:"occurredAt"` // UTC, up to 100 ns
-	Caller         string    `json:"caller"`     // as RTE sent it, trimmed; empty when withheld
+	OccurredAt     time.Time `json:"occurredAt"`                    // UTC, up to 100 ns
+	RecordedAt     time.Time `json:"recordedAt,omitempty,omitzero"` // UTC; when ringstream heard of it, by its own clocks
+	Caller         string    `json:"caller"`                        // as RTE sent it, trimmed; empty when withheld
 	Called         string    `json:"called"`
 	CallerWithheld bool      `json:"callerWithheld"`
 	HuntGroup      bool      `json:"huntGroup"`

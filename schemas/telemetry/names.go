@@ -40,7 +40,7 @@ const (
 	DeliverAttempts     = "ringstream_deliver_attempts_total" // class, action
 	DeliverRequests     = "ringstream_deliver_requests_total" // code
 	DeliverRequestTime  = "ringstream_deliver_request_seconds"
-	DeliverDelay        = "ringstream_deliver_delay_seconds" // type; from the event's time to Reapit's answer
+	DeliverDelay        = "ringstream_deliver_delay_seconds" // type; from ingest hearing of it to Reapit's answer
 	DeliverQueued       = "ringstream_deliver_queued"        // type
 	DeliverInFlight     = "ringstream_deliver_in_flight"
 	DeliverUnread       = "ringstream_deliver_unread_messages"

@@ -28,7 +28,7 @@ func (d *running) answered(status int, words ...string) {
 
 func (d *running) metric(name string) float64 {
 	d.Helper()
-	found := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindStringSubmatch(d.page(d.probes + "/metrics"))
+	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\S+)$`).FindStringSubmatch(d.page(d.probes + "/metrics"))
 	if found == nil {
 		d.Fatalf("no %s", name)
 	}
@@ -71,4 +71,23 @@ func TestAColdStartThatIsRefusedSaysWhy(t *testing.T) {
 	s.ClientSecret = "another"
 	d := r.deliver(s)
 	d.answered(http.StatusServiceUnavailable, "not read yet; cannot be read since", "invalid_client", "REAPIT_CLIENT_ID or REAPIT_CLIENT_SECRET")
+}
+
+// A hub whose clock is wrong is no reason to show nothing, or to show what is late.
+func TestTheAgeOfACallIsNotByTheHubsClock(t *testing.T) {
+	r := newRig(t)
+	now := time.Now()
+	r.sayHeard(now.Add(-40*time.Second), now, 1, event.Incoming, "", "jane")
+	r.sayHeard(now.Add(40*time.Second), now, 2, event.Incoming, "", "tom")
+	r.sayHeard(now.Add(40*time.Second), now.Add(-31*time.Second), 3, event.Incoming, "", "sara")
+	r.merged()
+	d := r.deliver(r.settings())
+	all := r.until(3)
+	r.want("behind", ends(all, "JAS", event.Incoming), []event.OutcomeType{event.Delivered})
+	r.want("ahead", ends(all, "TOM", event.Incoming), []event.OutcomeType{event.Delivered})
+	r.want("ahead, and late", ends(all, "SAR", event.Incoming), []event.OutcomeType{event.Expired})
+	r.account()
+	if sum := d.metric(`ringstream_deliver_delay_seconds_sum{type="incoming"}`); sum <= 0 || sum > 20 {
+		t.Errorf("the delays add up to %g s", sum)
+	}
 }

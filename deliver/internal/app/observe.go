@@ -69,7 +69,7 @@ func newObserver(log *slog.Logger, reapit *standing) *observer {
 			Name: telemetry.DeliverRequestTime, Help: "From sending a notification to Reapit's answer.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 14),
 		}),
 		delay: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: telemetry.DeliverDelay, Help: "From the event on the telephone to Reapit's answer.", Buckets: prometheus.ExponentialBuckets(0.02, 2, 16),
+			Name: telemetry.DeliverDelay, Help: "From ingest hearing of the event to Reapit's answer.", Buckets: prometheus.ExponentialBuckets(0.02, 2, 16),
 		}, []string{"type"}),
 		snapshots: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: telemetry.LogSnapshotSeconds, Help: "Time to store a snapshot.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
@@ -213,8 +213,9 @@ func (o *observer) attempt(ctx context.Context, d schedule.Delivery, r reapit.Re
 func (o *observer) outcome(r schedule.Record, x event.Outcome) {
 	o.outcomes.WithLabelValues(string(x.Outcome), string(x.Type)).Inc()
 	o.lastDone.SetToCurrentTime()
+	age := max(0, x.FinishedAt.Sub(r.Delivery.Heard())) // two clocks may differ
 	if x.Outcome == event.Delivered {
-		o.delay.WithLabelValues(string(x.Type)).Observe(x.FinishedAt.Sub(x.OccurredAt).Seconds())
+		o.delay.WithLabelValues(string(x.Type)).Observe(age.Seconds())
 	}
 	trace := ""
 	if parent, ok := telemetry.ParseTraceparent(r.Delivery.Traceparent); ok {
@@ -227,6 +228,6 @@ func (o *observer) outcome(r schedule.Record, x event.Outcome) {
 	o.log.Info("delivery", telemetry.Outcome, x.Outcome, telemetry.EventType, x.Type, telemetry.CallID, x.CallID, telemetry.EventID, x.EventID,
 		telemetry.Org, x.OrganizationID, telemetry.Customer, x.Customer, telemetry.Negotiator, x.NegotiatorID, "users", users,
 		telemetry.Number, telemetry.Mask(r.Delivery.Call.Caller), telemetry.Reason, x.Reason, "attempts", x.Attempts, "status", x.Status,
-		"request_id", x.RequestID, "latency_ms", x.LatencyMS, "age_ms", x.FinishedAt.Sub(x.OccurredAt).Milliseconds(),
+		"request_id", x.RequestID, "latency_ms", x.LatencyMS, "age_ms", age.Milliseconds(),
 		telemetry.Stream, topology.Calls, telemetry.Seq, r.Delivery.Position, telemetry.TraceIDKey, trace)
 }

@@ -215,10 +215,16 @@ func (r *rig) say(n int, kind event.CallType, answeredBy string, names ...string
 
 func (r *rig) sayAt(at time.Time, n int, kind event.CallType, answeredBy string, names ...string) event.Call {
 	r.Helper()
+	return r.sayHeard(at, at, n, kind, answeredBy, names...)
+}
+
+// sayHeard has a time of the hub's and one of ingest's.
+func (r *rig) sayHeard(at, heard time.Time, n int, kind event.CallType, answeredBy string, names ...string) event.Call {
+	r.Helper()
 	id := call(n)
 	r.count[id]++
 	c := event.Call{
-		CallID: id, OrganizationID: organization, Type: kind, Direction: event.Inbound, OccurredAt: at.UTC(), Caller: "+447123456789", Called: "+441234567890",
+		CallID: id, OrganizationID: organization, Type: kind, Direction: event.Inbound, OccurredAt: at.UTC(), RecordedAt: heard.UTC(), Caller: "+447123456789", Called: "+441234567890",
 		Audience: users(names...), Sequence: r.count[id], Coverage: event.Complete, Cause: event.Cause{EventID: "raw-" + strconv.Itoa(r.count[id]), EventType: "x"},
 	}
 	if answeredBy != "" {

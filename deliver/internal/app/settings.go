@@ -35,7 +35,7 @@ type Settings struct {
 	Concurrency int     `envconfig:"REAPIT_CONCURRENCY" default:"5" desc:"requests under way at a time"`
 	Daily       int     `envconfig:"REAPIT_DAILY" default:"250000" desc:"requests in a UTC day"`
 
-	DeadlineIncoming time.Duration `envconfig:"DEADLINE_INCOMING" default:"30s" desc:"how long after its event an incoming call is still shown"`
+	DeadlineIncoming time.Duration `envconfig:"DEADLINE_INCOMING" default:"30s" desc:"how long after ingest heard of it an incoming call is still shown"`
 	DeadlineAnswered time.Duration `envconfig:"DEADLINE_ANSWERED" default:"2m" desc:"the same for answered"`
 	DeadlineEnded    time.Duration `envconfig:"DEADLINE_ENDED" default:"10m" desc:"the same for ended"`
 	DeadlineMissed   time.Duration `envconfig:"DEADLINE_MISSED" default:"24h" desc:"the same for missed"`

@@ -7,7 +7,7 @@ import (
 	"ringstream/schemas/event"
 )
 
-// Deadlines is how long after its event each notification is still worth sending.
+// Deadlines is how long after ringstream heard of its event each notification is still worth sending.
 type Deadlines map[event.CallType]time.Duration
 
 // longestPatience bounds the wait between two attempts of what has all day.
@@ -19,7 +19,7 @@ func (d Deadlines) Patience(t event.CallType) time.Duration {
 }
 
 // Of is until when a delivery may be sent.
-func (d Deadlines) Of(x *Delivery) time.Time { return x.Call.OccurredAt.Add(d[x.Call.Type]) }
+func (d Deadlines) Of(x *Delivery) time.Time { return x.Heard().Add(d[x.Call.Type]) }
 
 // Wanted reports whether Reapit has a notification for a call event.
 func Wanted(c event.Call) bool {
@@ -57,6 +57,15 @@ func (d *Delivery) ID() string { return outcomeID(d.Call.EventID(), d.Negotiator
 
 func outcomeID(eventID, negotiator string, users []event.User) string {
 	return event.Outcome{EventID: eventID, NegotiatorID: negotiator, Users: users}.ID()
+}
+
+// Heard is when ringstream heard of the event. The time of the event itself is
+// by the hub's clock, which nobody here can set right.
+func (d *Delivery) Heard() time.Time {
+	if d.Call.RecordedAt.IsZero() { // of an older transform
+		return d.Call.OccurredAt
+	}
+	return d.Call.RecordedAt
 }
 
 // own reports whether this negotiator is the one who answered.

@@ -30,6 +30,8 @@ func Decode(m bus.Message) (Input, error) {
 		return in, fmt.Errorf("read message %d: %w", m.Seq, err)
 	}
 	in.Raw = &r
+	recorded, _ := e.Extensions()[event.ExtRecordedTime].(string)
+	in.Recorded, _ = event.ParseTime(recorded)
 	in.Trace, _ = e.Extensions()[event.ExtTraceParent].(string)
 	return in, nil
 }

@@ -19,11 +19,12 @@ import (
 
 // Input is one message of the raw stream that concerns the partition.
 type Input struct {
-	Seq    uint64
-	Stored time.Time
-	Raw    *event.Raw  // a raw event, or
-	Feed   *event.Feed // a coverage event; with neither it only carries the clock on
-	Trace  string      // traceparent of the message
+	Seq      uint64
+	Stored   time.Time
+	Recorded time.Time   // when ingest heard a raw event; zero when it did not say
+	Raw      *event.Raw  // a raw event, or
+	Feed     *event.Feed // a coverage event; with neither it only carries the clock on
+	Trace    string      // traceparent of the message
 }
 
 // Output is one call event and the trace context of the input that made it,
@@ -74,7 +75,19 @@ func (f *Fold) Step(in Input) Step {
 	if in.Raw != nil && call.Concerns(*in.Raw) {
 		f.apply(in, &step)
 	}
+	for i := range step.Outputs {
+		step.Outputs[i].Call.RecordedAt = in.recorded()
+	}
 	return step
+}
+
+// recorded is when ringstream heard of the input. The hub's clock has no part
+// in it, and neither has a wait for NATS: what is late is late from here on.
+func (in Input) recorded() time.Time {
+	if in.Recorded.IsZero() || in.Recorded.After(in.Stored) {
+		return in.Stored
+	}
+	return in.Recorded
 }
 
 // A snapshot is due when the stream passes one of these marks. Whether it is
