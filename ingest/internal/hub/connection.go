@@ -17,8 +17,12 @@ import (
 	"ringstream/schemas/telemetry"
 )
 
-// errSilent means that the hub did not answer, or said nothing, in time.
-var errSilent = errors.New("no answer from the hub in time")
+// How a connection ends that was not to end.
+var (
+	errSilent  = errors.New("no answer from the hub in time") // or nothing said
+	errGoodbye = errors.New("the hub closed the connection")
+	errBroken  = errors.New("the connection broke")
+)
 
 // connection is one connection that has shaken hands, until it ends.
 type connection struct {
@@ -59,11 +63,26 @@ func (c *connection) start(ctx context.Context) error {
 	defer context.AfterFunc(ctx, c.tap.close)()
 	bounded, done := context.WithTimeout(ctx, limits.Handshake)
 	defer done()
-	if err := <-client.WaitForState(bounded, signalr.ClientConnected); err != nil {
-		return fmt.Errorf("shake hands with the hub at %s: %w: %w", c.host, ErrRefused, err)
+	if err := c.shaken(<-client.WaitForState(bounded, signalr.ClientConnected)); err != nil {
+		return fmt.Errorf("shake hands with the hub at %s: %w", c.host, err)
 	}
 	c.ended = over(client.WaitForState(own, signalr.ClientClosed))
 	return nil
+}
+
+// shaken says how the handshake ended, given the library's word for it. The
+// library may have been connected for too short a time to be seen so.
+func (c *connection) shaken(err error) error {
+	answer := c.tap.answer.Load()
+	switch {
+	case err == nil:
+		return nil
+	case answer != nil && answer.Error == "" && c.tap.over():
+		return c.ending()
+	case answer == nil && c.tap.over():
+		err = c.ending()
+	}
+	return fmt.Errorf("%w: %w", ErrRefused, rte.Explain(err))
 }
 
 // over is closed when wait is: only that it ended matters, not how waiting did.
@@ -118,10 +137,10 @@ func (c *connection) serve(ctx context.Context) error {
 // ending says how the connection ended.
 func (c *connection) ending() error {
 	if f := c.tap.goodbye.Load(); f != nil {
-		return fmt.Errorf("the hub closed the connection: %q", f.Error)
+		return fmt.Errorf("%w: %q", errGoodbye, f.Error)
 	}
 	if fault := c.tap.fault.Load(); fault != nil {
-		return fmt.Errorf("the connection broke: %w", rte.Explain(*fault))
+		return fmt.Errorf("%w: %w", errBroken, rte.Explain(*fault))
 	}
 	return gaveUp(c.client.Err())
 }
@@ -199,9 +218,14 @@ func (c *connection) invoke(ctx context.Context, method string, arguments ...any
 		case <-c.tap.done:
 			return nil, fmt.Errorf("%s: %w", method, c.ending())
 		case result, more := <-results:
-			if answer, done, err := answerOf(result, more); done {
-				return answer, wrap(method, err)
+			answer, done, err := answerOf(result, more)
+			if !done {
+				continue
 			}
+			if err != nil && c.tap.over() {
+				err = c.ending() // the library only says that it has ended
+			}
+			return answer, wrap(method, err)
 		}
 	}
 }

@@ -186,6 +186,8 @@ func causeOf(ctx context.Context, err error) session.Cause {
 		{ErrUnreachable, session.Unreachable},
 		{ErrMalformed, session.Malformed},
 		{ErrRefused, session.Refused},
+		{errGoodbye, session.Closed},
+		{errBroken, session.Lost},
 	} {
 		if errors.Is(err, known.err) {
 			return known.cause

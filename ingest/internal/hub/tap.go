@@ -46,6 +46,7 @@ type tap struct {
 
 	done    chan struct{}         // nothing more will be delivered
 	fault   atomic.Pointer[error] // what first went wrong with the socket
+	answer  atomic.Pointer[rte.HandshakeResponse]
 	goodbye atomic.Pointer[rte.Frame]
 }
 
@@ -67,6 +68,9 @@ func (t *tap) hear() {
 
 // heardAt is when something was last read from the socket.
 func (t *tap) heardAt() time.Time { return *t.heard.Load() }
+
+// over reports whether the hub has said that it closes, or the socket is gone.
+func (t *tap) over() bool { return t.goodbye.Load() != nil || t.fault.Load() != nil }
 
 // Context, ConnectionID, SetConnectionID, Read and Write are what the library needs.
 func (t *tap) Context() context.Context   { return t.ctx }
@@ -94,7 +98,8 @@ func (t *tap) close() {
 }
 
 // run reads until the socket ends. The library hears of it last, so that its
-// end is never taken for the cause.
+// end is never taken for the cause, and not as io.EOF: it would read again and
+// again without a pause, and in the handshake with a lock held.
 func (t *tap) run() {
 	for {
 		_, b, err := t.ws.Read(t.ctx)
@@ -105,7 +110,7 @@ func (t *tap) run() {
 		if err != nil {
 			t.fault.CompareAndSwap(nil, &err)
 			close(t.done)
-			_ = t.toward.CloseWithError(errors.Join(io.EOF, err))
+			_ = t.toward.CloseWithError(errBroken)
 			t.cancel()
 			return
 		}
@@ -146,6 +151,11 @@ func (t *tap) take(record []byte) {
 	frame, err := rte.ReadFrame(record)
 	switch {
 	case err != nil && t.fed.IsZero(): // the answer to the handshake has no type
+		answer, err := rte.ReadHandshakeResponse(record)
+		if err != nil {
+			answer.Error = err.Error()
+		}
+		t.answer.Store(&answer)
 		t.pass(record)
 	case err != nil: // better kept for people than answered by hanging up
 		t.swallow()

@@ -221,7 +221,9 @@ func Explain(err error) error {
 		return fmt.Errorf("DNS does not resolve %q: %w", dns.Name, err)
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("TLS failed, the server does not speak it: %w", err)
-	case errors.As(err, &untrusted), errors.As(err, &misnamed), errors.As(err, &verification):
+	case errors.As(err, &untrusted):
+		return fmt.Errorf("TLS failed, the certificate is not trusted (SSL_CERT_FILE can name the CAs to trust): %w", err)
+	case errors.As(err, &misnamed), errors.As(err, &verification):
 		return fmt.Errorf("TLS failed, the certificate is not trusted: %w", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("timed out: %w", err)
