@@ -25,6 +25,7 @@ const (
 	IngestSwallowed     = "ringstream_ingest_swallowed_frames_total" // what the hub sent that is no message
 	IngestDeadLetters   = "ringstream_ingest_deadletters_total"      // reason
 	IngestLost          = "ringstream_ingest_lost_messages_total"
+	IngestHubSkew       = "ringstream_ingest_hub_clock_skew_seconds" // above 0: the hub's clock is behind
 
 	// Transform.
 	TransformRaw        = "ringstream_transform_raw_events_total" // verdict

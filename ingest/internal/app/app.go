@@ -57,7 +57,7 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 	drain, cancel := program.Lingering(ctx, s.ShutdownTimeout)
 	undo.Add("end of draining", func() error { cancel(); return nil })
 
-	counts := newMetrics()
+	counts := newMetrics(log)
 	out := newOutlet(drain, s.Config, counts, log)
 	web, closeWeb := client()
 	undo.Add("close connections", func() error { closeWeb(); return nil })

@@ -1,13 +1,16 @@
 package app
 
 import (
+	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ringstream/ingest/internal/hub"
 	"ringstream/ingest/internal/rte"
 	"ringstream/ingest/internal/session"
+	"ringstream/schemas/event"
 	"ringstream/schemas/telemetry"
 )
 
@@ -17,11 +20,14 @@ type metrics struct {
 	swallowed, lost                           prometheus.Counter
 	delay                                     prometheus.Histogram
 	progress                                  prometheus.Gauge
+	skewNow                                   *prometheus.GaugeVec // without labels: there is none before the first event
 
+	log   *slog.Logger
+	skew  skew
 	known map[string]string // spelling of an event by its name in lower case
 }
 
-func newMetrics() *metrics {
+func newMetrics(log *slog.Logger) *metrics {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
@@ -39,7 +45,11 @@ func newMetrics() *metrics {
 			Name: telemetry.IngestPublishDelay, Help: "From arrival to the stream's ack.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 		}),
 		progress: prometheus.NewGauge(prometheus.GaugeOpts{Name: telemetry.LastProgressSeconds, Help: "When the last message was stored."}),
-		known:    map[string]string{},
+		skewNow: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: telemetry.IngestHubSkew, Help: "How far the hub's clock is behind ours: the least age of the events of the last minute on arrival.",
+		}, nil),
+		log:   log,
+		known: map[string]string{},
 	}
 	for _, t := range rte.EntityTypes() {
 		for _, name := range rte.EventNames(t) {
@@ -54,7 +64,7 @@ func newMetrics() *metrics {
 
 // register adds what is counted here and what is read from others.
 func (m *metrics) register(registry *prometheus.Registry, o *outlet, status func() hub.Status) {
-	registry.MustRegister(m.messages, m.published, m.connections, m.letters, m.swallowed, m.lost, m.delay, m.progress)
+	registry.MustRegister(m.messages, m.published, m.connections, m.letters, m.swallowed, m.lost, m.delay, m.progress, m.skewNow)
 	gauge := func(name, help string, labels prometheus.Labels, value func() int) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels},
 			func() float64 { return float64(value()) }))
@@ -80,12 +90,28 @@ func one(b bool) int {
 
 // received counts a message. Types that are not known share one label, since
 // anybody may invent some.
-func (m *metrics) received(eventType string) {
-	name, ok := m.known[strings.ToLower(eventType)]
+func (m *metrics) received(r event.Raw, arrived time.Time) {
+	name, ok := m.known[strings.ToLower(r.EventType)]
 	if !ok {
 		name = "other"
 	}
 	m.messages.WithLabelValues(name).Inc()
+	if m.skew.arrived(arrived, r.Timestamp) {
+		m.compared()
+	}
+}
+
+// compared tells when the hub's clock went astray, and when it came back.
+// Deliver does not go by it, but what it shows of a call is dated by it.
+func (m *metrics) compared() {
+	behind := m.skew.value().Round(time.Millisecond)
+	m.skewNow.WithLabelValues().Set(behind.Seconds())
+	switch turned := m.skew.turned(); {
+	case turned && m.skew.far:
+		m.log.Warn("the hub's clock and ours differ; calls are dated by the hub's", "behind_by", behind.String(), "tolerated", tolerable.String())
+	case turned:
+		m.log.Info("the hub's clock and ours agree again", "behind_by", behind.String())
+	}
 }
 
 // Ended implements [hub.Observer].

@@ -42,7 +42,7 @@ type Writer struct {
 	partitions int
 	start      string // names this start of the process
 	publish    func(bus.Outgoing) error
-	received   func(eventType string)
+	received   func(r event.Raw, arrived time.Time)
 	log        *slog.Logger
 
 	turn sync.Mutex // held while one message is made and handed over
@@ -52,8 +52,9 @@ type Writer struct {
 	heard func() time.Time // when this connection's hub was last heard; nil while there is none
 }
 
-// New makes a writer. received is called for every message with its type.
-func New(instance string, partitions int, publish func(bus.Outgoing) error, received func(string), log *slog.Logger) *Writer {
+// New makes a writer. received is called for every message, one at
+// a time.
+func New(instance string, partitions int, publish func(bus.Outgoing) error, received func(event.Raw, time.Time), log *slog.Logger) *Writer {
 	return &Writer{
 		instance: instance, partitions: partitions, start: rand.Text(), publish: publish, received: received, log: log,
 		now: event.Feed{Instance: instance},
@@ -130,7 +131,7 @@ func (w *Writer) Message(argument []byte) {
 	id := event.RawSource(w.now.Hub, raw.OrganizationID) + "#" + raw.ID
 	e := event.NewRaw(raw, argument, w.now.Hub, key, arrived, trace(id, raw))
 	subject := topology.Raw(topology.Partition(key, w.partitions), raw.OrganizationID, raw.EventType, key)
-	w.received(raw.EventType)
+	w.received(raw, arrived)
 	w.hand(e, subject, key, id)
 }
 

@@ -27,7 +27,7 @@ func recorder(t *testing.T) (*Writer, *[]bus.Outgoing) {
 	t.Helper()
 	var out []bus.Outgoing
 	publish := func(m bus.Outgoing) error { out = append(out, m); return nil }
-	return New("replica-1", 4, publish, func(string) {}, slog.New(slog.DiscardHandler)), &out
+	return New("replica-1", 4, publish, func(event.Raw, time.Time) {}, slog.New(slog.DiscardHandler)), &out
 }
 
 func data(t *testing.T, m bus.Outgoing) event.Feed {
