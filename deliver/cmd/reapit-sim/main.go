@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -24,16 +25,17 @@ type settings struct {
 	Negotiators  string   `envconfig:"REAPIT_SIM_NEGOTIATORS" desc:"YAML file, customer to list of negotiators; * is every other customer"`
 }
 
-func main() { os.Exit(tool().Main(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(tool(os.Stdout).Main(os.Args[1:], os.Stdout, os.Stderr)) }
 
-func tool() program.Tool[settings] {
+func tool(out io.Writer) program.Tool[settings] {
 	return program.Tool[settings]{
 		Name: "reapit-sim", Summary: "simulates Reapit's side: token, negotiators and notifications, strictly",
-		Doc: reapitsim.Doc, Sections: []string{"Control"}, Run: run,
+		Doc: reapitsim.Doc, Sections: []string{"Control"},
+		Run: func(ctx context.Context, s settings) error { return run(ctx, s, out) },
 	}
 }
 
-func run(ctx context.Context, set settings) error {
+func run(ctx context.Context, set settings, out io.Writer) error {
 	people, err := negotiators(set.Negotiators)
 	if err != nil {
 		return err
@@ -48,6 +50,7 @@ func run(ctx context.Context, set settings) error {
 	if err := announce(listener.Addr().String(), set.AddrFile); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	_, _ = fmt.Fprintf(out, "reapit-sim listening on http://%s\n", listener.Addr()) // it serves, whether anybody reads that or not
 	return serve(ctx, listener, sim)
 }
 
@@ -73,7 +76,6 @@ func serve(ctx context.Context, listener net.Listener, sim *reapitsim.Sim) error
 }
 
 func announce(addr, file string) error {
-	_, _ = fmt.Printf("reapit-sim listening on http://%s\n", addr)
 	if file == "" {
 		return nil
 	}

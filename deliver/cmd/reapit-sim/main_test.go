@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -29,9 +30,20 @@ func TestRunServesUntilItIsStopped(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, set) }()
-
-	base := "http://" + address(t, file)
+	read, write := io.Pipe()
+	go func() {
+		err := run(ctx, set, write)
+		_ = write.CloseWithError(err)
+		ended <- err
+	}()
+	line, err := bufio.NewReader(read).ReadString('\n') // it listens
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := strings.TrimSpace(line[strings.LastIndex(line, " "):])
+	if written, err := os.ReadFile(file); err != nil || "http://"+strings.TrimSpace(string(written)) != base {
+		t.Errorf("the file says %q (%v), the line %q", written, err, base)
+	}
 	if got := token(t, base, "wrong"); got != http.StatusUnauthorized {
 		t.Errorf("wrong secret: %d", got)
 	}
@@ -56,18 +68,6 @@ func TestRunServesUntilItIsStopped(t *testing.T) {
 		t.Error("the stream had something to say")
 	}
 	http.DefaultClient.CloseIdleConnections()
-}
-
-// address polls for the file that run writes.
-func address(t *testing.T, file string) string {
-	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
-		if b, err := os.ReadFile(file); err == nil {
-			return strings.TrimSpace(string(b))
-		}
-	}
-	t.Fatal("no address within 5 s")
-	return ""
 }
 
 func token(t *testing.T, base, secret string) int {
@@ -97,7 +97,7 @@ func TestRunRefusesWhatItCannotUse(t *testing.T) {
 		"listen":            {Addr: "127.0.0.1:-1"},
 		"write the address": {Addr: "127.0.0.1:0", AddrFile: filepath.Join(bad, "below")},
 	} {
-		if err := run(t.Context(), set); err == nil {
+		if err := run(t.Context(), set, io.Discard); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -117,7 +117,7 @@ func TestCommandLine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("REAPIT_SIM_NEGOTIATORS", tt.env)
 			var out, complaint bytes.Buffer
-			if code := tool().Main(tt.args, &out, &complaint); code != tt.code {
+			if code := tool(&out).Main(tt.args, &out, &complaint); code != tt.code {
 				t.Errorf("exit code %d, want %d", code, tt.code)
 			}
 			for text, wants := range map[*bytes.Buffer][]string{&out: tt.out, &complaint: tt.err} {
