@@ -80,6 +80,7 @@ func (r replica) partition(ctx context.Context, fail context.CancelCauseFunc, p 
 		if ctx.Err() == nil {
 			r.seen.interrupted(p, err)
 			log.Warn("lease lost; taking it again when it is free", telemetry.Error, err)
+			pause(ctx, firstRest) // a server that refuses at once is not asked all the time
 		}
 	}
 }
@@ -109,10 +110,16 @@ func (r replica) terms(ctx context.Context, f fold.Partition, log *slog.Logger) 
 		}
 		r.seen.interrupted(f.Number, err)
 		log.Warn("fold interrupted; starting over from the snapshot", telemetry.Error, err)
-		select {
-		case <-ctx.Done():
+		pause(ctx, rest.NextBackOff())
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
-		case <-time.After(rest.NextBackOff()):
 		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
