@@ -12,9 +12,10 @@
 // with values: send this, record that.
 //
 // The caller owes: events in the order of the stream; one Result for every
-// delivery that Next handed out; every Record stored; and after a restart a
-// Settle for every outcome that was stored after the state was saved, before
-// anything is offered.
+// delivery that Next handed out; every Record stored, and where a Plan says so
+// before anything of it is sent; and after a restart a Settle for every outcome
+// that was stored after the state was saved, before anything is offered. After a
+// crash also Doubt, and Offer.Doubt for what may have been taken in before it.
 //
 // # What a lane decides
 //
@@ -32,6 +33,8 @@
 // negotiator's own answered was delivered, and no attempt at one of them ended
 // so that Reapit may have acted on it (no answer after it was sent, or a 5xx).
 // A pop that is perhaps on a screen must be closed; an end too many does less harm.
+// So it also counts as shown what nobody is left to tell of: the head of a lane
+// at a crash, and a call that rang before the first event that was offered.
 // Missed is sent always.
 //
 // Across lanes incoming goes before answered, ended and missed, the oldest

@@ -17,6 +17,7 @@ type lane struct {
 	Shown      bool        `json:"shown,omitempty"`   // something of this life was delivered that shows the call
 	Perhaps    bool        `json:"perhaps,omitempty"` // an attempt at that ended so that nobody knows
 	busy       bool        // the head is under way
+	trail      bool        // something left it by a record since the last one went out
 }
 
 // Why a delivery is superseded.
@@ -142,6 +143,10 @@ func (l *lane) obsolete() string {
 		return nothingShown
 	}
 }
+
+// doubt says that somebody before may have sent what is at the head, and that
+// nobody is left to tell.
+func (l *lane) doubt() { l.Perhaps = l.Perhaps || len(l.Queue) > 0 && l.Queue[0].shows() }
 
 // settle draws the consequence of how a delivery of this lane ended.
 func (l *lane) settle(d *Delivery, outcome event.OutcomeType) {

@@ -12,6 +12,7 @@ type Plan struct {
 	Send    []Delivery
 	Record  []Record
 	Waiting int       // how many could go out if there were slots
+	Store   bool      // every record so far must be stored before anything of Send goes out
 	Due     time.Time // when something happens by itself; zero when nothing does
 }
 
@@ -38,6 +39,7 @@ func (s *Schedule) Next(now time.Time, slots int) Plan {
 		if len(s.flying) == slots-1 && slots > 1 && !urgent(l.Queue[0]) {
 			break
 		}
+		p.Store = p.Store || l.trail
 		p.Send = append(p.Send, *s.launch(l))
 	}
 	p.Waiting -= len(p.Send)
@@ -97,6 +99,7 @@ func (s *Schedule) clear(l *lane, now time.Time) []Record {
 		records = append(records, r)
 		l.drop(d)
 		l.settle(d, r.Outcome)
+		l.trail = true
 	}
 	s.tidy(l)
 	return records
@@ -148,7 +151,7 @@ func order(a, b *Delivery) int {
 
 func (s *Schedule) launch(l *lane) *Delivery {
 	d := l.Queue[0]
-	l.busy = true
+	l.busy, l.trail = true, false
 	s.flying[d.ID()] = l
 	if p := s.state.Parked[l.Customer]; p != nil {
 		p.probing = true

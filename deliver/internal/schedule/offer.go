@@ -16,6 +16,7 @@ type Offer struct {
 	Customer    string
 	AnsweredBy  string   // the negotiator who answered; empty when nobody did or he is none
 	Audience    []Member // of the event, in its order
+	Doubt       bool     // somebody before may have sent it, and nobody is left to tell
 	Now         time.Time
 }
 
@@ -127,8 +128,12 @@ func (s *Schedule) take(c *call, o Offer, t target, index int, known *Recorded) 
 		}
 		return []Record{{*d, event.Unmapped, t.reason, o.Now}}
 	}
-	l := c.lane(o.Customer, t.negotiator)
+	l := c.lane(o.Customer, t.negotiator, d)
 	overtaken, refused := l.add(d)
+	if o.Doubt && refused == "" && l.Queue[0] == d {
+		l.doubt()
+	}
+	l.trail = l.trail || len(overtaken) > 0
 	records := superseded(overtaken, o.Now)
 	switch {
 	case known != nil && refused == "":
@@ -140,10 +145,13 @@ func (s *Schedule) take(c *call, o Offer, t target, index int, known *Recorded) 
 	return records
 }
 
-func (c *call) lane(customer, negotiator string) *lane {
+// lane is where a delivery belongs. One that begins with an answer or an end
+// rang before anything was offered: it is perhaps shown.
+func (c *call) lane(customer, negotiator string, first *Delivery) *lane {
 	key := customer + "/" + negotiator
 	if c.Lanes[key] == nil {
-		c.Lanes[key] = &lane{Customer: customer, Negotiator: negotiator}
+		t := first.Call.Type
+		c.Lanes[key] = &lane{Customer: customer, Negotiator: negotiator, Perhaps: t == event.Answered || t == event.Ended}
 	}
 	return c.Lanes[key]
 }
@@ -176,12 +184,21 @@ func (s *Schedule) Settle(r Recorded, now time.Time) []Record {
 	return nil
 }
 
+// Doubt says that somebody before may have sent, since the state was saved,
+// what is now at the head of any lane. It comes after the last Settle.
+func (s *Schedule) Doubt() {
+	for l := range s.pending {
+		l.doubt()
+	}
+}
+
 func (s *Schedule) settle(l *lane, d *Delivery, known Recorded, now time.Time) []Record {
 	var records []Record
 	for reached(known.Outcome) && l.Queue[0] != d {
 		records = append(records, Record{*l.Queue[0], event.Superseded, laterDelivered, now})
 		l.settle(l.Queue[0], event.Superseded)
 		l.drop(l.Queue[0])
+		l.trail = true
 	}
 	l.drop(d)
 	l.Perhaps = l.Perhaps || known.Perhaps && d.shows()

@@ -40,10 +40,14 @@ type world struct {
 	slots   int
 	lastSeq map[string]int
 
-	doubt   map[string]bool // lanes whose call is perhaps shown, for all that the schedule must know
-	doubts  map[string]bool // lanes of which it may believe that
-	tried   map[string]bool // deliveries that are perhaps shown
+	doubt   map[string]bool   // lanes whose call is perhaps shown, for all that the schedule must know
+	doubts  map[string]bool   // lanes of which it may believe that
+	tried   map[string]bool   // deliveries that are perhaps shown
+	flew    map[string]string // lanes of the deliveries that were ever under way and show a call
 	crashed bool
+
+	stored, storing int // entries that no crash can lose, now and from the next launch on
+	doubtful        int // how much of the stream a term that crashed had read
 }
 
 type entry struct {
@@ -62,7 +66,7 @@ func TestEveryDeliveryEndsOnceAndInOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := &world{
 			T: rt, s: schedule.New(limits), now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), slots: rapid.IntRange(1, 5).Draw(rt, "slots"),
-			lastSeq: map[string]int{}, doubt: map[string]bool{}, doubts: map[string]bool{}, tried: map[string]bool{},
+			lastSeq: map[string]int{}, doubt: map[string]bool{}, doubts: map[string]bool{}, tried: map[string]bool{}, flew: map[string]string{},
 		}
 		w.begin()
 		rt.Repeat(map[string]func(*rapid.T){
@@ -115,7 +119,8 @@ func (w *world) offer(n int) {
 	for ; n > 0 && w.read < len(w.stream); n-- {
 		c := w.stream[w.read]
 		w.read++
-		o := schedule.Offer{Call: c, Position: uint64(w.read), Received: w.now, Customer: "SBOX", Now: w.now}
+		o := schedule.Offer{Call: c, Position: uint64(w.read), Received: w.now, Customer: "SBOX", Doubt: w.read <= w.doubtful, Now: w.now}
+		w.began(c)
 		for _, u := range c.Audience {
 			o.Audience = append(o.Audience, schedule.Member{User: u, Negotiator: who[u.UserID], Reason: "unknown"})
 		}
@@ -123,6 +128,23 @@ func (w *world) offer(n int) {
 			o.AnsweredBy = who[c.AnsweredBy.UserID]
 		}
 		w.record(w.s.Offer(o))
+	}
+}
+
+// began notes whose call rang before the stream begins: it is perhaps shown.
+func (w *world) began(c event.Call) {
+	if c.Type != event.Answered && c.Type != event.Ended {
+		return
+	}
+	for _, u := range c.Audience {
+		in := who[u.UserID] + " in " + c.CallID
+		earlier := func(x event.Call) bool {
+			return x.CallID == c.CallID && schedule.Wanted(x) && slices.ContainsFunc(x.Audience, func(y event.User) bool { return who[y.UserID] == who[u.UserID] })
+		}
+		if !slices.ContainsFunc(w.stream[:w.read-1], earlier) {
+			w.doubts[in] = true
+			w.doubt[in] = w.doubt[in] || !w.crashed // otherwise the closing may be known already
+		}
 	}
 }
 
@@ -180,9 +202,18 @@ func (w *world) next() {
 	w.offer(len(w.stream)) // the engine never sends before it has caught up
 	p := w.s.Next(w.now, w.slots)
 	w.record(p.Record)
+	if len(p.Send) > 0 {
+		w.stored = w.storing
+	}
+	if p.Store {
+		w.stored = len(w.log)
+	}
 	for _, d := range p.Send {
 		w.mayGo(d)
 		w.flying[d.ID()] = d
+		if shows(d) {
+			w.flew[d.ID()] = lane(d)
+		}
 		w.sent[lane(d)] = d.Position
 	}
 	waiting := func(d schedule.Delivery) bool { return d.Call.Type == event.Ended || d.Call.Type == event.Missed }
@@ -278,6 +309,7 @@ func (w *world) result(from []delivery.Action) {
 		w.pauses = w.now.Add(v.Hold)
 	}
 	w.record(w.s.Result(schedule.Report{ID: id, Verdict: v, Posted: true, Started: w.now, Now: w.now}))
+	w.storing = len(w.log)
 }
 
 func (w *world) save() {
@@ -296,7 +328,8 @@ func (w *world) save() {
 // crash loses what was under way and the newest records, and starts over from
 // the checkpoint, the log and the stream.
 func (w *world) crash() {
-	w.log = w.log[:max(w.saved.log, len(w.log)-rapid.IntRange(0, 2).Draw(w.T, "lost"))]
+	w.log = w.log[:max(w.saved.log, w.stored, len(w.log)-rapid.IntRange(0, 2).Draw(w.T, "lost"))]
+	w.storing, w.stored, w.doubtful = len(w.log), len(w.log), max(w.doubtful, w.read)
 	w.s, w.read = schedule.New(limits), w.saved.read
 	if w.saved.data != nil {
 		var err error
@@ -312,16 +345,45 @@ func (w *world) crash() {
 	for _, e := range w.log[w.saved.log:] {
 		w.relive(e)
 	}
+	w.suspectAll()
 	for _, e := range slices.Clone(w.log[w.saved.log:]) {
 		w.record(w.s.Settle(e.Recorded, w.now))
 	}
+	w.s.Doubt()
+	w.save() // as every term begins
+}
+
+// suspectAll keeps in mind what the crash leaves in doubt: it must be believed
+// of what was ever under way and has no outcome, and may be of whatever was
+// not certain when the state was saved.
+func (w *world) suspectAll() {
+	ended := map[string]int{}
+	for i, e := range w.log {
+		ended[e.id()] = i + 1
+	}
+	for id, in := range w.flew {
+		if ended[id] == 0 {
+			w.doubt[in], w.doubts[in] = true, true
+		}
+	}
+	for _, c := range w.stream[:w.doubtful] {
+		for _, u := range c.Audience {
+			if at := ended[c.EventID()+"/"+who[u.UserID]]; at == 0 || at > w.saved.log {
+				w.doubts[who[u.UserID]+" in "+c.CallID] = true
+			}
+		}
+	}
+}
+
+func (e entry) id() string {
+	return event.Outcome{EventID: e.EventID, NegotiatorID: e.Negotiator, Users: e.Users}.ID()
 }
 
 // relive draws from an entry that outlived a crash what its record drew.
 func (w *world) relive(e entry) {
 	in := e.Negotiator + " in " + e.CallID
 	switch {
-	case e.Perhaps:
+	case e.Perhaps, w.flew[e.id()] != "" && e.Outcome == event.Superseded:
 		w.doubt[in], w.doubts[in] = true, true
 	case e.closes():
 		delete(w.doubt, in)

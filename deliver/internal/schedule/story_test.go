@@ -21,10 +21,11 @@ var update = flag.Bool("update", false, "rewrite the stories' answers")
 // answered to them:
 //
 //	> at 5s                              the clock, from 0s
-//	> offer incoming c1 u1 u3            an event of a call and its audience; by=u1: who answered; ago=40s: it is older
+//	> offer incoming c1 u1 u3            an event of a call and its audience; by=u1: who answered; ago=40s: it is older; doubt: perhaps sent before a crash
 //	> next                               what goes out, and what leaves unsent
 //	> result c1/1/N1 deliver             what came of an attempt; wait=2s; perhaps: shown all the same; trial: of a pause
 //	> restart                            saved and loaded
+//	> doubt                              what waits was perhaps sent before a crash
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.story")
 	if err != nil || len(files) == 0 {
@@ -92,6 +93,8 @@ func (w *teller) do(words []string) {
 		if err != nil {
 			w.Fatal(err)
 		}
+	case "doubt":
+		w.s.Doubt()
 	default:
 		w.Fatalf("unknown command %q", words)
 	}
@@ -114,6 +117,8 @@ func (w *teller) offer(words []string) {
 	for _, word := range words[2:] {
 		key, value, option := strings.Cut(word, "=")
 		switch {
+		case word == "doubt":
+			o.Doubt = true
 		case !option:
 			u := event.User{UserID: word}
 			c.Audience = append(c.Audience, u)
