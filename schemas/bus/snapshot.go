@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -32,9 +33,10 @@ const partSize = 512 << 10
 
 // Snapshot is a state that was stored in the log.
 type Snapshot struct {
-	In   uint64 // the newest input that it includes
-	Seq  uint64 // where in the log its head is
-	Data []byte
+	In     uint64    // the newest input that it includes
+	Seq    uint64    // where in the log its head is
+	Stored time.Time // when its head was stored
+	Data   []byte
 }
 
 // Snapshot reads the newest whole snapshot; call it before the first Append. It reports false when there is
@@ -58,7 +60,7 @@ func (l *Log) Snapshot(ctx context.Context) (Snapshot, bool, error) {
 		return Snapshot{}, false, l.Err()
 	}
 	l.slot, _ = strconv.Atoi(head.Header.Get(headerNext))
-	s := Snapshot{In: at.In, Seq: head.Sequence, Data: head.Data}
+	s := Snapshot{In: at.In, Seq: head.Sequence, Stored: head.Time.UTC(), Data: head.Data}
 	if parts, _ := strconv.Atoi(head.Header.Get(headerParts)); parts > 0 {
 		slot, _ := strconv.Atoi(head.Header.Get(headerSlot))
 		if s.Data, err = l.readParts(ctx, slot, parts); err != nil {

@@ -20,6 +20,10 @@
 //
 // The POST is at least once: a crash between Reapit's answer and the stored
 // outcome makes the next replica send again. Everything else is exactly once.
+// What was under way at a crash is perhaps on a screen, and so its end is told.
+// Which that may be follows from the log without a record of every attempt: in
+// each lane only the next one, and of the call events behind the newest snapshot
+// only those of its first minute, because later ones make a snapshot first.
 package app
 
 import (

@@ -12,6 +12,7 @@ import (
 	"ringstream/deliver/internal/schedule"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/event"
+	"ringstream/schemas/telemetry"
 	"ringstream/schemas/topology"
 )
 
@@ -22,8 +23,10 @@ const snapshotVersion = 2
 // snapshot is what deliver saves in its log.
 type snapshot struct {
 	Version  int             `json:"version"`
-	In       uint64          `json:"in"`     // newest call event that it includes
-	Stream   time.Time       `json:"stream"` // when the CALLS was made that In is a position in
+	In       uint64          `json:"in"`             // newest call event that it includes
+	Stream   time.Time       `json:"stream"`         // when the CALLS was made that In is a position in
+	Since    time.Time       `json:"since,omitzero"` // what occurred before it is not the log's
+	Last     bool            `json:"last,omitempty"` // of a term that ended in order: nothing was sent behind it
 	Used     used            `json:"used"`
 	Schedule json.RawMessage `json:"schedule"`
 }
@@ -33,6 +36,8 @@ type memory struct {
 	*schedule.Schedule
 	in    uint64    // newest call event taken in
 	made  time.Time // when the stream of call events was made
+	since time.Time // call events that occurred before it are passed over
+	doubt time.Time // call events stored up to then may have been sent, and nobody is left to tell
 	spent used      // requests of the day, as far as the log tells
 }
 
@@ -51,7 +56,13 @@ func (e *engine) recall(ctx context.Context, log *bus.Log) (memory, []schedule.R
 		return m, nil, err
 	}
 	from := uint64(1)
-	if found && e.restore(saved.Data, &m) {
+	switch {
+	case !found:
+		m.doubt = farAway
+		if m.since, err = e.beginning(ctx); err != nil {
+			return m, nil, err
+		}
+	case e.restore(saved, &m):
 		from = saved.Seq + 1
 	}
 	var records []schedule.Record
@@ -70,7 +81,35 @@ func (e *engine) recall(ctx context.Context, log *bus.Log) (memory, []schedule.R
 		return nil
 	})
 	e.budget.recall(m.spent)
+	if !m.doubt.IsZero() {
+		m.Doubt()
+	}
 	return m, records, err
+}
+
+// farAway is behind every call event.
+var farAway = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// untold is for how long after a snapshot call events may be taken in and sent
+// without a further one, with time to spare for clocks that differ.
+const untold = snapshotPause + 10*time.Second
+
+// beginning is since when the log, which has no snapshot, can tell what was
+// done. What occurred before is passed over: nobody wants the missed calls of
+// the day before the first start, nor those that were shown before a loss again.
+func (e *engine) beginning(ctx context.Context) (time.Time, error) {
+	s, err := e.js.Stream(ctx, topology.Deliveries)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("look up stream %s: %w", topology.Deliveries, err)
+	}
+	first := e.now()
+	if state := s.CachedInfo().State; state.Msgs > 0 {
+		first = state.FirstTime
+	}
+	since := first.Add(-e.deadlines[event.Incoming]).UTC()
+	e.log.Warn("the log of outcomes begins here: a first start, or it was lost; call events that occurred before are not sent",
+		telemetry.Stream, topology.Deliveries, "since", since)
+	return since, nil
 }
 
 // perhaps reports whether a request for the delivery may have been acted upon.
@@ -82,9 +121,11 @@ func perhaps(o event.Outcome) bool {
 }
 
 // restore reads a snapshot; it reports false for one that does not fit.
-func (e *engine) restore(data []byte, m *memory) bool {
+func (e *engine) restore(saved bus.Snapshot, m *memory) bool {
 	var s snapshot
-	if err := json.Unmarshal(data, &s); err != nil || s.Version != snapshotVersion {
+	err := json.Unmarshal(saved.Data, &s)
+	m.since, m.doubt = s.Since, farAway
+	if err != nil || s.Version != snapshotVersion {
 		e.log.Warn("snapshot not usable; starting from the first call event", "version", s.Version, "error", err)
 		return false
 	}
@@ -97,7 +138,10 @@ func (e *engine) restore(data []byte, m *memory) bool {
 		e.log.Warn("snapshot not usable; starting from the first call event", "error", err)
 		return false
 	}
-	m.Schedule, m.in = loaded, s.In
+	m.Schedule, m.in, m.doubt = loaded, s.In, saved.Stored.Add(untold)
+	if s.Last {
+		m.doubt = time.Time{}
+	}
 	if s.Used.Day == m.spent.Day {
 		m.spent = s.Used
 	}
@@ -131,10 +175,10 @@ func (e *engine) goal(ctx context.Context) (uint64, error) {
 	return m.Sequence, nil
 }
 
-func (m memory) save(u used) ([]byte, error) {
+func (m memory) save(u used, last bool) ([]byte, error) {
 	state, err := m.Save()
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(snapshot{Version: snapshotVersion, In: m.in, Stream: m.made, Used: u, Schedule: state})
+	return json.Marshal(snapshot{Version: snapshotVersion, In: m.in, Stream: m.made, Since: m.since, Last: last, Used: u, Schedule: state})
 }

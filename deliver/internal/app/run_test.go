@@ -85,12 +85,14 @@ func TestEachStepIsShownInTime(t *testing.T) {
 
 func TestWhatIsTooOldIsRecordedNotSent(t *testing.T) {
 	r := newRig(t)
-	old := time.Now().Add(-3 * time.Minute)
-	r.sayAt(old, 1, event.Incoming, "", "jane")
-	r.sayAt(old, 1, event.Answered, "jane", "jane")
-	r.sayAt(old, 2, event.Missed, "", "jane")
+	r.begin()
+	r.say(1, event.Incoming, "", "jane")
+	r.say(1, event.Answered, "jane", "jane")
+	r.say(2, event.Missed, "", "jane")
 	r.merged()
-	r.deliver(r.settings())
+	s := r.settings()
+	s.DeadlineIncoming, s.DeadlineAnswered = time.Nanosecond, time.Nanosecond
+	r.deliver(s)
 	all := r.until(3)
 	r.want("incoming", ends(all, "JAS", event.Incoming), []event.OutcomeType{event.Expired})
 	r.want("answered", ends(all, "JAS", event.Answered), []event.OutcomeType{event.Expired})

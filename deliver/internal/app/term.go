@@ -77,7 +77,8 @@ func (e *engine) term(stop, held context.Context) error {
 		return err
 	}
 	t.record(records)
-	t.snapshot() // takes the log: whoever else still writes to it is fenced from here on
+	t.snapshot(false) // takes the log: whoever else still writes to it is fenced from here on
+	t.journal.flush(ctx)
 	t.workers.Go(t.read)
 	return t.loop(stop)
 }
@@ -132,10 +133,15 @@ func (t *term) step() time.Duration {
 	now := t.now()
 	plan := t.memory.Next(now, slots)
 	t.record(plan.Record)
+	// Whoever takes over after a crash must know what may have been sent: what
+	// is behind the newest snapshot by less than its pause, and in each lane
+	// only what comes next.
+	if saved := t.save(); len(plan.Send) > 0 && (saved || plan.Store) {
+		t.journal.flush(t.ctx)
+	}
 	for _, d := range plan.Send {
 		t.workers.Go(func() { t.attempt(d) })
 	}
-	t.save()
 	t.seen.state(t.memory, t.unread, plan.Waiting)
 	if plan.Due.IsZero() {
 		return longest
@@ -160,7 +166,7 @@ func (t *term) offer(in input) {
 	t.memory.in, t.unread = in.seq, in.pending
 	t.taken++
 	t.seen.progress.Done()
-	if !in.readable || !schedule.Wanted(in.call) {
+	if !in.readable || !schedule.Wanted(in.call) || in.call.OccurredAt.Before(t.memory.since) {
 		return
 	}
 	t.record(t.memory.Offer(t.resolve(in)))
@@ -170,6 +176,7 @@ func (t *term) offer(in input) {
 func (t *term) resolve(in input) schedule.Offer {
 	o := schedule.Offer{
 		Call: in.call, Position: in.seq, Received: in.stored, Traceparent: in.traceparent, Now: t.now(),
+		Doubt: in.seq <= t.goal && !in.stored.After(t.memory.doubt),
 	}
 	organization := in.call.OrganizationID
 	customer, _, known := t.directory.Tenant(organization)
@@ -216,17 +223,18 @@ func (t *term) record(records []schedule.Record) {
 }
 
 // save appends a snapshot when one is due.
-func (t *term) save() {
-	if t.changes+t.taken == 0 {
-		return
+func (t *term) save() bool {
+	due := t.changes+t.taken > 0 &&
+		(t.changes >= snapshotRecords || t.taken >= snapshotInputs || t.now().Sub(t.savedAt) >= snapshotPause)
+	if due {
+		t.snapshot(false)
 	}
-	if t.changes >= snapshotRecords || t.taken >= snapshotInputs || t.now().Sub(t.savedAt) >= snapshotPause {
-		t.snapshot()
-	}
+	return due
 }
 
-func (t *term) snapshot() {
-	data, err := t.memory.save(t.budget.state())
+// snapshot saves the state; behind the last one nothing is sent.
+func (t *term) snapshot(last bool) {
+	data, err := t.memory.save(t.budget.state(), last)
 	if err != nil {
 		t.cancel(err)
 		return
@@ -247,11 +255,11 @@ func (t *term) finish() error {
 			return context.Cause(t.ctx)
 		case <-late.C:
 			t.log.Warn("requests under way are broken off", "requests", t.memory.Flying())
-			t.snapshot()
+			t.snapshot(true)
 			return nil
 		}
 	}
-	t.snapshot()
+	t.snapshot(true)
 	return nil
 }
 

@@ -1,0 +1,170 @@
+package app
+
+import (
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ringstream/schemas/bustest"
+	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
+)
+
+// hanging makes Reapit show the next pop and leave its answer open.
+const hanging = `{"match":{"path":"/notifications","subType":"incomingCall"},"times":1,"action":{"delay":"20s","processed":true}}`
+
+// popped has a pop on the screen whose request is still under way.
+func (r *rig) popped() {
+	r.Helper()
+	r.fault(hanging)
+	r.say(1, event.Incoming, "", "jane")
+	bustest.Eventually(r, "the pop", func() bool { return len(r.shown()) == 1 })
+	r.control("DELETE", "faults", "", nil)
+}
+
+func TestAPopUnderWayAtAKillIsClosed(t *testing.T) {
+	r := newRig(t)
+	killed := r.process("one")
+	r.popped()
+	if err := killed.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = killed.Wait() // it was killed: an error is what is expected
+	r.say(1, event.Ended, "", "jane")
+	r.merged()
+	r.deliver(r.settings())
+	all := r.until(2)
+	r.want("ended", ends(all, "JAS", event.Ended), []event.OutcomeType{event.Delivered})
+	r.want("shown", brief(r.shown(), ""), []string{"incomingCall 0001", "endedCall 0001"})
+	r.account()
+}
+
+func TestAPopUnderWayAtAKillIsClosedBySomebodyElsesAnswer(t *testing.T) {
+	r := newRig(t)
+	killed := r.process("one")
+	r.popped()
+	if err := killed.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = killed.Wait() // it was killed: an error is what is expected
+	r.say(1, event.Answered, "tom", "jane")
+	r.merged()
+	r.deliver(r.settings())
+	r.until(2)
+	r.want("shown", brief(r.shown(), ""), []string{"incomingCall 0001", "answeredCall 0001 TOM"})
+	r.account()
+}
+
+func TestAPopBrokenOffAfterTheDrainIsClosed(t *testing.T) {
+	r := newRig(t)
+	s := r.settings()
+	s.ShutdownTimeout = 2 * time.Second
+	d := r.deliver(s)
+	r.popped()
+	d.stop()
+	r.say(1, event.Ended, "", "jane")
+	r.merged()
+	r.deliver(r.settings())
+	all := r.until(2)
+	r.want("ended", ends(all, "JAS", event.Ended), []event.OutcomeType{event.Delivered})
+	r.want("shown", brief(r.shown(), ""), []string{"incomingCall 0001", "endedCall 0001"})
+	r.account()
+}
+
+// Who stopped in order had sent nothing of what came after: nothing is to be
+// closed.
+func TestACallBetweenAStopAndAStartIsNotClosed(t *testing.T) {
+	r := newRig(t)
+	d := r.deliver(r.settings())
+	r.say(1, event.Missed, "", "jane")
+	r.until(1)
+	d.stop()
+	r.say(2, event.Incoming, "", "jane")
+	r.say(2, event.Ended, "", "jane")
+	r.merged()
+	r.deliver(r.settings())
+	all := r.until(3)
+	r.want("ended", ends(all, "JAS", event.Ended), []event.OutcomeType{event.Superseded})
+	r.account()
+}
+
+// begin makes a first start, so that the log has a beginning.
+func (r *rig) begin() {
+	r.Helper()
+	d := r.deliver(r.settings())
+	bustest.Eventually(r, "the beginning of the log", func() bool {
+		return len(bustest.Messages(r, r.js, topology.Deliveries, topology.DeliveryLogPrefix+".>")) > 0
+	})
+	d.stop()
+}
+
+const beginsHere = "the log of outcomes begins here"
+
+func TestAFirstStartSendsNothingOfYesterday(t *testing.T) {
+	r := newRig(t)
+	r.sayAt(time.Now().Add(-time.Hour), 1, event.Missed, "", "jane")
+	r.merged()
+	d := r.deliver(r.settings())
+	r.say(2, event.Missed, "", "jane")
+	r.until(1)
+	r.want("shown", brief(r.shown(), ""), []string{"missedCall 0002"})
+	d.stop()
+	r.logged(beginsHere)
+	// The beginning is kept: what occurred before it stays passed over.
+	r.sayAt(time.Now().Add(-time.Hour), 3, event.Missed, "", "jane")
+	r.say(4, event.Missed, "", "jane")
+	r.merged()
+	r.deliver(r.settings())
+	r.until(2)
+	r.want("shown", brief(r.shown(), ""), []string{"missedCall 0002", "missedCall 0004"})
+}
+
+func TestALostLogRepeatsNothing(t *testing.T) {
+	losses := map[string]func(*rig){
+		"made anew": func(r *rig) {
+			if err := r.js.DeleteStream(r.Context(), topology.Deliveries); err != nil {
+				r.Fatal(err)
+			}
+			r.js = r.nats.Provisioned(1)
+		},
+		"emptied": func(r *rig) { r.purge() },
+		"cut off": func(r *rig) {
+			r.purge(jetstream.WithPurgeSubject(topology.DeliveryLogPrefix + ".>"))
+			r.purge(jetstream.WithPurgeKeep(1))
+		},
+	}
+	for how, lose := range losses {
+		t.Run(how, func(t *testing.T) {
+			r := newRig(t)
+			d := r.deliver(r.settings())
+			r.say(1, event.Missed, "", "jane")
+			r.say(2, event.Incoming, "", "tom")
+			r.until(2)
+			d.stop()
+			lose(r)
+			s := r.settings()
+			s.DeadlineIncoming = time.Millisecond // and so a second start looks back for no longer
+			s.Instance = "two"
+			r.deliver(s)
+			r.logged(beginsHere, `"instance":"two"`)
+			r.say(2, event.Ended, "", "tom")
+			bustest.Eventually(r, "the end of what is on a screen", func() bool { return len(r.shown()) >= 3 })
+			r.say(3, event.Missed, "", "jane")
+			bustest.Eventually(r, "the next missed call", func() bool { return len(r.shown()) >= 4 })
+			r.want("JAS", brief(r.shown(), "JAS"), []string{"missedCall 0001", "missedCall 0003"})
+			r.want("TOM", brief(r.shown(), "TOM"), []string{"incomingCall 0002", "endedCall 0002"})
+		})
+	}
+}
+
+func (r *rig) purge(how ...jetstream.StreamPurgeOpt) {
+	r.Helper()
+	s, err := r.js.Stream(r.Context(), topology.Deliveries)
+	if err == nil {
+		err = s.Purge(r.Context(), how...)
+	}
+	if err != nil {
+		r.Fatal(err)
+	}
+}
