@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -58,13 +59,40 @@ func (l *Leases) Hold(ctx context.Context, key, holder string, ttl time.Duration
 	if err != nil {
 		return err
 	}
-	held, cancel := context.WithCancelCause(ctx)
+	until := &term{}
+	held, cancel := context.WithCancelCause(context.WithValue(ctx, termKey{}, until))
+	until.extend(sent, ttl)
 	renewed := make(chan uint64, 1)
-	go func() { renewed <- l.renew(held, cancel, key, value, ttl, revision, sent) }()
+	go func() { renewed <- l.renew(held, cancel, key, value, ttl, revision, until) }()
 	err = work(held)
 	cancel(nil)
 	l.release(ctx, key, <-renewed)
 	return err
+}
+
+// term is until when a lease is held for sure.
+type term struct{ end atomic.Pointer[time.Time] }
+
+type termKey struct{}
+
+// extend counts from when a renewal was sent, and gives up a margin.
+func (t *term) extend(sent time.Time, ttl time.Duration) {
+	end := sent.Add(ttl - ttl/margin)
+	t.end.Store(&end)
+}
+
+// Held reports whether the lease, whose work's context ctx stems from, is still
+// held by the clock; true without a lease. A process that was frozen and goes
+// on may run anything before the end of that context is noticed: who does what
+// no fence can undo asks right before. Both clocks count, because one of them
+// may have stood still as well.
+func Held(ctx context.Context) bool {
+	t, leased := ctx.Value(termKey{}).(*term)
+	if !leased {
+		return true
+	}
+	now, end := time.Now(), *t.end.Load()
+	return ctx.Err() == nil && now.Before(end) && now.Round(0).Before(end.Round(0))
 }
 
 // acquire creates the key as soon as nobody has it, and returns when it asked.
@@ -121,10 +149,9 @@ func refused(err error) bool {
 // renew keeps the key until ctx ends and returns its last revision. It cancels
 // when somebody else has the key, and a margin before the server would let it
 // expire, counted from when the last good renewal was sent.
-func (l *Leases) renew(ctx context.Context, cancel context.CancelCauseFunc, key, value string, ttl time.Duration, revision uint64, sent time.Time) uint64 {
-	life := ttl - ttl/margin
-	expiry := time.AfterFunc(time.Until(sent.Add(life)), func() {
-		cancel(fmt.Errorf("%w: %s: not renewed for %s", ErrLeaseLost, key, life))
+func (l *Leases) renew(ctx context.Context, cancel context.CancelCauseFunc, key, value string, ttl time.Duration, revision uint64, until *term) uint64 {
+	expiry := time.AfterFunc(time.Until(*until.end.Load()), func() {
+		cancel(fmt.Errorf("%w: %s: not renewed for %s", ErrLeaseLost, key, ttl-ttl/margin))
 	})
 	defer expiry.Stop()
 	tick := time.NewTicker(ttl / renewals)
@@ -145,7 +172,8 @@ func (l *Leases) renew(ctx context.Context, cancel context.CancelCauseFunc, key,
 		case err == nil:
 			revision = next
 			if !sent.IsZero() {
-				expiry.Reset(time.Until(sent.Add(life)))
+				until.extend(sent, ttl)
+				expiry.Reset(time.Until(*until.end.Load()))
 			}
 		case errors.Is(err, ErrFenced):
 			cancel(fmt.Errorf("%w: %s: %w", ErrLeaseLost, key, err))

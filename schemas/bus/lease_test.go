@@ -95,8 +95,13 @@ func TestLeaseIsLostWithTheServer(t *testing.T) {
 	s.Provisioned(1)
 	l := leases(t, s, "a")
 	err := l.Hold(t.Context(), "deliver", "a", ttl, func(ctx context.Context) error {
-		s.Stop()
+		if s.Stop(); !bus.Held(ctx) {
+			t.Error("lost at once")
+		}
 		<-ctx.Done()
+		if bus.Held(ctx) {
+			t.Error("held for ever")
+		}
 		return context.Cause(ctx)
 	})
 	if !errors.Is(err, bus.ErrLeaseLost) {
