@@ -68,7 +68,7 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	client := s.client()
 	undo.Add("close connections", func() error { client.Close(); return nil })
 	allowed := newBudget(s.Rate, s.Concurrency, s.Daily, time.Now)
-	client.Admit = allowed.admit
+	client.Admit = whileHeld(allowed.admit)
 	people := directory.New(client, directory.Settings{
 		Customer: s.Customer, Region: s.Region, Overrides: s.Overrides, Refresh: s.Refresh, Log: log,
 	})

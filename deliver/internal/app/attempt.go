@@ -14,6 +14,7 @@ import (
 	"ringstream/deliver/internal/delivery"
 	"ringstream/deliver/internal/reapit"
 	"ringstream/deliver/internal/schedule"
+	"ringstream/schemas/bus"
 	"ringstream/schemas/telemetry"
 )
 
@@ -50,6 +51,20 @@ func (t *term) attempt(d schedule.Delivery) {
 	select {
 	case t.reports <- report:
 	case <-t.ctx.Done():
+	}
+}
+
+// whileHeld admits nothing of a term whose lease has ended meanwhile. It is asked
+// last before a request is made: what waits for its turn in a process that is
+// frozen may be the first to run when it thaws.
+func whileHeld(admit func(context.Context) (func(), error)) func(context.Context) (func(), error) {
+	return func(ctx context.Context) (func(), error) {
+		release, err := admit(ctx)
+		if err == nil && !bus.Held(ctx) {
+			release()
+			return nil, errFrozen
+		}
+		return release, err
 	}
 }
 

@@ -50,8 +50,8 @@ func (r *rig) finish(c int, people []string) {
 	r.say(c, event.Ended, audience[0], audience...)
 }
 
-// process is deliver in a process of its own.
-func (r *rig) process(instance string) *exec.Cmd {
+// process is deliver in a process of its own, ended with the test at the latest.
+func (r *rig) process(instance string, settings ...string) *exec.Cmd {
 	r.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -59,14 +59,18 @@ func (r *rig) process(instance string) *exec.Cmd {
 	}
 	cmd := exec.Command(self)
 	cmd.Stdout, cmd.Stderr = r, r
-	cmd.Env = []string{
+	cmd.Env = append([]string{
 		asDeliver + "=1", "NATS_URL=" + r.nats.URL(), "PARTITIONS=1", "HTTP_ADDR=127.0.0.1:0", "REAPIT_API_URL=" + r.reapit,
 		"REAPIT_TOKEN_URL=" + r.reapit + "/oauth/token", "REAPIT_CLIENT_ID=demo", "REAPIT_CLIENT_SECRET=demo-secret", "REAPIT_CUSTOMER=SBOX",
 		"LEASE_TTL=1s", "DELIVER_INSTANCE=" + instance,
-	}
+	}, settings...)
 	if err := cmd.Start(); err != nil {
 		r.Fatal(err)
 	}
+	r.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may be gone
+		_ = cmd.Wait()
+	})
 	return cmd
 }
 

@@ -1,6 +1,10 @@
 package app
 
 import (
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -165,6 +169,39 @@ func (r *rig) purge(how ...jetstream.StreamPurgeOpt) {
 		err = s.Purge(r.Context(), how...)
 	}
 	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+// Who thaws after its lease has ended sends nothing of what waited for its
+// turn, not even once: calls are over that it believes to ring.
+func TestWhoWasFrozenSendsNothingThatWaited(t *testing.T) {
+	r := newRig(t)
+	frozen := r.process("one", "REAPIT_RATE=1")
+	for c := 1; c <= 4; c++ {
+		r.say(c, event.Incoming, "", "jane")
+	}
+	r.posting(1)
+	r.signal(frozen, syscall.SIGSTOP)
+	for c := 1; c <= 4; c++ {
+		r.say(c, event.Missed, "", "jane")
+	}
+	s := r.settings()
+	s.Instance = "two"
+	r.deliver(s)
+	r.until(8)
+	r.signal(frozen, syscall.SIGCONT)
+	r.logged("term ended", `"instance":"one"`) // and with it every attempt
+	pops := slices.DeleteFunc(brief(r.shown(), ""), func(line string) bool { return !strings.HasPrefix(line, "incomingCall") })
+	if len(pops) != 1 {
+		t.Errorf("shown: %v", pops)
+	}
+	r.account()
+}
+
+func (r *rig) signal(cmd *exec.Cmd, s syscall.Signal) {
+	r.Helper()
+	if err := cmd.Process.Signal(s); err != nil {
 		r.Fatal(err)
 	}
 }

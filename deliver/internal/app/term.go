@@ -21,8 +21,9 @@ const (
 	snapshotPause   = time.Minute
 )
 
-// errFrozen means that this process stood still for longer than its lease.
-var errFrozen = errors.New("stood still for longer than the lease")
+// errFrozen means that this process stood still for longer than its lease, or
+// that the lease was not renewed in time.
+var errFrozen = errors.New("the lease ended before anybody noticed")
 
 // term is one reign over the log: from reading it to losing it. All of it but
 // attempts, reader and journal runs in one goroutine.
@@ -86,7 +87,6 @@ func (e *engine) term(stop, held context.Context) error {
 func (t *term) loop(stop context.Context) error {
 	for {
 		timer := time.NewTimer(t.step())
-		asleep := time.Now()
 		woken := func() {}
 		select {
 		case <-t.ctx.Done():
@@ -100,7 +100,7 @@ func (t *term) loop(stop context.Context) error {
 		case <-timer.C:
 		}
 		timer.Stop()
-		if err := t.alive(time.Since(asleep)); err != nil {
+		if err := t.alive(); err != nil {
 			return err
 		}
 		woken()
@@ -109,9 +109,9 @@ func (t *term) loop(stop context.Context) error {
 
 // alive notices that the process was frozen, before it does harm: somebody
 // else may be delivering by now.
-func (t *term) alive(slept time.Duration) error {
-	if t.ctx.Err() == nil && slept > t.ttl {
-		t.cancel(fmt.Errorf("%w: %s", errFrozen, slept.Round(time.Millisecond)))
+func (t *term) alive() error {
+	if t.ctx.Err() == nil && !bus.Held(t.ctx) {
+		t.cancel(errFrozen)
 	}
 	if t.ctx.Err() != nil {
 		return context.Cause(t.ctx)
