@@ -2,13 +2,12 @@ package app
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,8 +19,9 @@ import (
 )
 
 // traffic says n whole calls with everybody in them, a step of each at a time
-// and steps of several calls mixed, and returns how many outcomes they make.
-func (r *rig) traffic(from, n int, between time.Duration) (outcomes int) {
+// and steps of several calls mixed, calls step between them, and returns how
+// many outcomes all that was said makes.
+func (r *rig) traffic(from, n int, step func(c int)) (outcomes int) {
 	people := []string{"jane", "tom", "sara", "ali"}
 	for c := from; c < from+n; c++ {
 		audience := people[:1+c%len(people)]
@@ -29,16 +29,24 @@ func (r *rig) traffic(from, n int, between time.Duration) (outcomes int) {
 		if older := c - 2; older >= from {
 			r.finish(older, people)
 		}
-		time.Sleep(between) // the pace of the traffic, not a wait for anything
+		step(c)
 	}
 	for c := max(from, from+n-2); c < from+n; c++ {
 		r.finish(c, people)
 	}
+	return r.owed()
+}
+
+// owed is how many outcomes all that was said makes.
+func (r *rig) owed() (outcomes int) {
 	for _, c := range r.sent {
 		outcomes += len(c.Audience)
 	}
 	return outcomes
 }
+
+// abreast waits until deliver is at most a few outcomes behind.
+func (r *rig) abreast() { r.until(r.owed() - 12) }
 
 func (r *rig) finish(c int, people []string) {
 	audience := people[:1+c%len(people)]
@@ -74,59 +82,85 @@ func (r *rig) process(instance string, settings ...string) *exec.Cmd {
 	return cmd
 }
 
-// torment keeps a replica alive and hurts it at random until stop is closed:
-// killed for good, or frozen for longer than its lease.
-func (r *rig) torment(instance string, stop <-chan struct{}, hurt func(*os.Process)) {
-	for {
-		cmd := r.process(instance)
-		gone := make(chan struct{})
-		go func() { _ = cmd.Wait(); close(gone) }() // it is killed: an error is what is expected
-		select {
-		case <-time.After(500*time.Millisecond + rand.N(2*time.Second)):
-			hurt(cmd.Process)
-		case <-stop:
-			_ = cmd.Process.Signal(syscall.SIGTERM) // gone at the end, or the wait below says so
-			<-gone
-			return
-		}
-		<-gone
-	}
+// replica is one of several processes.
+type replica struct {
+	*exec.Cmd
+	name string
 }
 
-func kill(p *os.Process) { _ = p.Kill() }
+func (r *rig) replica(name string) replica { return replica{r.process(name), name} }
 
-func freezeAndKill(p *os.Process) {
-	_ = p.Signal(syscall.SIGSTOP)
-	time.Sleep(1500 * time.Millisecond) // longer than the lease
-	_ = p.Signal(syscall.SIGCONT)
-	time.Sleep(200 * time.Millisecond) // what a zombie can do, it does now
-	_ = p.Kill()
+// hurt does something to a replica while a pop is under way that Reapit shows,
+// and ends the call before anybody can take over.
+func (r *rig) hurt(victim replica, c int, how syscall.Signal) {
+	r.Helper()
+	r.fault(`{"match":{"callId":"` + call(c) + `","subType":"incomingCall"},"times":1,"action":{"delay":"1s","processed":true}}`)
+	r.say(c, event.Incoming, "", "jane")
+	bustest.Eventually(r, "a pop under way", func() bool { return slices.Contains(brief(r.shown(), "JAS"), fmt.Sprintf("incomingCall %04d", c)) })
+	r.signal(victim.Cmd, how)
+	r.say(c, event.Ended, "", "jane")
+}
+
+// closed checks that the screens know of the end of every call that was under
+// way when somebody was hurt.
+func (r *rig) closed(calls []int) {
+	r.Helper()
+	shown := brief(r.shown(), "JAS")
+	for _, c := range calls {
+		if !slices.Contains(shown, fmt.Sprintf("endedCall %04d", c)) {
+			r.Errorf("call %d is on a screen still", c)
+		}
+	}
+	if len(calls) == 0 {
+		r.Error("nobody was hurt")
+	}
 }
 
 func TestKilledAndStartedAgainEveryDeliveryEndsOnce(t *testing.T) {
 	r := newRig(t)
-	stop := make(chan struct{})
-	var replicas sync.WaitGroup
-	replicas.Go(func() { r.torment("one", stop, kill) })
-	n := r.traffic(1, 40, 150*time.Millisecond)
-	close(stop)
-	replicas.Wait()
-	r.deliver(r.settings())
+	alive := r.replica("replica-0")
+	var hurt []int
+	n := r.traffic(1, 40, func(c int) {
+		if c%8 == 0 {
+			hurt = append(hurt, 1000+c)
+			r.hurt(alive, 1000+c, syscall.SIGKILL)
+			alive = r.replica("replica-" + strconv.Itoa(c))
+		}
+		r.abreast()
+	})
 	r.until(n)
+	r.closed(hurt)
 	r.accountAtLeastOnce()
 }
 
+// Of two replicas the one that works is killed or frozen by turns. Who thaws
+// finds out, writes nothing and stands by.
 func TestTwoReplicasThatFreezeAndDieDeliverOnce(t *testing.T) {
 	r := newRig(t)
-	stop := make(chan struct{})
-	var replicas sync.WaitGroup
-	replicas.Go(func() { r.torment("one", stop, kill) })
-	replicas.Go(func() { r.torment("two", stop, freezeAndKill) })
-	n := r.traffic(1, 40, 150*time.Millisecond)
-	close(stop)
-	replicas.Wait()
-	r.deliver(r.settings())
+	working := r.replica("replica-0")
+	r.logged(`"msg":"delivering"`, working.name)
+	standby := r.replica("replica-1")
+	var hurt []int
+	n := r.traffic(1, 40, func(c int) {
+		if c%6 == 0 {
+			victim := working
+			hurt = append(hurt, 1000+c)
+			how := []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL}[len(hurt)%2]
+			r.hurt(victim, 1000+c, how)
+			r.until(r.owed()) // somebody has taken over
+			working, standby = standby, victim
+			if how == syscall.SIGKILL {
+				standby = r.replica("replica-" + strconv.Itoa(c))
+			} else {
+				ended := r.lines(`"msg":"term ended`, victim.name)
+				r.signal(victim.Cmd, syscall.SIGCONT)
+				bustest.Eventually(r, "the zombie to notice", func() bool { return r.lines(`"msg":"term ended`, victim.name) > ended })
+			}
+		}
+		r.abreast()
+	})
 	r.until(n)
+	r.closed(hurt)
 	r.accountAtLeastOnce()
 }
 
@@ -174,7 +208,7 @@ func TestTheBudgetIsKeptUnderLoad(t *testing.T) {
 	r := newRig(t)
 	r.control(http.MethodPost, "latency", `{"meanMs":80,"jitterMs":40}`, nil)
 	r.deliver(r.settings())
-	n := r.traffic(1, 30, 0)
+	n := r.traffic(1, 30, func(int) {})
 	r.until(n)
 	s := r.stats()
 	if s.MaxInFlight > 5 || s.MaxPerSecond > 20 || len(s.Refused) > 0 {

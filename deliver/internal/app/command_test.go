@@ -125,16 +125,19 @@ func TestTheLogOfAnAttemptNamesTheSettingToLookAt(t *testing.T) {
 // logged waits for a line with all the words.
 func (r *rig) logged(words ...string) {
 	r.Helper()
-	bustest.Eventually(r, strings.Join(words, " and ")+" in the log", func() bool {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		for line := range strings.Lines(r.said.String()) {
-			if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
-				return true
-			}
+	bustest.Eventually(r, strings.Join(words, " and ")+" in the log", func() bool { return r.lines(words...) > 0 })
+}
+
+// lines counts the lines of the log with all the words.
+func (r *rig) lines(words ...string) (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for line := range strings.Lines(r.said.String()) {
+		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
+			n++
 		}
-		return false
-	})
+	}
+	return n
 }
 
 // A notification of which no request can be made is not tried for ever.
