@@ -76,6 +76,7 @@ func TestAColdStartThatIsRefusedSaysWhy(t *testing.T) {
 // A hub whose clock is wrong is no reason to show nothing, or to show what is late.
 func TestTheAgeOfACallIsNotByTheHubsClock(t *testing.T) {
 	r := newRig(t)
+	r.begin()
 	now := time.Now()
 	r.sayHeard(now.Add(-40*time.Second), now, 1, event.Incoming, "", "jane")
 	r.sayHeard(now.Add(40*time.Second), now, 2, event.Incoming, "", "tom")

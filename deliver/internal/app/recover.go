@@ -25,7 +25,7 @@ type snapshot struct {
 	Version  int             `json:"version"`
 	In       uint64          `json:"in"`             // newest call event that it includes
 	Stream   time.Time       `json:"stream"`         // when the CALLS was made that In is a position in
-	Since    time.Time       `json:"since,omitzero"` // what occurred before it is not the log's
+	Since    time.Time       `json:"since,omitzero"` // what was heard of before it is not the log's
 	Last     bool            `json:"last,omitempty"` // of a term that ended in order: nothing was sent behind it
 	Used     used            `json:"used"`
 	Schedule json.RawMessage `json:"schedule"`
@@ -36,7 +36,7 @@ type memory struct {
 	*schedule.Schedule
 	in    uint64    // newest call event taken in
 	made  time.Time // when the stream of call events was made
-	since time.Time // call events that occurred before it are passed over
+	since time.Time // call events that were heard of before it are passed over
 	doubt time.Time // call events stored up to then may have been sent, and nobody is left to tell
 	spent used      // requests of the day, as far as the log tells
 }
@@ -95,7 +95,7 @@ var farAway = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 const untold = snapshotPause + 10*time.Second
 
 // beginning is since when the log, which has no snapshot, can tell what was
-// done. What occurred before is passed over: nobody wants the missed calls of
+// done. What was heard of before is passed over: nobody wants the missed calls of
 // the day before the first start, nor those that were shown before a loss again.
 func (e *engine) beginning(ctx context.Context) (time.Time, error) {
 	s, err := e.js.Stream(ctx, topology.Deliveries)
@@ -107,7 +107,7 @@ func (e *engine) beginning(ctx context.Context) (time.Time, error) {
 		first = state.FirstTime
 	}
 	since := first.Add(-e.deadlines[event.Incoming]).UTC()
-	e.log.Warn("the log of outcomes begins here: a first start, or it was lost; call events that occurred before are not sent",
+	e.log.Warn("the log of outcomes begins here: a first start, or it was lost; call events from before are not sent",
 		telemetry.Stream, topology.Deliveries, "since", since)
 	return since, nil
 }

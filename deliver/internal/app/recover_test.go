@@ -93,10 +93,12 @@ func TestACallBetweenAStopAndAStartIsNotClosed(t *testing.T) {
 	r.account()
 }
 
-// begin makes a first start, so that the log has a beginning.
+// begin makes a first start, so that the log has a beginning: an hour ago.
 func (r *rig) begin() {
 	r.Helper()
-	d := r.deliver(r.settings())
+	s := r.settings()
+	s.DeadlineIncoming = time.Hour
+	d := r.deliver(s)
 	bustest.Eventually(r, "the beginning of the log", func() bool {
 		return len(bustest.Messages(r, r.js, topology.Deliveries, topology.DeliveryLogPrefix+".>")) > 0
 	})

@@ -166,7 +166,7 @@ func (t *term) offer(in input) {
 	t.memory.in, t.unread = in.seq, in.pending
 	t.taken++
 	t.seen.progress.Done()
-	if !in.readable || !schedule.Wanted(in.call) || in.call.OccurredAt.Before(t.memory.since) {
+	if !in.readable || !schedule.Wanted(in.call) || schedule.Heard(in.call).Before(t.memory.since) {
 		return
 	}
 	t.record(t.memory.Offer(t.resolve(in)))

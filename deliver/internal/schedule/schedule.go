@@ -61,11 +61,14 @@ func outcomeID(eventID, negotiator string, users []event.User) string {
 
 // Heard is when ringstream heard of the event. The time of the event itself is
 // by the hub's clock, which nobody here can set right.
-func (d *Delivery) Heard() time.Time {
-	if d.Call.RecordedAt.IsZero() { // of an older transform
-		return d.Call.OccurredAt
+func (d *Delivery) Heard() time.Time { return Heard(d.Call) }
+
+// Heard is when ringstream heard of a call event.
+func Heard(c event.Call) time.Time {
+	if c.RecordedAt.IsZero() { // of an older transform
+		return c.OccurredAt
 	}
-	return d.Call.RecordedAt
+	return c.RecordedAt
 }
 
 // own reports whether this negotiator is the one who answered.
