@@ -78,6 +78,7 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	board.Set("streams", false, "not verified yet")
 	board.Func("role", seen.condition)
 	board.Func("progress", seen.progress.Result)
+	board.Func("log", seen.duties.Result)
 	board.Func("reapit", seen.reapit.Result)
 	board.Func("negotiators", func() probe.Result { return known(people) })
 	registry := telemetry.Metrics(name, version.Version, version.Revision)

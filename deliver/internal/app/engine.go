@@ -83,7 +83,11 @@ func (e *engine) candidate(stop, life context.Context) error {
 	if err := e.directory.Wait(waiting); err != nil {
 		return err
 	}
+	// A lease that is not to be had for so long is renewed by somebody who delivers.
+	other := time.AfterFunc(2*e.ttl, e.seen.done)
+	defer other.Stop()
 	return e.leases.Hold(waiting, leaseKey, e.instance, e.ttl, func(held context.Context) error {
+		other.Stop()
 		close(working)
 		e.seen.role(leading)
 		e.log.Info("delivering")

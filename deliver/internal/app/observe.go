@@ -28,13 +28,19 @@ const (
 	leading
 )
 
-// stalled is how long work may wait without any being done.
-const stalled = time.Minute
+const (
+	// stalled is how long work may wait without any being done.
+	stalled = time.Minute
+	// patience is how long one term after the other may fail.
+	patience   = 10 * time.Second
+	delivering = "delivering"
+)
 
 // observer tells what happens: metrics, log lines and the state for the probes.
 type observer struct {
 	log      *slog.Logger
 	progress *probe.Progress
+	duties   *probe.Duties
 	reapit   *standing
 	is       atomic.Int32 // role
 	parked   map[string]string
@@ -57,7 +63,7 @@ func newObserver(log *slog.Logger, reapit *standing) *observer {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	}
 	return &observer{
-		log: log, progress: probe.NewProgress(stalled), reapit: reapit,
+		log: log, progress: probe.NewProgress(stalled), duties: probe.NewDuties(patience), reapit: reapit,
 		outcomes: counter(telemetry.DeliverOutcomes, "Deliveries that ended.", "outcome", "type"),
 		requests: counter(telemetry.DeliverRequests, "Notifications posted, by HTTP status or by what came instead.", "code"),
 		tries:    counter(telemetry.DeliverAttempts, "Attempts, by class of the answer and by what followed.", "class", "action"),
@@ -128,8 +134,13 @@ func (o *observer) role(r int32) {
 	o.unreadNow.Set(0)
 }
 
+// done tells that the call events up to the present one are taken in, by this
+// replica or by another.
+func (o *observer) done() { o.duties.Done(delivering) }
+
 // ended tells why a term ended.
 func (o *observer) ended(err error) {
+	o.duties.Undone(delivering, "the term ended, "+bus.Offline(err).Error())
 	if errors.Is(err, bus.ErrFenced) {
 		o.fenced.WithLabelValues(topology.Deliveries).Inc()
 	}

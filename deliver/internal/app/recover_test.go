@@ -207,3 +207,41 @@ func (r *rig) signal(cmd *exec.Cmd, s syscall.Signal) {
 		r.Fatal(err)
 	}
 }
+
+// What somebody else wrote into the log is passed over.
+func TestForeignMessageInTheLogOfOutcomes(t *testing.T) {
+	r := newRig(t)
+	d := r.deliver(r.settings())
+	r.say(1, event.Missed, "", "jane")
+	r.until(1)
+	d.stop()
+	for _, body := range []string{"by hand", `{"eventId":"x"}`} {
+		r.publish(topology.Delivery("SBOX", "JAS", "delivered", "by-hand"), []byte(body))
+	}
+	r.deliver(r.settings())
+	r.say(2, event.Missed, "", "jane")
+	bustest.Eventually(t, "both pops", func() bool { return len(r.shown()) == 2 })
+	r.logged("somebody else has written into the log of outcomes")
+}
+
+// A replica whose terms fail one after the other is not ready, and goes on when
+// what it needs is back.
+func TestLogThatIsTakenAwayIsNotReady(t *testing.T) {
+	r := newRig(t)
+	d := r.deliver(r.settings())
+	r.say(1, event.Missed, "", "jane")
+	r.until(1)
+	if err := r.js.DeleteStream(t.Context(), topology.Deliveries); err != nil {
+		t.Fatal(err)
+	}
+	r.say(2, event.Missed, "", "jane")
+	bustest.Eventually(t, "not ready", func() bool {
+		return strings.Contains(r.page(d.probes+"/readyz"), `"name":"log","ok":false,"detail":"delivering: the term ended`)
+	})
+	r.js = r.nats.Provisioned(1)
+	r.say(3, event.Missed, "", "jane")
+	bustest.Eventually(t, "the pop", func() bool { return len(r.shown()) == 2 || len(r.shown()) == 3 })
+	bustest.Eventually(t, "ready", func() bool {
+		return strings.Contains(r.page(d.probes+"/readyz"), `"name":"log","ok":true,"detail":"all done"`)
+	})
+}

@@ -126,6 +126,7 @@ func (t *term) step() time.Duration {
 		t.seen.state(t.memory, t.unread, 0)
 		return longest
 	}
+	t.seen.done()
 	slots := t.slots
 	if t.budget.left() == 0 {
 		slots = 0
