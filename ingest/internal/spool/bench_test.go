@@ -1,0 +1,19 @@
+package spool
+
+import "testing"
+
+// One message through the spool: written, taken from memory, ended.
+func BenchmarkThrough(b *testing.B) {
+	s, _ := open(b, b.TempDir(), 1<<30)
+	data := make([]byte, 1200)
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		if err := s.Push(b.Context(), data); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := s.Next(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		s.Done()
+	}
+}

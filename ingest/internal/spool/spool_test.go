@@ -1,0 +1,412 @@
+package spool
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+)
+
+// asPusher makes the test binary a program that pushes, so that a test can kill it.
+const asPusher = "SPOOL_TEST_PUSHES_INTO"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(asPusher); dir != "" {
+		pushForever(dir)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+const roomy = 64 << 20
+
+func open(t testing.TB, dir string, limit int64) (*Spool, Found) {
+	t.Helper()
+	s, found, err := Open(dir, limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s, found
+}
+
+func push(t testing.TB, s *Spool, text string) {
+	t.Helper()
+	if err := s.Push(t.Context(), []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// drain takes and ends everything that is there.
+func drain(t testing.TB, s *Spool) (got []string) {
+	t.Helper()
+	for s.State().Waiting > 0 {
+		data, err := s.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, string(data))
+		s.Done()
+	}
+	return got
+}
+
+func expect(t testing.TB, got []string, first, last int) {
+	t.Helper()
+	if len(got) != last-first+1 {
+		t.Fatalf("%d records, want %d to %d", len(got), first, last)
+	}
+	for i, text := range got {
+		if want := numbered(first + i); text != want {
+			t.Fatalf("record %d is %.40q, want %.40q", i, text, want)
+		}
+	}
+}
+
+// numbered is a record of some length.
+func numbered(n int) string { return fmt.Sprintf("%d %s", n, strings.Repeat("x", n%3000)) }
+
+func TestEverythingComesInOrderHoweverFarBehind(t *testing.T) {
+	const records = 3 * memoryRecords
+	s, _ := open(t, t.TempDir(), roomy)
+	for n := 1; n <= records; n++ {
+		push(t, s, numbered(n))
+	}
+	if state := s.State(); !state.Behind || state.Waiting != records || s.bytes > memoryBytes || len(s.memory) > memoryRecords {
+		t.Fatalf("state %+v, %d bytes and %d records in memory", state, s.bytes, len(s.memory))
+	}
+	expect(t, drain(t, s), 1, records)
+	push(t, s, "more")
+	if got := drain(t, s); len(got) != 1 || s.State().Behind {
+		t.Fatalf("then %q, %+v", got, s.State())
+	}
+	if n := s.State().Bytes; n > largestSegment+(1<<20) {
+		t.Errorf("an empty spool takes %d bytes", n)
+	}
+}
+
+func TestWhatIsNotDoneComesAgain(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir, roomy)
+	for n := 1; n <= 100; n++ {
+		push(t, s, numbered(n))
+	}
+	for n := range 60 {
+		if _, err := s.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n < 40 {
+			s.Done()
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, found := open(t, dir, roomy)
+	if found.Records != 60 || found.Torn != 0 || len(found.Damaged) != 0 {
+		t.Fatalf("found %+v", found)
+	}
+	push(t, s, numbered(101))
+	expect(t, drain(t, s), 41, 101)
+	_ = s.Close()
+	if _, found := open(t, dir, roomy); found.Records != 0 {
+		t.Fatalf("then found %+v", found)
+	}
+}
+
+func TestTornRecordIsDropped(t *testing.T) {
+	for name, lost := range map[string]int64{"in its header": 2990 + headerSize - 3, "in its data": 5, "whole": 2990 + headerSize + 5} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s, _ := open(t, dir, roomy)
+			for n := 2900; n <= 2990; n++ {
+				push(t, s, numbered(n))
+			}
+			path := s.files.list[0].path
+			_ = s.Close()
+			info, err := os.Stat(path)
+			if err == nil {
+				err = os.Truncate(path, info.Size()-lost)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, found := open(t, dir, roomy)
+			if clean := name == "whole"; (found.Torn == 0) != clean || found.Records != 90 {
+				t.Fatalf("found %+v", found)
+			}
+			push(t, s, numbered(2990))
+			expect(t, drain(t, s), 2900, 2990)
+		})
+	}
+}
+
+func TestChangedRecordIsKeptForPeople(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir, 1<<20) // segments of 64 KiB
+	for n := 2900; n < 3000; n++ {
+		push(t, s, numbered(n))
+	}
+	path := s.files.list[1].path
+	_ = s.Close()
+	b, err := os.ReadFile(path)
+	if err == nil {
+		b[len(b)/2] ^= 1
+		err = os.WriteFile(path, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, found := open(t, dir, 1<<20)
+	if len(found.Damaged) != 1 || found.Records < 80 || found.Records > 95 {
+		t.Fatalf("found %+v", found)
+	}
+	if kept, err := os.ReadFile(found.Damaged[0]); err != nil || string(kept) != string(b) {
+		t.Errorf("what was damaged is not kept: %v", err)
+	}
+	got := drain(t, s)
+	if len(got) != found.Records || got[0] != numbered(2900) || got[len(got)-1] != numbered(2999) {
+		t.Fatalf("%d records from %.10q to %.10q", len(got), got[0], got[len(got)-1])
+	}
+}
+
+func TestDirectoryHasOneUser(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir, roomy)
+	if _, _, err := Open(dir, roomy); !errors.Is(err, ErrInUse) {
+		t.Fatalf("got %v", err)
+	}
+	_ = s.Close()
+	open(t, dir, roomy)
+}
+
+func TestDirectoryThatCannotBe(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Open(file, roomy); err == nil || !strings.Contains(err.Error(), file) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// A full disk: what comes waits in memory, then Push waits, and nothing is lost.
+func TestDiskThatTakesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, err := Open(t.TempDir(), roomy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = s.Close() }()
+		full := &fullDisk{}
+		s.files.create = full.create
+		for n := 1; n <= 100; n++ {
+			push(t, s, numbered(n))
+		}
+		full.is = true
+		for n := 101; n <= memoryRecords; n++ {
+			push(t, s, numbered(n%100))
+		}
+		if state := s.State(); !errors.Is(state.Trouble, syscall.ENOSPC) || state.Unsafe != memoryRecords-100 || state.Behind {
+			t.Fatalf("state %+v", state)
+		}
+		pushed := make(chan error)
+		go func() { pushed <- s.Push(t.Context(), []byte("last")) }()
+		synctest.Wait()
+		if s.State().Blocked.IsZero() {
+			t.Fatal("not blocked")
+		}
+		if _, err := s.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-pushed; err != nil || !s.State().Blocked.IsZero() {
+			t.Fatalf("after room was made: %v, %+v", err, s.State())
+		}
+		s.Done()
+		full.is = false
+		push(t, s, "on disk again")
+		if state := s.State(); state.Trouble != nil || !state.Behind {
+			t.Fatalf("then state %+v", state)
+		}
+		got := drain(t, s)
+		if len(got) != memoryRecords+1 || got[len(got)-2] != "last" || got[len(got)-1] != "on disk again" {
+			t.Fatalf("%d records, the last %.20q", len(got), got[len(got)-1])
+		}
+		if state := s.State(); state.Unsafe != 0 || state.Waiting != 0 {
+			t.Fatalf("at last %+v", state)
+		}
+	})
+}
+
+func TestPushEndsWithItsContext(t *testing.T) {
+	s, _ := open(t, t.TempDir(), roomy)
+	full := &fullDisk{is: true}
+	s.files.create = full.create
+	ctx, cancel := context.WithCancel(t.Context())
+	for range memoryRecords {
+		push(t, s, "x")
+	}
+	time.AfterFunc(20*time.Millisecond, cancel)
+	if err := s.Push(ctx, []byte("x")); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+	if err := s.Push(t.Context(), make([]byte, maxRecord+1)); !errors.Is(err, ErrTooLarge) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// fullDisk writes half of what does not fit, as a disk does.
+type fullDisk struct{ is bool }
+
+type fullFile struct {
+	segmentFile
+	disk *fullDisk
+}
+
+func (d *fullDisk) create(path string) (segmentFile, error) {
+	if d.is {
+		return nil, syscall.ENOSPC
+	}
+	f, err := create(path)
+	return fullFile{f, d}, err
+}
+
+func (f fullFile) WriteAt(b []byte, at int64) (int, error) {
+	if !f.disk.is {
+		return f.segmentFile.WriteAt(b, at)
+	}
+	n, err := f.segmentFile.WriteAt(b[:len(b)/2], at)
+	return n, errors.Join(err, syscall.ENOSPC)
+}
+
+func TestLimitIsKept(t *testing.T) {
+	const limit = 1 << 20
+	s, _ := open(t, t.TempDir(), limit)
+	big := strings.Repeat("x", 100<<10)
+	for range 40 {
+		push(t, s, big)
+	}
+	if state := s.State(); state.Bytes > limit || !errors.Is(state.Trouble, errFull) || state.Waiting != 40 {
+		t.Fatalf("state %+v", state)
+	}
+	if got := drain(t, s); len(got) != 40 {
+		t.Fatalf("%d records", len(got))
+	}
+}
+
+// What Push has returned from is there after a kill -9.
+func TestKilledProcessLosesNothing(t *testing.T) {
+	dir := t.TempDir()
+	for round := range 5 {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), asPusher+"="+dir)
+		out, err := child.StdoutPipe()
+		if err == nil {
+			err = child.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, last := bufio.NewReader(out), uint32(0)
+		for range 2000 * (round + 1) {
+			if err := binary.Read(in, binary.BigEndian, &last); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = child.Process.Kill()
+		for binary.Read(in, binary.BigEndian, &last) == nil { // what it said before it died
+		}
+		_ = child.Wait()
+		s, _ := open(t, dir, 1<<30)
+		got := drain(t, s)
+		if len(got) < int(last) || len(got) > int(last)+1 {
+			t.Fatalf("%d records, %d were pushed", len(got), last)
+		}
+		expect(t, got, 1, len(got))
+		_ = s.Close()
+	}
+}
+
+func pushForever(dir string) {
+	s, _, err := Open(dir, 1<<30)
+	if err != nil {
+		panic(err)
+	}
+	for n := 1; ; n++ {
+		if err := s.Push(context.Background(), []byte(numbered(n))); err != nil {
+			panic(err)
+		}
+		_ = binary.Write(os.Stdout, binary.BigEndian, uint32(n))
+	}
+}
+
+// Any sequence of pushes, takes, ends and restarts yields every record once, in
+// order, but for those that were taken and not ended before a restart.
+func TestSpoolIsAQueue(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		dir, err := os.MkdirTemp(t.TempDir(), "")
+		if err != nil {
+			r.Fatal(err)
+		}
+		limit := rapid.Int64Range(1<<20, 4<<20).Draw(r, "limit")
+		s, _, err := Open(dir, limit)
+		if err != nil {
+			r.Fatal(err)
+		}
+		pushed, taken, done := 0, 0, 0
+		r.Repeat(map[string]func(*rapid.T){
+			"push": func(r *rapid.T) {
+				for range rapid.IntRange(1, 200).Draw(r, "n") {
+					if s.State().Bytes > limit-10000 {
+						return
+					}
+					pushed++
+					if err := s.Push(t.Context(), []byte(numbered(pushed))); err != nil {
+						r.Fatal(err)
+					}
+				}
+			},
+			"take": func(r *rapid.T) {
+				for range min(rapid.IntRange(1, 200).Draw(r, "n"), pushed-taken) {
+					taken++
+					if data, err := s.Next(t.Context()); err != nil || string(data) != numbered(taken) {
+						r.Fatalf("took %.20q (%v), want %d", data, err, taken)
+					}
+				}
+			},
+			"done": func(r *rapid.T) {
+				for range min(rapid.IntRange(1, 200).Draw(r, "n"), taken-done) {
+					s.Done()
+					done++
+				}
+			},
+			"restart": func(r *rapid.T) {
+				if err := s.Close(); err != nil {
+					r.Fatal(err)
+				}
+				var found Found
+				if s, found, err = Open(dir, limit); err != nil || found.Records != pushed-done || found.Torn != 0 {
+					r.Fatalf("found %+v (%v), want %d", found, err, pushed-done)
+				}
+				taken = done
+			},
+			"": func(r *rapid.T) {
+				if n := s.State().Waiting; n != pushed-done {
+					r.Fatalf("%d wait, want %d", n, pushed-done)
+				}
+			},
+		})
+		_ = s.Close()
+	})
+}
