@@ -36,6 +36,7 @@ type Publisher struct {
 	in      chan Outgoing
 	flushes chan chan struct{}
 	unacked []flight
+	bytes   int // of what is unacked
 	keys    map[string]bool
 	nc      *nats.Conn
 	js      jetstream.JetStream
@@ -44,10 +45,11 @@ type Publisher struct {
 
 	// Stored is called for every message that the stream has, in order, with
 	// the server's answer. Refused is called for one that it can never take
-	// (too large, no subject); it must keep it elsewhere. Connected tells of changes.
+	// (too large, no subject) and returns what is sent in its place, a dead
+	// letter, or nil. Connected tells of changes.
 	// They are called from one goroutine and must not block for long.
 	Stored    func(Outgoing, *jetstream.PubAck)
-	Refused   func(Outgoing, error)
+	Refused   func(Outgoing, error) *Outgoing
 	Connected func(bool, error)
 }
 
@@ -56,6 +58,9 @@ type flight struct {
 	ok  <-chan *jetstream.PubAck
 	bad <-chan error
 }
+
+// windowBytes is how much may be in flight; one message always may.
+const windowBytes = 8 << 20
 
 // NewPublisher makes a publisher that dials with cfg. queue is how many
 // messages may wait; Publish blocks behind them. Run must be called.
@@ -69,7 +74,7 @@ func NewPublisher(cfg Config, name string, queue int, log *slog.Logger) *Publish
 		closed:  make(chan struct{}),
 
 		Stored:    func(Outgoing, *jetstream.PubAck) {},
-		Refused:   func(Outgoing, error) {},
+		Refused:   func(Outgoing, error) *Outgoing { return nil },
 		Connected: func(bool, error) {},
 	}
 }
@@ -126,7 +131,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 			flushing = nil
 		}
 		var in chan Outgoing
-		if held == nil && len(p.unacked) < defaultWindow {
+		if held == nil && len(p.unacked) < defaultWindow && p.bytes < windowBytes {
 			in = p.in
 		}
 		var ok <-chan *jetstream.PubAck
@@ -159,6 +164,7 @@ func release(waiting []chan struct{}) {
 
 func (p *Publisher) send(m Outgoing) {
 	p.unacked = append(p.unacked, flight{msg: m})
+	p.bytes += len(m.Data)
 	p.keys[m.Key] = true
 	p.transmit(&p.unacked[len(p.unacked)-1])
 }
@@ -185,14 +191,23 @@ func (p *Publisher) pop() Outgoing {
 	p.unacked[0] = flight{}
 	p.unacked = p.unacked[1:]
 	delete(p.keys, m.Key)
+	p.bytes -= len(m.Data)
 	return m
 }
 
 // failed handles the oldest message in flight being refused or unanswered.
 func (p *Publisher) failed(err error) {
 	if never(err) {
-		m := p.pop()
-		p.Refused(m, err)
+		refused := p.unacked[0].msg
+		instead := p.Refused(refused, err)
+		if instead == nil {
+			p.pop()
+			return
+		}
+		instead.Key = refused.Key
+		p.bytes += len(instead.Data) - len(refused.Data)
+		p.unacked[0].msg = *instead
+		p.transmit(&p.unacked[0])
 		return
 	}
 	p.lost(fmt.Errorf("publish to %s: %w", p.unacked[0].msg.Subject, err))

@@ -114,7 +114,10 @@ func TestPublisherHandsBackWhatCanNeverBeStored(t *testing.T) {
 	js := s.Provisioned(1)
 	p, start := run(t, s.Config(1))
 	refused := make(chan error, 2)
-	p.Refused = func(_ bus.Outgoing, err error) { refused <- err }
+	p.Refused = func(_ bus.Outgoing, err error) *bus.Outgoing {
+		refused <- err
+		return nil
+	}
 	start()
 	big := outgoing(-1, 1)
 	big.Data = make([]byte, 2<<20)

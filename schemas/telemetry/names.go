@@ -18,7 +18,9 @@ const (
 	IngestMessages      = "ringstream_ingest_messages_total"  // event_type
 	IngestPublished     = "ringstream_ingest_published_total" // result: stored, duplicate
 	IngestPublishDelay  = "ringstream_ingest_publish_delay_seconds"
-	IngestQueued        = "ringstream_ingest_queue_messages" // received and not stored yet
+	IngestQueued        = "ringstream_ingest_queue_messages"  // received and not stored yet
+	IngestUnsafe        = "ringstream_ingest_unsafe_messages" // of them not on disk
+	IngestSpoolBytes    = "ringstream_ingest_spool_bytes"
 	IngestConnected     = "ringstream_ingest_hub_connected"
 	IngestConnections   = "ringstream_ingest_hub_connections_total"  // reason
 	IngestSubscriptions = "ringstream_ingest_subscriptions"          // state: wanted, held, refused

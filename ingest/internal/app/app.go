@@ -9,6 +9,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"ringstream/ingest/internal/feed"
 	"ringstream/ingest/internal/hub"
 	"ringstream/ingest/internal/rte"
+	"ringstream/ingest/internal/spool"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/probe"
 	"ringstream/schemas/program"
@@ -57,8 +59,15 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 	drain, cancel := program.Lingering(ctx, s.ShutdownTimeout)
 	undo.Add("end of draining", func() error { cancel(); return nil })
 
+	queue, left, err := spool.Open(s.SpoolDir, int64(s.SpoolMaxBytes))
+	if err != nil {
+		return fmt.Errorf("SPOOL_DIR: %w", err)
+	}
+	undo.Add("close spool", queue.Close)
+	tellOf(left, log)
+
 	counts := newMetrics(log)
-	out := newOutlet(drain, s.Config, counts, log)
+	out := newOutlet(drain, queue, s.Config, counts, log)
 	web, closeWeb := client()
 	undo.Add("close connections", func() error { closeWeb(); return nil })
 	messages := feed.New(s.instance(), s.Partitions, out.publish, counts.received, log)
@@ -71,6 +80,7 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 	board.Set("streams", false, "not verified yet")
 	board.Func("nats", func() probe.Result { return bus.Online(out.connected.Load()) })
 	board.Func("progress", out.progress.Result)
+	board.Func("spool", out.room)
 	board.Func("hub", func() probe.Result { return condition(listener.Status()) })
 	registry := telemetry.Metrics(name, version.Version, version.Revision)
 	counts.register(registry, out, listener.Status)
@@ -82,18 +92,38 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 	log.Info("probes served", "address", address)
 	serving(address)
 
-	if err := prepare(ctx, s.Config, log); err != nil {
-		return program.Asked(ctx, err)
-	}
-	board.Set("streams", true, "as the contract says")
-
-	publishing := program.Background(func(ctx context.Context) { _ = out.publisher.Run(ctx) }) // it ends only with ctx
-	undo.Add("stop publishing", publishing)
+	// What is heard before NATS answers waits in the spool.
+	listening, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	undo.Add("stop publishing", program.Background(func(ctx context.Context) {
+		err := prepare(ctx, s.Config, log)
+		if err == nil {
+			board.Set("streams", true, "as the contract says")
+			err = out.run(ctx)
+		}
+		if ctx.Err() == nil {
+			end(err)
+		}
+	}))
 	undo.Add("flush", out.flush)
 	undo.Add("stop heartbeat", program.Background(func(ctx context.Context) { heartbeat(ctx, messages) }))
-	listener.Run(ctx)
+	listener.Run(listening)
 	board.Set("running", false, "stopping")
-	return nil
+	if ctx.Err() != nil {
+		return nil
+	}
+	cancel() // nothing goes out any more: what waits stays in the spool
+	return context.Cause(listening)
+}
+
+// tellOf says what an earlier process left behind.
+func tellOf(left spool.Found, log *slog.Logger) {
+	if left.Records > 0 || left.Torn > 0 {
+		log.Info("messages of an earlier process wait in SPOOL_DIR; they go out first", "messages", left.Records, "bytes_cut_off", left.Torn)
+	}
+	for _, path := range left.Damaged {
+		log.Error("a file of the spool was damaged; what followed the damage in it is lost, and the file is kept", "file", path)
+	}
 }
 
 // prepare verifies the streams over a connection of its own, which it gives up.

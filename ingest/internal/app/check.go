@@ -10,6 +10,7 @@ import (
 
 	"ringstream/ingest/internal/hub"
 	"ringstream/ingest/internal/rte"
+	"ringstream/ingest/internal/spool"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/event"
 	"ringstream/schemas/probe"
@@ -18,7 +19,16 @@ import (
 
 // Check tries every dependency once and changes nothing.
 func Check(ctx context.Context, s Settings) []probe.Result {
-	return append(bus.Check(ctx, s.Config, name, topology.RTE, topology.DeadLetters), checkHub(ctx, s, hub.DefaultLimits())...)
+	results := append(bus.Check(ctx, s.Config, name, topology.RTE, topology.DeadLetters), checkSpool(s.SpoolDir))
+	return append(results, checkHub(ctx, s, hub.DefaultLimits())...)
+}
+
+func checkSpool(dir string) probe.Result {
+	r := probe.Result{Name: "SPOOL_DIR", OK: true, Detail: dir + " can be written"}
+	if err := spool.Check(dir); err != nil {
+		r.OK, r.Detail = false, err.Error()
+	}
+	return r
 }
 
 func checkHub(ctx context.Context, s Settings, limits hub.Limits) []probe.Result {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,52 +13,86 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"ringstream/ingest/internal/feed"
+	"ringstream/ingest/internal/spool"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/probe"
 	"ringstream/schemas/telemetry"
 	"ringstream/schemas/topology"
 )
 
-// queue is how many messages may wait for JetStream before reading stops.
-const queue = 8192
+const (
+	// ahead is how many messages the publisher takes from the spool beyond
+	// those in flight.
+	ahead = 64
+	// stuck is how long messages may wait without any being stored.
+	stuck     = 10 * time.Second
+	flushPoll = 5 * time.Millisecond
+)
 
-// stuck is how long messages may wait without any being stored.
-const stuck = 10 * time.Second
-
-// outlet is the way to JetStream: it counts what is under way and turns what
-// can never be stored into dead letters.
+// outlet is the way to JetStream: through the spool, which keeps what was
+// handed over until it is stored, and the publisher. What can never be stored
+// becomes a dead letter.
 type outlet struct {
+	spool     *spool.Spool
 	publisher *bus.Publisher
 	drain     context.Context //nolint:containedctx // one limit for all that is handed over, at whatever time
 	metrics   *metrics
 	log       *slog.Logger
 
-	waiting   atomic.Int64 // handed over and neither stored nor given up
 	connected atomic.Bool
 	dials     atomic.Uint64 // connections made
 	progress  *probe.Progress
-	letters   sync.WaitGroup
 }
 
-func newOutlet(drain context.Context, cfg bus.Config, m *metrics, log *slog.Logger) *outlet {
+func newOutlet(drain context.Context, queue *spool.Spool, cfg bus.Config, m *metrics, log *slog.Logger) *outlet {
 	o := &outlet{
-		publisher: bus.NewPublisher(cfg, "ingest", queue, log), drain: drain, metrics: m, log: log,
+		spool: queue, publisher: bus.NewPublisher(cfg, "ingest", ahead, log), drain: drain, metrics: m, log: log,
 		progress: probe.NewProgress(stuck),
 	}
 	o.publisher.Stored, o.publisher.Refused, o.publisher.Connected = o.stored, o.refused, o.changed
 	return o
 }
 
-// publish hands a message over; it blocks while the queue is full, until the
-// drain limit.
+// publish hands a message over; it blocks while the spool has no room, until
+// the drain limit.
 func (o *outlet) publish(m bus.Outgoing) error {
-	o.progress.Waiting(int(o.waiting.Add(1)))
-	err := o.publisher.Publish(o.drain, m)
+	err := o.spool.Push(o.drain, pack(m))
 	if err != nil {
 		o.metrics.lost.Inc()
-		o.settled()
 	}
+	o.progress.Waiting(o.spool.State().Waiting)
 	return err
+}
+
+// run sends what the spool has until ctx ends. Any other error is the spool's,
+// which must be opened anew.
+func (o *outlet) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var feeding sync.WaitGroup
+	feeding.Go(func() { cancel(o.feed(ctx)) })
+	err := o.publisher.Run(ctx) // it ends only with ctx
+	feeding.Wait()
+	return err
+}
+
+// feed carries messages from the spool to the publisher.
+func (o *outlet) feed(ctx context.Context) error {
+	for {
+		packed, err := o.spool.Next(ctx)
+		if err != nil {
+			return err
+		}
+		m, err := unpack(packed)
+		if err != nil {
+			o.log.Error("the spool has something that is no message, kept as a dead letter", telemetry.Error, err, "bytes", len(packed))
+			o.metrics.letters.WithLabelValues(feed.NotReadable).Inc()
+			m = feed.Unreadable(packed, err)
+		}
+		if err := o.publisher.Publish(ctx, m); err != nil {
+			return err
+		}
+	}
 }
 
 func (o *outlet) stored(m bus.Outgoing, ack *jetstream.PubAck) {
@@ -72,26 +107,23 @@ func (o *outlet) stored(m bus.Outgoing, ack *jetstream.PubAck) {
 	o.progress.Done()
 }
 
-func (o *outlet) settled() { o.progress.Waiting(int(o.waiting.Add(-1))) }
+func (o *outlet) settled() {
+	o.spool.Done()
+	o.progress.Waiting(o.spool.State().Waiting)
+}
 
-// refused is called by the publisher, whose queue may be full: the dead letter
-// must not be waited for here. It takes the place of its message.
-func (o *outlet) refused(m bus.Outgoing, refusal error) {
+// refused makes the dead letter that takes the place of its message.
+func (o *outlet) refused(m bus.Outgoing, refusal error) *bus.Outgoing {
 	letter, err := feed.DeadLetter(m, refusal)
-	if err != nil || m.Subject == topology.DeadLetter("ingest", feed.TooLarge) {
+	if err != nil || strings.HasPrefix(m.Subject, topology.DeadLetter(name, "")) {
 		o.log.Error("message lost: neither it nor its dead letter can be stored", telemetry.Error, errors.Join(refusal, err), "bytes", len(m.Data))
 		o.metrics.lost.Inc()
 		o.settled()
-		return
+		return nil
 	}
 	o.log.Error("message too large for the stream, kept as a dead letter", "subject", m.Subject, telemetry.Error, refusal, "bytes", len(m.Data))
 	o.metrics.letters.WithLabelValues(feed.TooLarge).Inc()
-	o.letters.Go(func() {
-		if err := o.publish(letter); err != nil {
-			o.log.Error("dead letter lost", telemetry.Error, err)
-		}
-		o.settled()
-	})
+	return &letter
 }
 
 func (o *outlet) changed(connected bool, _ error) {
@@ -104,13 +136,35 @@ func (o *outlet) changed(connected bool, _ error) {
 // reconnects is how many connections were made after the first.
 func (o *outlet) reconnects() uint64 { return max(o.dials.Load(), 1) - 1 }
 
-// flush waits until everything is stored, dead letters too, or the drain limit.
+// flush waits until everything is stored, or the drain limit. What is left then
+// waits in the spool.
 func (o *outlet) flush() error {
-	for o.waiting.Load() > 0 {
-		if err := o.publisher.Flush(o.drain); err != nil {
-			return fmt.Errorf("%w: %d messages", errUnsent, o.waiting.Load())
+	tick := time.NewTicker(flushPoll)
+	defer tick.Stop()
+	for {
+		left := o.spool.State().Waiting
+		if left == 0 {
+			return nil
 		}
-		o.letters.Wait()
+		select {
+		case <-o.drain.Done():
+			return fmt.Errorf("%w: %d messages wait in SPOOL_DIR for the next start", errUnsent, left)
+		case <-tick.C:
+		}
 	}
-	return nil
+}
+
+// room tells whether what is heard can be kept, whatever happens.
+func (o *outlet) room() probe.Result {
+	s := o.spool.State()
+	detail := fmt.Sprintf("%d messages wait, %d bytes on disk", s.Waiting, s.Bytes)
+	switch {
+	case !s.Blocked.IsZero():
+		return probe.Result{Detail: fmt.Sprintf("reading stopped %s ago, because there is no room (%v); %s",
+			time.Since(s.Blocked).Round(time.Second), s.Trouble, detail)}
+	case s.Trouble != nil:
+		return probe.Result{Detail: fmt.Sprintf("SPOOL_DIR takes nothing (%v), %d messages are in memory only; %s", s.Trouble, s.Unsafe, detail)}
+	default:
+		return probe.Result{OK: true, Detail: detail}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +32,9 @@ type rig struct {
 	nats *bustest.Server
 	js   jetstream.JetStream
 	jane string
-	log  *slog.Logger // of replicas; nil: the test's
+
+	spools string
+	log    *slog.Logger // of replicas; nil: the test's
 }
 
 func newRig(t *testing.T, change ...func(*rtesim.Settings)) *rig {
@@ -46,7 +49,7 @@ func newRig(t *testing.T, change ...func(*rtesim.Settings)) *rig {
 	}
 	t.Cleanup(func() { _ = sim.Close() })
 	nats := bustest.Run(t)
-	r := &rig{t: t, sim: sim, nats: nats, js: nats.Provisioned(4)}
+	r := &rig{t: t, sim: sim, nats: nats, js: nats.Provisioned(4), spools: t.TempDir()}
 	for _, u := range rtesim.Agency().Users {
 		if u.Name == "jane" {
 			r.jane = u.ID
@@ -68,7 +71,7 @@ func (r *rig) settings(instance string) Settings {
 		Common:       program.Common{HTTPAddr: "127.0.0.1:0", LogLevel: "info", LogFormat: "text", ShutdownTimeout: 20 * time.Second},
 		Config:       r.nats.Config(4),
 		DiscoveryURL: r.sim.URL() + "/api/user", Username: "demo@agency.example", SecretKey: "demo-secret", RTEUser: "me",
-		Subscriptions: []string{"user:" + r.jane}, Instance: instance,
+		Subscriptions: []string{"user:" + r.jane}, Instance: instance, SpoolDir: filepath.Join(r.spools, instance), SpoolMaxBytes: 1 << 30,
 	}
 }
 

@@ -11,19 +11,24 @@ import (
 	"ringstream/schemas/program"
 )
 
+// smallestSpool has room for a few messages of the largest kind.
+const smallestSpool = program.Bytes(32 << 20)
+
 // Settings of ingest.
 type Settings struct {
 	program.Common
 	bus.Config
 
-	APIURL            string   `envconfig:"ENREACH_API_URL" absent:"discovered" desc:"base of Enreach's REST API"`
-	DiscoveryURL      string   `envconfig:"ENREACH_DISCOVERY_URL" default:"https://discover.enreachvoice.com/api/user" desc:"where the REST API of ENREACH_USERNAME is found"`
-	Username          string   `envconfig:"ENREACH_USERNAME" required:"true" desc:"user name for the REST API"`
-	SecretKey         string   `envconfig:"ENREACH_SECRET_KEY" required:"true" desc:"secret key for the REST API, not the password"`
-	RTEUser           string   `envconfig:"ENREACH_RTE_USER" default:"me" desc:"whose RTE token to use"`
-	Subscriptions     []string `envconfig:"RTE_SUBSCRIPTIONS" desc:"comma separated <EventName>:<EntityId>, or user:<id>, queue:<id>, calllist:<id> for every event of that kind"`
-	SubscriptionsFile string   `envconfig:"RTE_SUBSCRIPTIONS_FILE" desc:"path of the same as YAML: users, queues, calllists, events; re-read on change"`
-	Instance          string   `envconfig:"RTE_INSTANCE" absent:"host name" desc:"name of this replica in feed events"`
+	APIURL            string        `envconfig:"ENREACH_API_URL" absent:"discovered" desc:"base of Enreach's REST API"`
+	DiscoveryURL      string        `envconfig:"ENREACH_DISCOVERY_URL" default:"https://discover.enreachvoice.com/api/user" desc:"where the REST API of ENREACH_USERNAME is found"`
+	Username          string        `envconfig:"ENREACH_USERNAME" required:"true" desc:"user name for the REST API"`
+	SecretKey         string        `envconfig:"ENREACH_SECRET_KEY" required:"true" desc:"secret key for the REST API, not the password"`
+	RTEUser           string        `envconfig:"ENREACH_RTE_USER" default:"me" desc:"whose RTE token to use"`
+	Subscriptions     []string      `envconfig:"RTE_SUBSCRIPTIONS" desc:"comma separated <EventName>:<EntityId>, or user:<id>, queue:<id>, calllist:<id> for every event of that kind"`
+	SubscriptionsFile string        `envconfig:"RTE_SUBSCRIPTIONS_FILE" desc:"path of the same as YAML: users, queues, calllists, events; re-read on change"`
+	SpoolDir          string        `envconfig:"SPOOL_DIR" default:"./spool" desc:"directory, of this replica alone, of what was heard and is not stored yet"`
+	SpoolMaxBytes     program.Bytes `envconfig:"SPOOL_MAX_BYTES" default:"1GiB" desc:"most bytes in SPOOL_DIR; past it reading stops, and the gap is stated"`
+	Instance          string        `envconfig:"RTE_INSTANCE" absent:"host name" desc:"name of this replica in feed events"`
 }
 
 // Problems implements [program.Checker].
@@ -32,6 +37,9 @@ func (s Settings) Problems() []program.Problem {
 	fixed, err := hub.ParseWanted(s.Subscriptions)
 	if err != nil {
 		found = append(found, each("RTE_SUBSCRIPTIONS", err)...)
+	}
+	if s.SpoolMaxBytes < smallestSpool {
+		found = append(found, program.Problem{Setting: "SPOOL_MAX_BYTES", Wrong: "is " + s.SpoolMaxBytes.String(), Want: smallestSpool.String() + " or more"})
 	}
 	wanted, err := hub.Source{Path: s.SubscriptionsFile, Fixed: fixed}.Read()
 	switch {

@@ -14,6 +14,9 @@ import (
 // TooLarge is the reason of a message that no stream takes.
 const TooLarge = "too-large"
 
+// NotReadable is the reason of what waited in the spool and is no message.
+const NotReadable = "spool-unreadable"
+
 const (
 	service = "ingest"
 	// A dead letter must fit where the message did not: base64 of this much,
@@ -35,6 +38,20 @@ func DeadLetter(m bus.Outgoing, refusal error) (bus.Outgoing, error) {
 		return bus.Outgoing{}, err
 	}
 	return outgoing(e, topology.DeadLetter(service, TooLarge), topology.DeadLetter(service, "*"), e.ID())
+}
+
+// Unreadable makes the dead letter of something that waited in the spool and is
+// no message.
+func Unreadable(packed []byte, why error) bus.Outgoing {
+	kept := packed[:min(len(packed), bodyKept)]
+	e, err := event.NewDeadLetter(event.DeadLetter{
+		Service: service, Reason: NotReadable, At: time.Now().UTC(), Body: kept, Detail: why.Error(),
+	}, event.FallbackID(packed)+"/"+NotReadable, "")
+	if err != nil {
+		return bus.Outgoing{}
+	}
+	m, _ := outgoing(e, topology.DeadLetter(service, NotReadable), topology.DeadLetter(service, "*"), e.ID())
+	return m
 }
 
 func header(m bus.Outgoing, extension string) string { return m.Header.Get("ce-" + extension) }

@@ -85,6 +85,19 @@ func openFiles(dir string, limit int64) (f files, left int, found Found, err err
 	return f, left, found, err
 }
 
+// Check reports why a directory cannot be a spool, also while a process uses it as one.
+func Check(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(dir, "check")
+	if err != nil {
+		return err
+	}
+	_, err = probe.Write(make([]byte, smallestSegment))
+	return errors.Join(err, probe.Close(), os.Remove(probe.Name()))
+}
+
 // openCursor reads which record was done last. One that cannot be read is as
 // none: records come again.
 func (f *files) openCursor() (err error) {

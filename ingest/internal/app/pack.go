@@ -1,0 +1,96 @@
+package app
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"ringstream/schemas/bus"
+)
+
+// packing is the version of how a message is written to the spool. One that
+// another version wrote is a dead letter.
+const packing = 1
+
+var errPacked = errors.New("packed message")
+
+// pack writes a message as the spool keeps it: the version, then the time of
+// arrival, key, subject, headers and body, each text behind its length.
+func pack(m bus.Outgoing) []byte {
+	b := make([]byte, 0, 1024+len(m.Data))
+	b = append(b, packing)
+	b = binary.AppendVarint(b, m.Arrived.UnixNano())
+	b = appendText(appendText(b, m.Key), m.Subject)
+	b = binary.AppendUvarint(b, uint64(len(m.Header)))
+	for _, name := range slices.Sorted(maps.Keys(m.Header)) {
+		values := m.Header[name]
+		b = binary.AppendUvarint(appendText(b, name), uint64(len(values)))
+		for _, v := range values {
+			b = appendText(b, v)
+		}
+	}
+	return append(b, m.Data...)
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func unpack(b []byte) (bus.Outgoing, error) {
+	if len(b) == 0 || b[0] != packing {
+		return bus.Outgoing{}, fmt.Errorf("%w of another version", errPacked)
+	}
+	u := unpacker{rest: b[1:]}
+	m := bus.Outgoing{Arrived: time.Unix(0, u.varint()).UTC(), Key: u.text(), Subject: u.text(), Header: nats.Header{}}
+	for range u.count() {
+		name := u.text()
+		for range u.count() {
+			m.Header[name] = append(m.Header[name], u.text())
+		}
+	}
+	m.Data = u.rest
+	return m, u.err
+}
+
+// unpacker reads what is left until something is wrong.
+type unpacker struct {
+	rest []byte
+	err  error
+}
+
+func (u *unpacker) varint() int64 {
+	v, n := binary.Varint(u.rest)
+	u.skip(n)
+	return v
+}
+
+// count reads how many things follow: never more than there are bytes.
+func (u *unpacker) count() int {
+	v, n := binary.Uvarint(u.rest)
+	u.skip(n)
+	if v > uint64(len(u.rest)) {
+		u.skip(-1)
+		return 0
+	}
+	return int(v) //nolint:gosec // just compared
+}
+
+func (u *unpacker) text() string {
+	n := u.count()
+	s := string(u.rest[:n])
+	u.rest = u.rest[n:]
+	return s
+}
+
+func (u *unpacker) skip(n int) {
+	if n <= 0 {
+		u.rest, u.err = nil, fmt.Errorf("%w is cut off", errPacked)
+		return
+	}
+	u.rest = u.rest[n:]
+}
