@@ -25,8 +25,9 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 			"std", "ringstream/schemas/bus", "ringstream/schemas/event", "ringstream/schemas/telemetry", "ringstream/schemas/topology",
 			"github.com/cloudevents/sdk-go/v2", "github.com/nats-io/nats.go", "go.opentelemetry.io/otel",
 		},
+		"internal/spool": {"std", "github.com/gofrs/flock"},
 		"internal/app": {
-			"std", "./internal/feed", "./internal/hub", "./internal/rte", "./internal/session",
+			"std", "./internal/feed", "./internal/hub", "./internal/rte", "./internal/session", "./internal/spool",
 			"ringstream/schemas/bus", "ringstream/schemas/event", "ringstream/schemas/probe", "ringstream/schemas/program",
 			"ringstream/schemas/telemetry", "ringstream/schemas/topology",
 			"github.com/nats-io/nats.go", "github.com/prometheus/client_golang",

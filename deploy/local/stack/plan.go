@@ -2,6 +2,7 @@ package stack
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 )
 
@@ -107,7 +108,7 @@ func (p *planner) common(service plan) []string {
 }
 
 func (p *planner) ingest(name, subscriptions string) []string {
-	env := []string{"RTE_INSTANCE=" + name}
+	env := []string{"RTE_INSTANCE=" + name, "SPOOL_DIR=" + filepath.Join(p.options.Dir, "spool", name)}
 	if p.options.RealEnreach {
 		return env
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -136,26 +137,62 @@ func TestMessageThatTheStreamCannotTakeIsADeadLetter(t *testing.T) {
 	}
 }
 
-func TestStopWithoutNATSSaysWhatIsLost(t *testing.T) {
+// What cannot be stored before the end waits in the spool for the next start.
+func TestStopWithoutNATSKeepsEverything(t *testing.T) {
+	const n = 3000
 	r := newRig(t)
 	s := r.settings("a")
 	s.ShutdownTimeout = time.Second
 	p := r.start(s, fast())
 	p.waitReady()
 	r.nats.Stop()
-	r.send(20, 4)
+	r.send(n, 40)
 	bustest.Eventually(t, "received", func() bool {
-		return p.metric(`ringstream_ingest_messages_total{event_type="UserCallInComing"}`) == "20"
+		return p.metric(`ringstream_ingest_messages_total{event_type="UserCallInComing"}`) == strconv.Itoa(n)
 	})
 	began := time.Now()
 	err := p.end()
-	if !errors.Is(err, errUnsent) || !strings.Contains(err.Error(), "messages") {
+	if !errors.Is(err, errUnsent) || !strings.Contains(err.Error(), "messages wait in SPOOL_DIR") {
 		t.Errorf("ended with %v", err)
 	}
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("took %s", took)
 	}
-	r.nats.Start() // the test's own connection ends in peace
+	r.nats.Start()
+	p = r.start(s, fast())
+	p.waitReady()
+	r.send(10, 1)
+	r.waitStored(n + 10)
+	r.sameAsSent(n + 10)
+}
+
+// A hub is heard from the start, whether or not there is a NATS to tell.
+func TestStartWithoutNATSListens(t *testing.T) {
+	r := newRig(t)
+	r.nats.Stop()
+	p := r.start(r.settings("a"), fast())
+	r.connected()
+	r.send(20, 4)
+	bustest.Eventually(t, "received", func() bool {
+		return p.metric(`ringstream_ingest_messages_total{event_type="UserCallInComing"}`) == "20"
+	})
+	if code, body := p.get("/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "not verified yet") {
+		t.Errorf("/readyz answers %d %s", code, body)
+	}
+	r.nats.Start()
+	p.waitReady()
+	r.waitStored(20)
+	r.sameAsSent(20)
+}
+
+func TestTwoProcessesDoNotShareASpool(t *testing.T) {
+	r := newRig(t)
+	p := r.start(r.settings("a"), fast())
+	p.waitReady()
+	err := run(t.Context(), r.settings("a"), fast(), quiet(t), func(string) {})
+	if err == nil || !strings.Contains(err.Error(), "SPOOL_DIR: ") || !strings.Contains(err.Error(), "in use by another process") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestUnreadyWhileNothingIsStored(t *testing.T) {
@@ -171,13 +208,16 @@ func TestUnreadyWhileNothingIsStored(t *testing.T) {
 	p.waitReady()
 }
 
-// A hub hangs up on a client that does not read. What had arrived by then is
-// stored when NATS is back, and the gap is stated from when it began.
-func TestOutageLongerThanTheHubsPatienceIsAStatedGap(t *testing.T) {
+// When the spool is full, reading stops, and a hub hangs up on a client that does
+// not read. What had arrived by then is stored when NATS is back, and the gap
+// is stated from when it began.
+func TestFullSpoolIsAStatedGap(t *testing.T) {
 	r := newRig(t, func(s *rtesim.Settings) { s.WriteTimeout, s.PingInterval = 3*time.Second, 200*time.Millisecond })
 	limits := fast()
 	limits.Silence, limits.KeepAlive = 2*time.Second, 500*time.Millisecond
-	p := r.start(r.settings("a"), limits)
+	settings := r.settings("a")
+	settings.SpoolMaxBytes = 4 << 20
+	p := r.start(settings, limits)
 	p.waitReady()
 	r.nats.Stop()
 	note := map[string]json.RawMessage{"note": json.RawMessage(`"` + strings.Repeat("x", 3<<10) + `"`)}
@@ -187,6 +227,9 @@ func TestOutageLongerThanTheHubsPatienceIsAStatedGap(t *testing.T) {
 		}
 	}
 	bustest.Eventually(t, "end noticed", func() bool { return p.metric("ringstream_ingest_hub_connected") == "0" })
+	if code, body := p.get("/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "reading stopped") || !strings.Contains(body, "spool is full") {
+		t.Errorf("/readyz answers %d %s", code, body)
+	}
 	back := time.Now()
 	r.nats.Start()
 	r.connected()

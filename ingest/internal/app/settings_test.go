@@ -21,6 +21,7 @@ func TestSettingsAreReportedAllAtOnce(t *testing.T) {
 	for name, value := range map[string]string{
 		"ENREACH_API_URL": "api.example", "ENREACH_USERNAME": "", "ENREACH_SECRET_KEY": "", "NATS_PROVISION": "maybe",
 		"RTE_SUBSCRIPTIONS": "user:nobody,UserStatus,queue:" + janeID, "RTE_SUBSCRIPTIONS_FILE": "/does/not/exist",
+		"SPOOL_MAX_BYTES": "1MiB",
 	} {
 		t.Setenv(name, value)
 	}
@@ -31,6 +32,7 @@ func TestSettingsAreReportedAllAtOnce(t *testing.T) {
 	}
 	for _, want := range []string{
 		"ENREACH_API_URL", "ENREACH_USERNAME", "ENREACH_SECRET_KEY", "NATS_PROVISION", `item "user:nobody"`, `item "UserStatus"`, "/does/not/exist",
+		"SPOOL_MAX_BYTES: is 1MiB; expected 32MiB or more",
 	} {
 		if !strings.Contains(bad.Error(), want) {
 			t.Errorf("not reported: %s, in\n%v", want, bad)
@@ -61,7 +63,7 @@ func TestEmptySubscriptionsFileIsNamed(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	found := Settings{SubscriptionsFile: path}.Problems()
+	found := Settings{SubscriptionsFile: path, SpoolMaxBytes: smallestSpool}.Problems()
 	if want := "RTE_SUBSCRIPTIONS_FILE: read subscriptions from " + path + ": it lists nothing"; len(found) != 1 || !strings.HasPrefix(found[0].String(), want) {
 		t.Errorf("found %v", found)
 	}
@@ -114,6 +116,8 @@ func TestCheck(t *testing.T) {
 	tom := rtesim.Agency().Users[1].ID
 	partly := good
 	partly.Subscriptions = []string{"UserStatus:" + r.jane, "UserStatus:" + tom, "UserAlert:" + tom, "NoSuchEvent:" + tom}
+	noSpool := good
+	noSpool.SpoolDir = filepath.Join(os.DevNull, "spool")
 	nothing := good
 	nothing.Subscriptions = []string{"NoSuchEvent:" + r.jane}
 	r.sim.Unauthorized(tom)
@@ -125,6 +129,8 @@ func TestCheck(t *testing.T) {
 		"streams":          {good, "streams", "ok as the contract says"},
 		"hub":              {good, "hub", "ok connected to 127.0.0.1:"},
 		"subscriptions":    {good, "subscriptions", "ok"},
+		"spool":            {good, "SPOOL_DIR", "ok"},
+		"no spool":         {noSpool, "SPOOL_DIR", "FAIL mkdir " + os.DevNull + ": not a directory"},
 		"wrong secret":     {secretWrong, "ENREACH_SECRET_KEY", "FAIL get an RTE token: the REST API refused the credentials (ENREACH_USERNAME, ENREACH_SECRET_KEY)"},
 		"no NATS":          {natsAway, "NATS_URL", "FAIL connect to NATS at nats://127.0.0.1:1"},
 		"other partitions": {otherPartitions, "streams", "FAIL stream differs"},

@@ -125,7 +125,7 @@ var parameters = obj(
 	"negotiator", obj("description", "Reapit's id of the negotiator; none where the user is no known negotiator.", "examples", []string{"JAS", "none"}),
 	"outcome", obj("description", "How the delivery ended.", "enum", event.OutcomeTypes()),
 	"service", obj("description", "Which service gave up.", "enum", []string{"ingest", "deliver"}),
-	"reason", obj("description", "Why, in one word, as the body says too.", "examples", []string{"too-large"}),
+	"reason", obj("description", "Why, in one word, as the body says too.", "examples", []string{"too-large", "unreadable"}),
 	"slot", obj("description", "Which of two places the parts are in; the head of the snapshot names it.", "enum", []string{"0", "1"}),
 	"part", obj("description", "Number of the part, from 0.", "examples", []string{"0"}),
 )
