@@ -97,8 +97,10 @@ func (c *cluster) sees(members ...string) {
 // insist does something until it is done, as a service does that starts over
 // after every failure.
 func (c *cluster) insist(who string, do func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Minute)
-	defer cancel()
+	// No deadline: a request whose answer died with its server would wait for it
+	// instead of for the library's time-out, as the services' do.
+	ctx, cancel := context.WithCancel(c.t.Context())
+	defer time.AfterFunc(2*time.Minute, cancel).Stop()
 	for {
 		err := do(ctx)
 		if err == nil {
