@@ -12,6 +12,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"event": {"std", "-net", "-os", "github.com/cloudevents/sdk-go/v2/event", "github.com/cloudevents/sdk-go/v2/types", policytest.Pure},
 		// Of net only the escaping of a path.
 		"event/build.go": {"encoding/json", "fmt", "net/url", "strconv", "time", "github.com/cloudevents/sdk-go/v2/event", policytest.Pure},
+		"coverage":       {"std", "-net", "-os", "-io", "-sync", "-context", "./event", policytest.Pure},
 		"topology":       {"std", "-net", "-os", policytest.Pure},
 		"bus":            {"std", "./probe", "./topology", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys", "github.com/nats-io/nuid"},
 		"bustest":        {"std", "./bus", "./topology", "github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "go.uber.org/goleak"},
