@@ -119,7 +119,7 @@ func (c *Call) Apply(r event.Raw, stored time.Time, lim Limits) ([]event.Call, V
 	return append(out, told...), verdict
 }
 
-// MarkGap notes that nobody listened for some time in the life of the call:
+// MarkGap notes that something may have gone unheard in the life of the call:
 // its later events carry coverage gap.
 func (c *Call) MarkGap() { c.Gap = true }
 

@@ -18,7 +18,8 @@
 //     comes later fires what is due first, at its own stored time);
 //   - to forget it once [Call.Forgotten] says so, and to store it as JSON
 //     under a version of its own;
-//   - [Call.MarkGap] for every call it remembers when nobody listened.
+//   - [Call.MarkGap] when somebody who takes part in the call, or everybody,
+//     was not listened to in its life.
 //
 // # Decisions
 //

@@ -1,106 +1,70 @@
 package fold
 
 import (
-	"maps"
+	"slices"
 	"time"
 
+	"ringstream/schemas/coverage"
 	"ringstream/schemas/event"
+	"ringstream/transform/internal/call"
 )
 
-// A live replica says so every second; this long without a word from any is a
-// span in which an event may have gone unheard.
-const uncovered = 3 * time.Second
-
-// coverage follows whether some replica of ingest was listening. It goes by
-// what the replicas say of their own time, because a message may be stored
-// long after it was heard.
-//
-// A connection covers from its first live word until its hub was last heard on
-// it. Between two pings of a quiet hub nobody knows yet how far it reaches:
-// nothing is missing then as long as its replica calls it live.
-type coverage struct {
-	Until     time.Time           `json:"until,omitzero"` // some replica listened until then
-	Listening map[string]listener `json:"listening,omitempty"`
+// known is a call that is remembered, and who of RTE's entities took part in it
+// since when: whether all of them were listened to is not the call's to know.
+type known struct {
+	*call.Call
+	Begun   time.Time `json:"begun"`             // when ingest first heard of it
+	Parties []string  `json:"parties,omitempty"` // users and queues
 }
 
-// listener is what a replica that calls itself live said of its connection.
-type listener struct {
-	Epoch string    `json:"epoch"`
-	Since time.Time `json:"since"` // first live word
-	Heard time.Time `json:"heard"` // the hub's last word
-	Said  time.Time `json:"said"`  // the replica's last word
-}
-
-// gap takes a coverage event and reports whether nobody listened just before it.
-func (c *coverage) gap(f event.Feed) bool {
-	maps.DeleteFunc(c.Listening, func(_ string, l listener) bool { return f.At.Sub(l.Said) > uncovered })
-	c.hear(f)
-	if c.extend() {
-		return false
+// join takes what an event says of the call's life.
+func (k *known) join(r event.Raw, recorded time.Time) {
+	if k.Begun.IsZero() || recorded.Before(k.Begun) {
+		k.Begun = recorded
 	}
-	end := f.At
-	for _, l := range c.Listening {
-		if l.Since.Before(end) {
-			end = l.Since
+	for _, id := range []string{r.UserID, r.EntityID, r.TechQueueID} {
+		if id != "" && !slices.Contains(k.Parties, id) {
+			k.Parties = append(k.Parties, id)
 		}
 	}
-	missing := !c.Until.IsZero() && end.Sub(c.Until) > uncovered
-	if len(c.Listening) > 0 { // they begin what comes after the gap
-		c.Until = end
-		c.extend()
-	}
-	return missing
 }
 
-// hear takes what a replica says of its connection. A closed one counts up to
-// its end.
-func (c *coverage) hear(f event.Feed) {
-	l, known := c.Listening[f.Instance]
-	if !known || l.Epoch != f.Epoch {
-		l = listener{Epoch: f.Epoch, Since: f.At}
-		known = false
-	}
-	if heard := heardBy(f); heard.After(l.Heard) {
-		l.Heard = heard
-	}
-	l.Said = f.At
-	if known && !f.Live {
-		c.Listening[f.Instance] = l
-		c.extend()
-	}
-	if !f.Live {
-		delete(c.Listening, f.Instance)
+// check marks the call if somebody who takes part in it, or everybody, was not
+// listened to in its life. The mark stays: a replica that is late may fill the
+// gap, but what was told meanwhile was told without it.
+func (k *known) check(covered func(entity string, from, until time.Time) bool, until time.Time) {
+	if k.Gap || covered(coverage.Everything, k.Begun, until) &&
+		!slices.ContainsFunc(k.Parties, func(id string) bool { return !covered(id, k.Begun, until) }) {
 		return
 	}
-	if c.Listening == nil {
-		c.Listening = map[string]listener{}
-	}
-	c.Listening[f.Instance] = l
+	k.MarkGap()
 }
 
-// heardBy is how far an event says that its connection reaches. Events from
-// before there was heardAt say it by their time.
-func heardBy(f event.Feed) time.Time {
-	if f.HeardAt.IsZero() && (f.Live || f.Type == event.Closed) {
-		return f.At
-	}
-	return f.HeardAt
-}
+// A gap that began before this is no longer found in the life of a call that is
+// as old.
+const coverageAge = 6 * time.Hour
 
-// extend carries Until on by the connections that were there already, and
-// reports whether there is one.
-func (c *coverage) extend() (bridged bool) {
-	for again := true; again; {
-		again = false
-		for _, l := range c.Listening {
-			if l.Since.Sub(c.Until) > uncovered {
-				continue
-			}
-			bridged = true
-			if l.Heard.After(c.Until) {
-				c.Until, again = l.Heard, true
-			}
+// listen takes a coverage event.
+func (f *Fold) listen(e event.Feed) {
+	f.coverage.Take(e)
+	covered, until := f.coverage.Checker(), f.present()
+	for _, c := range f.calls {
+		if c.Open() {
+			c.check(covered, until)
 		}
 	}
-	return bridged
+}
+
+// present is the latest time that anybody has told of.
+func (f *Fold) present() time.Time { return later(f.clock, f.coverage.Newest()) }
+
+// forget drops what the coverage events told of times that matter no more.
+func (f *Fold) forget() {
+	before := f.coverage.Settled()
+	for _, c := range f.calls {
+		if c.Begun.Before(before) {
+			before = c.Begun
+		}
+	}
+	f.coverage.Forget(later(before, f.coverage.Newest().Add(-coverageAge)))
 }

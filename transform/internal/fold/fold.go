@@ -13,6 +13,7 @@ import (
 	"container/heap"
 	"time"
 
+	"ringstream/schemas/coverage"
 	"ringstream/schemas/event"
 	"ringstream/transform/internal/call"
 )
@@ -45,19 +46,19 @@ type Step struct {
 // Fold is the state of one partition.
 type Fold struct {
 	limits   call.Limits
-	calls    map[string]*call.Call
+	calls    map[string]*known
 	timers   timers
 	numbers  numbers
 	open     int
 	seq      uint64    // of the newest input
 	stored   time.Time // when that was stored
 	clock    time.Time // the latest of all stored times
-	coverage coverage
+	coverage coverage.Ledger
 }
 
 // New makes the fold of a partition that has seen nothing.
 func New(limits call.Limits) *Fold {
-	return &Fold{limits: limits, calls: map[string]*call.Call{}, numbers: numbers{last: map[hash]number{}}}
+	return &Fold{limits: limits, calls: map[string]*known{}, numbers: numbers{last: map[hash]number{}}}
 }
 
 // Step folds one input. Inputs come in the order of the stream.
@@ -67,8 +68,11 @@ func (f *Fold) Step(in Input) Step {
 	if in.Stored.After(f.clock) {
 		f.clock = in.Stored
 	}
-	if in.Feed != nil && f.coverage.gap(*in.Feed) {
-		f.markGap()
+	if in.Feed != nil {
+		f.listen(*in.Feed)
+	}
+	if step.Save {
+		f.forget()
 	}
 	f.fire(&step)
 	f.numbers.expire(f.clock)
@@ -112,9 +116,11 @@ func (f *Fold) apply(in Input, step *Step) {
 	id := in.Raw.CallID
 	c := f.calls[id]
 	if c == nil {
-		c = call.Again(id, f.numbers.take(id))
+		c = &known{Call: call.Again(id, f.numbers.take(id))}
 		f.calls[id] = c
 	}
+	c.join(*in.Raw, in.recorded())
+	c.check(f.coverage.Checker(), f.present())
 	told := f.watch(c, func() (out []event.Call) {
 		out, step.Verdict = c.Apply(*in.Raw, f.clock, f.limits)
 		return out
@@ -145,7 +151,7 @@ func (f *Fold) fire(step *Step) {
 }
 
 // watch runs a change of a call and keeps its timer and the count of open calls.
-func (f *Fold) watch(c *call.Call, change func() []event.Call) []event.Call {
+func (f *Fold) watch(c *known, change func() []event.Call) []event.Call {
 	f.count(c, -1)
 	out := change()
 	f.count(c, +1)
@@ -153,23 +159,15 @@ func (f *Fold) watch(c *call.Call, change func() []event.Call) []event.Call {
 	return out
 }
 
-func (f *Fold) count(c *call.Call, by int) {
+func (f *Fold) count(c *known, by int) {
 	if c.Open() {
 		f.open += by
 	}
 }
 
-func (f *Fold) arm(c *call.Call) {
+func (f *Fold) arm(c *known) {
 	if at := c.Due(f.limits); !at.IsZero() {
 		heap.Push(&f.timers, timer{at, c.ID})
-	}
-}
-
-func (f *Fold) markGap() {
-	for _, c := range f.calls {
-		if c.Open() {
-			c.MarkGap()
-		}
 	}
 }
 

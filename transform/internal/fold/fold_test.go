@@ -179,7 +179,8 @@ func TestSnapshotOfAnotherVersionIsIgnored(t *testing.T) {
 	for _, other := range []string{
 		`{"version":999}`,
 		`{"version":1,"clock":"2026-11-02T09:00:00Z","numbers":[{"id":"c","n":2,"at":"2026-11-02T09:00:00Z"}]}`, // as the first version had it
-		`{"version":3,"calls":{"c":1}}`,
+		`{"version":2,"coverage":{"until":"2026-11-02T09:00:00Z","listening":{"a":{"epoch":"e"}}}}`,
+		`{"version":4,"calls":{"c":1}}`,
 	} {
 		if _, ok, err := Restore(call.DefaultLimits(), []byte(other)); ok || err != nil {
 			t.Fatalf("%s: got %v %v", other, ok, err)

@@ -7,25 +7,26 @@ import (
 	"slices"
 	"time"
 
+	"ringstream/schemas/coverage"
 	"ringstream/transform/internal/call"
 )
 
 // snapshotVersion changes with the format of the snapshot or of call.Call. A
 // snapshot of another version is ignored, and the state folded anew.
-const snapshotVersion = 2
+const snapshotVersion = 3
 
 type snapshot struct {
-	Version  int          `json:"version"`
-	Last     Mark         `json:"last"`
-	Clock    time.Time    `json:"clock"`
-	Coverage coverage     `json:"coverage"`
-	Calls    []*call.Call `json:"calls"`
-	Numbers  []byte       `json:"numbers,omitempty"`
+	Version  int              `json:"version"`
+	Last     Mark             `json:"last"`
+	Clock    time.Time        `json:"clock"`
+	Coverage *coverage.Ledger `json:"coverage"`
+	Calls    []*known         `json:"calls"`
+	Numbers  []byte           `json:"numbers,omitempty"`
 }
 
 // Snapshot is the state as bytes; equal states give equal bytes.
 func (f *Fold) Snapshot() ([]byte, error) {
-	s := snapshot{Version: snapshotVersion, Last: f.Last(), Clock: f.clock, Coverage: f.coverage, Numbers: f.numbers.encode()}
+	s := snapshot{Version: snapshotVersion, Last: f.Last(), Clock: f.clock, Coverage: &f.coverage, Numbers: f.numbers.encode()}
 	for _, id := range slices.Sorted(maps.Keys(f.calls)) {
 		s.Calls = append(s.Calls, f.calls[id])
 	}
@@ -46,12 +47,12 @@ func Restore(limits call.Limits, b []byte) (*Fold, bool, error) {
 	if of.Version != snapshotVersion {
 		return nil, false, nil
 	}
-	var s snapshot
+	f := New(limits)
+	s := snapshot{Coverage: &f.coverage}
 	if err := json.Unmarshal(b, &s); err != nil {
 		return nil, false, fmt.Errorf("read snapshot: %w", err)
 	}
-	f := New(limits)
-	f.seq, f.stored, f.clock, f.coverage = s.Last.Seq, s.Last.Stored, s.Clock, s.Coverage
+	f.seq, f.stored, f.clock = s.Last.Seq, s.Last.Stored, s.Clock
 	var err error
 	if f.numbers, err = decodeNumbers(s.Numbers); err != nil {
 		return nil, false, fmt.Errorf("read snapshot: %w", err)

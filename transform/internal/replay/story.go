@@ -39,14 +39,21 @@ func (w *witness) see(in fold.Input) error {
 		in.Raw = nil // it carries the clock on
 	}
 	w.lone.Step(in)
+	err := w.mark(in)
 	if in.Raw != nil {
 		w.Moments = append(w.Moments, Moment{in.Stored, in.Raw})
 	}
+	return err
+}
+
+// mark notes a gap that marked the call, which may be known only by somebody
+// who takes part from now on.
+func (w *witness) mark(in fold.Input) error {
 	if w.lone.Known() == 0 {
 		w.marked = false
 		return nil
 	}
-	if in.Feed == nil || w.marked {
+	if in.Feed == nil && in.Raw == nil || w.marked {
 		return nil
 	}
 	b, err := w.lone.Snapshot()
