@@ -19,7 +19,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/hub": {
 			"std", "./internal/rte", "./internal/session", "ringstream/schemas/event", "ringstream/schemas/telemetry",
 			"github.com/philippseith/signalr", "github.com/go-kit/log", "github.com/coder/websocket",
-			"github.com/cenkalti/backoff/v5", "github.com/google/uuid", "go.yaml.in/yaml/v3",
+			"github.com/google/uuid", "go.yaml.in/yaml/v3",
 		},
 		"internal/feed": {
 			"std", "ringstream/schemas/bus", "ringstream/schemas/event", "ringstream/schemas/telemetry", "ringstream/schemas/topology",

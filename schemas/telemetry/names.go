@@ -26,6 +26,8 @@ const (
 	IngestSubscriptions = "ringstream_ingest_subscriptions"          // state: wanted, held, refused
 	IngestSwallowed     = "ringstream_ingest_swallowed_frames_total" // what the hub sent that is no message
 	IngestDeadLetters   = "ringstream_ingest_deadletters_total"      // reason
+	IngestRefused       = "ringstream_ingest_subscription_refused"   // entity, event_type, reason
+	IngestRenewals      = "ringstream_ingest_token_renewals_total"   // result: renewed, failed
 	IngestLost          = "ringstream_ingest_lost_messages_total"
 	IngestHubSkew       = "ringstream_ingest_hub_clock_skew_seconds" // above 0: the hub's clock is behind
 

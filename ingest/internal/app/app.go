@@ -159,6 +159,8 @@ func condition(s hub.Status) probe.Result {
 		return probe.Result{Detail: s.Trouble}
 	case s.Held == 0:
 		return probe.Result{Detail: "nothing subscribed"}
+	case s.Token != "":
+		return probe.Result{OK: true, Detail: "listening to " + s.Host + "; no token for the next connection: " + s.Token}
 	default:
 		return probe.Result{OK: true, Detail: "listening to " + s.Host}
 	}

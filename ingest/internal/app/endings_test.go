@@ -60,7 +60,7 @@ func TestEveryEndingIsFollowedByANewSubscribedConnection(t *testing.T) {
 	p.waitReady()
 	var known []string
 	endings := []struct{ mode, cause string }{
-		{rtesim.DropClose, "closed"},
+		{rtesim.DropClose, "dismissed"},
 		{rtesim.DropCloseReconnect, "closed"},
 		{rtesim.DropEOF, "lost"},
 		{rtesim.DropReset, "lost"},

@@ -17,6 +17,7 @@ import (
 // metrics counts; it is the observer of hub, feed and outlet.
 type metrics struct {
 	messages, published, connections, letters *prometheus.CounterVec
+	renewals                                  *prometheus.CounterVec
 	swallowed, lost                           prometheus.Counter
 	delay                                     prometheus.Histogram
 	progress                                  prometheus.Gauge
@@ -38,7 +39,8 @@ func newMetrics(log *slog.Logger) *metrics {
 		messages:    vector(telemetry.IngestMessages, "Messages received from the hub.", "event_type"),
 		published:   vector(telemetry.IngestPublished, "Messages that JetStream has, new or known already.", "result"),
 		connections: vector(telemetry.IngestConnections, "Connections and attempts that ended, by cause.", "reason"),
-		letters:     vector(telemetry.IngestDeadLetters, "Messages that the stream refused for good.", "reason"),
+		letters:     vector(telemetry.IngestDeadLetters, "Messages that the stream refused for good, and records of the hub that are no message.", "reason"),
+		renewals:    vector(telemetry.IngestRenewals, "Attempts to fetch the token for the next connection while the present one is live.", "result"),
 		swallowed:   counter(telemetry.IngestSwallowed, "Records of the hub that are no message: unknown callbacks, answers to nothing that was asked, and broken ones."),
 		lost:        counter(telemetry.IngestLost, "Messages received and not stored."),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -59,12 +61,15 @@ func newMetrics(log *slog.Logger) *metrics {
 	for _, cause := range session.Causes() {
 		m.connections.WithLabelValues(string(cause))
 	}
+	for _, result := range []string{"renewed", "failed"} {
+		m.renewals.WithLabelValues(result)
+	}
 	return m
 }
 
 // register adds what is counted here and what is read from others.
 func (m *metrics) register(registry *prometheus.Registry, o *outlet, status func() hub.Status) {
-	registry.MustRegister(m.messages, m.published, m.connections, m.letters, m.swallowed, m.lost, m.delay, m.progress, m.skewNow)
+	registry.MustRegister(m.messages, m.published, m.connections, m.letters, m.renewals, m.swallowed, m.lost, m.delay, m.progress, m.skewNow)
 	gauge := func(name, help string, labels prometheus.Labels, value func() int) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels},
 			func() float64 { return float64(value()) }))
@@ -74,12 +79,34 @@ func (m *metrics) register(registry *prometheus.Registry, o *outlet, status func
 	gauge(telemetry.IngestSpoolBytes, "Bytes that the spool takes on disk.", nil, func() int { return int(o.spool.State().Bytes) })
 	telemetry.NATS(registry, o.connected.Load, o.reconnects)
 	gauge(telemetry.IngestConnected, "1 while a connection to the hub stands.", nil, func() int { return one(status().Connected) })
+	registry.MustRegister(newRefusals(status))
 	for state, value := range map[string]func(hub.Status) int{
 		"wanted":  func(s hub.Status) int { return s.Wanted },
 		"held":    func(s hub.Status) int { return s.Held },
 		"refused": func(s hub.Status) int { return s.Refused },
 	} {
 		gauge(telemetry.IngestSubscriptions, "Subscriptions at the hub.", prometheus.Labels{"state": state}, func() int { return value(status()) })
+	}
+}
+
+// refusals is a collector of the refused subscriptions, each by name.
+type refusals struct {
+	about  *prometheus.Desc
+	status func() hub.Status
+}
+
+func newRefusals(status func() hub.Status) refusals {
+	return refusals{prometheus.NewDesc(telemetry.IngestRefused, "1 for each subscription that the hub refuses, for the first 100 of them.",
+		[]string{"entity", "event_type", "reason"}, nil), status}
+}
+
+// Describe implements [prometheus.Collector].
+func (r refusals) Describe(all chan<- *prometheus.Desc) { all <- r.about }
+
+// Collect implements [prometheus.Collector].
+func (r refusals) Collect(all chan<- prometheus.Metric) {
+	for _, item := range r.status().Refusals {
+		all <- prometheus.MustNewConstMetric(r.about, prometheus.GaugeValue, 1, item.EntityID, item.EventName, item.Message)
 	}
 }
 
@@ -120,4 +147,16 @@ func (m *metrics) compared() {
 func (m *metrics) Ended(cause session.Cause) { m.connections.WithLabelValues(string(cause)).Inc() }
 
 // Swallowed implements [hub.Observer].
-func (m *metrics) Swallowed() { m.swallowed.Inc() }
+func (m *metrics) Swallowed(reason string) {
+	m.swallowed.Inc()
+	m.letters.WithLabelValues(reason).Inc()
+}
+
+// Renewed implements [hub.Observer].
+func (m *metrics) Renewed(err error) {
+	result := "renewed"
+	if err != nil {
+		result = "failed"
+	}
+	m.renewals.WithLabelValues(result).Inc()
+}

@@ -112,9 +112,10 @@ func (o *outlet) settled() {
 	o.progress.Waiting(o.spool.State().Waiting)
 }
 
-// refused makes the dead letter that takes the place of its message.
+// refused makes the dead letter that takes the place of its message. Those of
+// its further parts wait in the spool before it is stored.
 func (o *outlet) refused(m bus.Outgoing, refusal error) *bus.Outgoing {
-	letter, err := feed.DeadLetter(m, refusal)
+	letters, err := feed.DeadLetters(m, refusal)
 	if err != nil || strings.HasPrefix(m.Subject, topology.DeadLetter(name, "")) {
 		o.log.Error("message lost: neither it nor its dead letter can be stored", telemetry.Error, errors.Join(refusal, err), "bytes", len(m.Data))
 		o.metrics.lost.Inc()
@@ -123,7 +124,23 @@ func (o *outlet) refused(m bus.Outgoing, refusal error) *bus.Outgoing {
 	}
 	o.log.Error("message too large for the stream, kept as a dead letter", "subject", m.Subject, telemetry.Error, refusal, "bytes", len(m.Data))
 	o.metrics.letters.WithLabelValues(feed.TooLarge).Inc()
-	return &letter
+	for _, letter := range letters[1:] {
+		o.queue(letter)
+	}
+	return &letters[0]
+}
+
+// roomWait is how long a part of a dead letter waits for room in the spool:
+// nothing leaves it meanwhile.
+const roomWait = time.Second
+
+func (o *outlet) queue(letter bus.Outgoing) {
+	ctx, cancel := context.WithTimeout(o.drain, roomWait)
+	defer cancel()
+	if err := o.spool.Push(ctx, pack(letter)); err != nil {
+		o.log.Error("part of a message lost: the spool has no room for its dead letter", telemetry.Error, err, "bytes", len(letter.Data))
+		o.metrics.lost.Inc()
+	}
 }
 
 func (o *outlet) changed(connected bool, _ error) {

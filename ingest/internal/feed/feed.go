@@ -9,13 +9,15 @@
 // It owns ids, subjects and order: messages and coverage events leave through
 // one function, one at a time, so that the stream has them in the order in
 // which they happened. It changes no byte of a message and refuses none; what
-// is no JSON is published as an event of type Unknown. The caller owes a
+// is no JSON is published as an event of type Unknown, and what is no message at
+// all as a dead letter. The caller owes a
 // publish function that blocks until it has taken the message, and with every
 // connection a function that says when its hub was last heard.
 package feed
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -133,6 +135,24 @@ func (w *Writer) Message(argument []byte) {
 	subject := topology.Raw(topology.Partition(key, w.partitions), raw.OrganizationID, raw.EventType, key)
 	w.received(raw, arrived)
 	w.hand(e, subject, key, id)
+}
+
+// Stray keeps a record of the hub that is no message, as dead letters. The
+// writer keeps it. Its id comes from its bytes, so that replicas leave one copy
+// and a hub that repeats itself does not fill the stream.
+func (w *Writer) Stray(record []byte, reason string) {
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	all, err := letters(event.DeadLetter{
+		Service: service, Reason: reason, At: time.Now().UTC(),
+		Detail: fmt.Sprintf("%d bytes from the hub %s are no message of it: %s", len(record), w.now.Hub, reason),
+	}, record, "//"+w.now.Hub+"/"+reason+"#"+event.FallbackID(record), "")
+	for _, letter := range all {
+		err = errors.Join(err, w.publish(letter))
+	}
+	if err != nil {
+		w.log.Error("not published", telemetry.Reason, reason, telemetry.Error, err, "bytes", len(record))
+	}
 }
 
 // hand encodes an event and publishes it under a message id.

@@ -188,9 +188,13 @@ func TestDeadLetterFitsWhereItsMessageDidNot(t *testing.T) {
 	w.Opened("epoch", "rte.example", time.Now)
 	large := strings.Replace(body, `"id"`, `"note":"`+strings.Repeat("x", 2<<20)+`","id"`, 1)
 	w.Message([]byte(large))
-	letter, err := DeadLetter((*out)[1], errors.New("maximum payload exceeded"))
+	letters, err := DeadLetters((*out)[1], errors.New("maximum payload exceeded"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	letter := letters[0]
+	if whole := bodies(t, letters); whole != large {
+		t.Errorf("%d of %d bytes are in %d dead letters", len(whole), len(large), len(letters))
 	}
 	var d event.DeadLetter
 	if err := json.Unmarshal(letter.Data, &d); err != nil {
@@ -204,5 +208,63 @@ func TestDeadLetterFitsWhereItsMessageDidNot(t *testing.T) {
 	}
 	if got, want := letter.Header["ce-traceparent"], (*out)[1].Header["ce-traceparent"]; len(got) != 1 || got[0] != want[0] {
 		t.Errorf("traceparent is %q, want %q", got, want)
+	}
+}
+
+// bodies puts together what dead letters keep, and looks at each of them.
+func bodies(t *testing.T, letters []bus.Outgoing) string {
+	t.Helper()
+	var whole []byte
+	ids := map[string]bool{}
+	for _, m := range letters {
+		var d event.DeadLetter
+		if err := json.Unmarshal(m.Data, &d); err != nil {
+			t.Fatal(err)
+		}
+		if len(m.Data) > 512<<10 || m.Subject != "deadletters.ingest."+d.Reason || d.Detail == "" {
+			t.Errorf("%s of %d bytes: %s", m.Subject, len(m.Data), d.Detail)
+		}
+		ids[m.Header.Get("Nats-Msg-Id")] = true
+		whole = append(whole, d.Body...)
+	}
+	if len(ids) != len(letters) {
+		t.Errorf("%d dead letters have %d ids", len(letters), len(ids))
+	}
+	return string(whole)
+}
+
+func TestStrayIsKeptWholeOnceWhateverTheReplica(t *testing.T) {
+	for _, record := range []string{"", "not json", strings.Repeat("8 MiB...", 1<<20)} {
+		one, first := recorder(t)
+		two, second := recorder(t)
+		for _, w := range []*Writer{one, two} {
+			w.Opened("any", "rte.example", time.Now)
+			w.Stray([]byte(record), "broken-frame")
+		}
+		a, b := (*first)[1:], (*second)[1:]
+		if whole := bodies(t, a); whole != record || len(a) == 0 {
+			t.Errorf("%d of %d bytes are in %d dead letters", len(whole), len(record), len(a))
+		}
+		for i := range a {
+			if x, y := a[i].Header.Get("Nats-Msg-Id"), b[i].Header.Get("Nats-Msg-Id"); x != y {
+				t.Errorf("ids %s and %s", x, y)
+			}
+		}
+	}
+}
+
+func TestMessageTTLBecomesExpiryTime(t *testing.T) {
+	for ttl, want := range map[string]string{
+		"120": "2023-10-19T14:23:19.7009158Z", `"60"`: "2023-10-19T14:22:19.7009158Z", "1": "2023-10-19T14:21:20.7009158Z",
+		"0": "", "-1": "", "null": "", `"soon"`: "", "{}": "",
+	} {
+		for _, name := range []string{"messageTTLSeconds", "MessageTTLSeconds"} {
+			w, out := recorder(t)
+			w.Opened("any", "rte.example", time.Now)
+			w.Message([]byte(strings.Replace(body, `"id"`, `"`+name+`":`+ttl+`,"id"`, 1)))
+			if got := (*out)[1].Header["ce-expirytime"]; len(got) > 1 || strings.Join(got, "") != want {
+				t.Errorf("%s %s: expirytime is %q, want %q", name, ttl, got, want)
+			}
+		}
 	}
 }

@@ -19,9 +19,10 @@ import (
 
 // How a connection ends that was not to end.
 var (
-	errSilent  = errors.New("no answer from the hub in time") // or nothing said
-	errGoodbye = errors.New("the hub closed the connection")
-	errBroken  = errors.New("the connection broke")
+	errSilent   = errors.New("no answer from the hub in time") // or nothing said
+	errGoodbye  = errors.New("the hub closed the connection")
+	errSentAway = errors.New("the hub closed the connection for good")
+	errBroken   = errors.New("the connection broke")
 )
 
 // connection is one connection that has shaken hands, until it ends.
@@ -34,8 +35,10 @@ type connection struct {
 	cancel context.CancelFunc
 	ended  <-chan struct{} // the library has ended
 
-	live     time.Time // when it went live; zero before
-	complete bool      // everything wanted has been asked for once
+	renewal  *renewal
+	stamp    stamp // of the subscriptions file as it was last read
+	opened   bool  // the sink knows of it
+	complete bool  // everything wanted has been asked for once
 	wanted   int
 	answers  map[rte.EntitySubscription]event.Subscription // newest answer to each item, by key
 }
@@ -61,9 +64,11 @@ func (c *connection) start(ctx context.Context) error {
 	client.Start()
 	// The library holds a lock while it shakes hands; closing the socket frees it.
 	defer context.AfterFunc(ctx, c.tap.close)()
-	bounded, done := context.WithTimeout(ctx, limits.Handshake)
-	defer done()
-	if err := c.shaken(<-client.WaitForState(bounded, signalr.ClientConnected)); err != nil {
+	err = c.shaken(<-client.WaitForState(ctx, signalr.ClientConnected))
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", ErrRefused, rte.Explain(ctx.Err()))
+	}
+	if err != nil {
 		return fmt.Errorf("shake hands with the hub at %s: %w", c.host, err)
 	}
 	c.ended = over(client.WaitForState(own, signalr.ClientClosed))
@@ -96,17 +101,23 @@ func over[T any](wait <-chan T) <-chan struct{} {
 	return done
 }
 
-// serve subscribes and keeps the subscriptions as they are wanted until the
-// connection ends. It returns nil when ctx has ended.
-func (c *connection) serve(ctx context.Context) error {
-	stamp := c.hub.Source.stamp()
-	if err := c.reconcile(ctx); err != nil {
-		return err
-	}
+// begin subscribes everything wanted for the first time.
+func (c *connection) begin(ctx context.Context) error {
+	c.stamp = c.hub.Source.stamp()
+	return c.reconcile(ctx)
+}
+
+// serve keeps the subscriptions as they are wanted, and a token for the next
+// connection, until the connection ends or it is enough. It returns nil, too,
+// when ctx has ended.
+func (c *connection) serve(ctx context.Context, enough func() bool) error {
 	retry, poll := time.NewTicker(c.hub.Limits.Retry), time.NewTicker(c.hub.Limits.Poll)
 	defer retry.Stop()
 	defer poll.Stop()
-	for {
+	aside, cancel := context.WithCancel(ctx)
+	defer c.renewal.pause()
+	defer cancel()
+	for !enough() {
 		again := false
 		select {
 		case <-ctx.Done():
@@ -119,9 +130,12 @@ func (c *connection) serve(ctx context.Context) error {
 		case <-retry.C:
 			again = c.held() < c.wanted
 		case <-poll.C:
-			if now := c.hub.Source.stamp(); now != stamp {
-				stamp, again = now, true
-			}
+			now := c.hub.Source.stamp()
+			c.stamp, again = now, now != c.stamp
+		case <-c.renewal.timer.C:
+			c.renewal.start(aside)
+		case f := <-c.renewal.fetched:
+			c.renewal.take(f)
 		}
 		if !again {
 			continue
@@ -132,12 +146,15 @@ func (c *connection) serve(ctx context.Context) error {
 			c.hub.Log.Warn("subscriptions left as they are", telemetry.Error, err)
 		}
 	}
+	return nil
 }
 
 // ending says how the connection ended.
 func (c *connection) ending() error {
-	if f := c.tap.goodbye.Load(); f != nil {
+	if f := c.tap.goodbye.Load(); f != nil && f.AllowReconnect {
 		return fmt.Errorf("%w: %q", errGoodbye, f.Error)
+	} else if f != nil {
+		return fmt.Errorf("%w: %q", errSentAway, f.Error)
 	}
 	if fault := c.tap.fault.Load(); fault != nil {
 		return fmt.Errorf("%w: %w", errBroken, rte.Explain(*fault))
@@ -160,26 +177,28 @@ func gaveUp(err error) error {
 	}
 }
 
-func (c *connection) cause(ctx context.Context, err error) session.Cause {
+// cause classifies how the connection ended, or why it was given up.
+func (c *connection) cause(err error) session.Cause {
+	goodbye := c.tap.goodbye.Load()
 	switch {
-	case err == nil || ctx.Err() != nil:
-		return session.Stopped
-	case c.tap.goodbye.Load() != nil:
+	case goodbye != nil && goodbye.AllowReconnect:
 		return session.Closed
-	case c.tap.fault.Load() != nil:
+	case goodbye != nil:
+		return session.Dismissed
+	case c.opened && c.tap.fault.Load() != nil:
 		return session.Lost
 	case errors.Is(err, errSilent):
 		return session.Silent
 	default:
-		return causeOf(ctx, err)
+		return causeOf(context.Background(), err)
 	}
 }
 
-func (c *connection) lived() time.Duration {
-	if c.live.IsZero() {
-		return 0
-	}
-	return time.Since(c.live)
+// stray hands over a record that is no message.
+func (c *connection) stray(record []byte, reason string) {
+	c.hub.Observe.Swallowed(reason)
+	c.hub.Log.Warn("the hub sent what is no message; kept as a dead letter", "hub", c.host, "epoch", c.epoch, telemetry.Reason, reason, "bytes", len(record))
+	c.hub.Sink.Stray(record, reason)
 }
 
 // goodbye gives up all subscriptions, so that the messages before its answer

@@ -16,7 +16,7 @@ func TestWhatTheLibraryGaveUpForIsNotCalledSilence(t *testing.T) {
 		{errors.New("invalid message type {9}"), session.Malformed},
 	} {
 		err := gaveUp(tt.err)
-		if got := (&connection{tap: &tap{}}).cause(t.Context(), err); got != tt.want || !errors.Is(err, tt.err) {
+		if got := (&connection{tap: &tap{}}).cause(err); got != tt.want || !errors.Is(err, tt.err) {
 			t.Errorf("%v: %s", err, got)
 		}
 	}

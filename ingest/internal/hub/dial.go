@@ -24,11 +24,9 @@ var (
 
 const negotiationLimit = 64 << 10
 
-// dial negotiates and opens the WebSocket. The token goes into a header: in the
+// dial negotiates and opens the WebSocket, which takes messages up to limit. The token goes into a header: in the
 // URL it would appear in error texts and in logs of proxies.
-func dial(ctx context.Context, client *http.Client, grant rte.Grant, limits Limits) (*websocket.Conn, string, error) {
-	ctx, cancel := context.WithTimeout(ctx, limits.Dial)
-	defer cancel()
+func dial(ctx context.Context, client *http.Client, grant rte.Grant, limit int64) (*websocket.Conn, string, error) {
 	header := http.Header{"Authorization": {"Bearer " + string(grant.Token)}}
 	negotiated, err := negotiate(ctx, client, grant, header)
 	if err != nil {
@@ -38,13 +36,17 @@ func dial(ctx context.Context, client *http.Client, grant rte.Grant, limits Limi
 	//nolint:bodyclose // the library owns the body, and closes it
 	ws, response, err := websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: client, HTTPHeader: header})
 	if err != nil {
-		if response != nil && response.StatusCode == http.StatusUnauthorized {
+		if response != nil && refusesToken(response.StatusCode) {
 			return nil, "", fmt.Errorf("connect to the hub: %w", ErrUnauthorized)
 		}
 		return nil, "", fmt.Errorf("connect to the hub at %s: %w: %w", given(grant), ErrUnreachable, rte.Explain(err))
 	}
-	ws.SetReadLimit(limits.Message)
+	ws.SetReadLimit(limit)
 	return ws, negotiated.ConnectionID, nil
+}
+
+func refusesToken(code int) bool {
+	return code == http.StatusUnauthorized || code == http.StatusForbidden
 }
 
 // given names the address and where it comes from: no setting has it.
@@ -62,9 +64,9 @@ func negotiate(ctx context.Context, client *http.Client, grant rte.Grant, header
 		return answer, fmt.Errorf("negotiate with the hub at %s: %w: %w", given(grant), ErrUnreachable, rte.Explain(err))
 	}
 	defer func() { _ = response.Body.Close() }()
-	switch response.StatusCode {
-	case http.StatusOK:
-	case http.StatusUnauthorized, http.StatusForbidden:
+	switch code := response.StatusCode; {
+	case code == http.StatusOK:
+	case refusesToken(code):
 		return answer, fmt.Errorf("negotiate with the hub: %w: HTTP %d", ErrUnauthorized, response.StatusCode)
 	default:
 		return answer, fmt.Errorf("negotiate with the hub at %s: %w: HTTP %d", given(grant), ErrUnreachable, response.StatusCode)

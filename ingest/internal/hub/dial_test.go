@@ -28,6 +28,7 @@ func TestDialTellsWhatTheHubAnswered(t *testing.T) {
 		{"error", 200, 0, `{"error":"no"}`, ErrRefused},
 		{"elsewhere", 200, 0, `{"url":"https://elsewhere.example","accessToken":"x"}`, ErrMalformed},
 		{"token refused late", 200, 401, good, ErrUnauthorized},
+		{"forbidden late", 200, 403, good, ErrUnauthorized},
 		{"no WebSocket", 200, 200, good, ErrUnreachable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -46,7 +47,7 @@ func TestDialTellsWhatTheHubAnswered(t *testing.T) {
 				w.WriteHeader(c.connect)
 			}))
 			defer server.Close()
-			_, _, err := dial(t.Context(), server.Client(), rte.Grant{Hub: server.URL + "/rte", Token: "s3cret"}, DefaultLimits())
+			_, _, err := dial(t.Context(), server.Client(), rte.Grant{Hub: server.URL + "/rte", Token: "s3cret"}, 1<<20)
 			if !errors.Is(err, c.want) || strings.Contains(fmt.Sprint(err), "s3cret") {
 				t.Errorf("error is %v", err)
 			}
@@ -61,7 +62,7 @@ func TestAddressThatTheTokenAnswerGaveIsNamed(t *testing.T) {
 		server.URL + "/rte": "HTTP 404",
 		strings.Replace(server.URL, "http:", "https:", 1) + "/rte": "TLS failed, the server does not speak it",
 	} {
-		_, _, err := dial(t.Context(), server.Client(), rte.Grant{Hub: hub, Token: "s3cret"}, DefaultLimits())
+		_, _, err := dial(t.Context(), server.Client(), rte.Grant{Hub: hub, Token: "s3cret"}, 1<<20)
 		if err == nil || !strings.Contains(err.Error(), hub+" (WssEndpoint of the token answer)") || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", hub, err)
 		}

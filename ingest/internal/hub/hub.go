@@ -4,17 +4,17 @@
 // The SignalR library does handshake, pings and invocations; messages are taken
 // from the socket beneath it (see tap), in the order of arrival. Every
 // connection has a client, a socket and a token of its own, and a name: its
-// epoch. After an ending, package session decides what to do next.
+// epoch. Package session decides what to do next; see supervisor, which does it.
 //
-// It refuses nothing the hub sends: calls other than MessageReceived are
-// counted and dropped, and a subscription that the hub refuses is reported and
-// tried again later. The caller owes a [Sink] that keeps what it is given: while
-// its Message blocks, nothing more is read.
+// It refuses nothing the hub sends: what is no message is handed over too, with
+// the reason why not, and a subscription that the hub refuses is reported and
+// tried again later. A token that could not be renewed is told before it is
+// needed. The caller owes a [Sink] that keeps what it is given: while it blocks,
+// nothing more is read.
 package hub
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -24,11 +24,11 @@ import (
 	"ringstream/ingest/internal/rte"
 	"ringstream/ingest/internal/session"
 	"ringstream/schemas/event"
-	"ringstream/schemas/telemetry"
 )
 
 // Limits are times and sizes.
 type Limits struct {
+	Token     time.Duration // for discovery and token together
 	Dial      time.Duration // for negotiation and WebSocket together
 	Handshake time.Duration
 	Invoke    time.Duration // for one answer of the hub
@@ -37,27 +37,38 @@ type Limits struct {
 	Silence   time.Duration // without anything from the hub: taken for dead
 	Retry     time.Duration // between attempts at refused subscriptions
 	Poll      time.Duration // between looks at the subscriptions file
+	Renew     time.Duration // between attempts at the next token
 	FirstWait time.Duration // of every back-off, on the average
 	LastWait  time.Duration // longest of the ordinary back-off
 	LongWait  time.Duration // longest where only people can help
 	Message   int64         // largest WebSocket message
 }
 
+func (l Limits) session() session.Limits {
+	return session.Limits{
+		Token: l.Token, Negotiate: l.Dial, Handshake: l.Handshake, Answer: l.Invoke, Silence: l.Silence,
+		FirstWait: l.FirstWait, LastWait: l.LastWait, LongWait: l.LongWait,
+	}
+}
+
 // DefaultLimits suit ASP.NET Core's defaults: it pings every 15 s and wants to
-// hear something within 30 s. LastWait is shorter than a telephone rings.
+// hear something within 30 s. LastWait is shorter than a telephone rings. A
+// message may have 8 MiB, and not be alone in what the hub writes at once.
 func DefaultLimits() Limits {
 	return Limits{
-		Dial: 10 * time.Second, Handshake: 10 * time.Second, Invoke: 10 * time.Second, Write: 10 * time.Second,
-		KeepAlive: 10 * time.Second, Silence: 35 * time.Second, Retry: time.Minute, Poll: 5 * time.Second,
-		FirstWait: 500 * time.Millisecond, LastWait: 5 * time.Second, LongWait: 30 * time.Second, Message: 8 << 20,
+		Token: 20 * time.Second, Dial: 10 * time.Second, Handshake: 10 * time.Second, Invoke: 10 * time.Second, Write: 10 * time.Second,
+		KeepAlive: 10 * time.Second, Silence: 35 * time.Second, Retry: time.Minute, Poll: 5 * time.Second, Renew: time.Minute,
+		FirstWait: 500 * time.Millisecond, LastWait: 5 * time.Second, LongWait: 30 * time.Second, Message: 16 << 20,
 	}
 }
 
 // Sink takes what a connection brings, in order, from one goroutine at a time
-// per method. It must not drop a message.
+// per method. It must not drop a message. Stray is a record that is no message,
+// or not only one; the reason is one of the Stray constants.
 type Sink interface {
 	Opened(epoch, host string, heard func() time.Time) // heard: when the hub was last heard on it
 	Message(argument []byte)
+	Stray(record []byte, reason string)
 	Subscribed(answers []event.Subscription, live bool)
 	Closed(reason string)
 }
@@ -65,7 +76,8 @@ type Sink interface {
 // Observer counts.
 type Observer interface {
 	Ended(cause session.Cause)
-	Swallowed()
+	Swallowed(reason string)
+	Renewed(err error) // of the token for the next connection; nil: there is one
 }
 
 // Status is what the hub client is doing. Reading it never blocks.
@@ -75,7 +87,9 @@ type Status struct {
 	Wanted    int
 	Held      int
 	Refused   int
-	Trouble   string // why there is no connection
+	Refusals  []event.Subscription // of the refused, the first few by name
+	Trouble   string               // why there is no connection
+	Token     string               // why there is no token for the next one
 }
 
 // Hub is one client of the hub.
@@ -89,7 +103,8 @@ type Hub struct {
 	Log     *slog.Logger
 
 	status     atomic.Pointer[Status]
-	lastWanted Wanted // of Run's goroutine
+	lastWanted Wanted    // of Run's goroutine
+	kept       rte.Grant // newest token that the hub has not refused; of Run's goroutine
 }
 
 // Status returns the present status.
@@ -98,75 +113,6 @@ func (h *Hub) Status() Status {
 		return *s
 	}
 	return Status{Trouble: "not connected yet"}
-}
-
-// Run listens until ctx ends, and then says good-bye to the hub.
-func (h *Hub) Run(ctx context.Context) {
-	pace := newPace(h.Limits)
-	for {
-		ending, err := h.listen(ctx)
-		h.Observe.Ended(ending.Cause)
-		move, pause := pace.next(ending)
-		if move == session.Stop {
-			h.Log.Info("connection to the hub closed", telemetry.Reason, ending.Cause)
-			return
-		}
-		h.status.Store(&Status{Trouble: err.Error()})
-		h.Log.Warn("no connection to the hub", telemetry.Reason, ending.Cause, telemetry.Error, err,
-			"live", ending.Live.Round(time.Millisecond).String(), "failures", pace.state.Failures, "retry_in", pause.Round(time.Millisecond).String())
-		sleep(ctx, pause)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// listen makes one attempt and stays with it until it ends.
-func (h *Hub) listen(ctx context.Context) (session.Ending, error) {
-	c, err := h.open(ctx)
-	if err != nil {
-		return session.Ending{Cause: causeOf(ctx, err)}, err
-	}
-	err = c.serve(ctx)
-	ending := session.Ending{Cause: c.cause(ctx, err), Live: c.lived()}
-	reason := string(ending.Cause)
-	if err != nil && ending.Cause != session.Stopped {
-		reason += ": " + err.Error()
-	}
-	h.status.Store(&Status{Trouble: reason})
-	c.close(ending.Cause) // it waits for the sink, which may take as long as an outage of NATS
-	h.Sink.Closed(reason)
-	return ending, err
-}
-
-// open fetches a token and opens a connection that has shaken hands.
-func (h *Hub) open(ctx context.Context) (*connection, error) {
-	grant, err := h.Grant(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ws, id, err := dial(ctx, h.HTTP, grant, h.Limits)
-	if err != nil {
-		return nil, err
-	}
-	c := &connection{hub: h, host: grant.Host(), epoch: rand.Text(), answers: map[rte.EntitySubscription]event.Subscription{}}
-	c.tap = newTap(ws, id, h.Limits.Message, h.Limits.Write, h.Sink.Message, h.Observe.Swallowed)
-	c.tap.stray = func(invocation string) {
-		h.Log.Warn("the hub answered what was not asked; ignored", "hub", c.host, "epoch", c.epoch, "invocation_id", invocation)
-	}
-	if err := c.start(ctx); err != nil {
-		c.close(session.Refused)
-		return nil, err
-	}
-	h.Sink.Opened(c.epoch, c.host, c.tap.heardAt)
-	h.status.Store(&Status{Connected: true, Host: c.host})
-	return c, nil
 }
 
 // causeOf classifies what went wrong before there was a connection.
@@ -187,7 +133,9 @@ func causeOf(ctx context.Context, err error) session.Cause {
 		{ErrMalformed, session.Malformed},
 		{ErrRefused, session.Refused},
 		{errGoodbye, session.Closed},
+		{errSentAway, session.Dismissed},
 		{errBroken, session.Lost},
+		{context.DeadlineExceeded, session.Unreachable},
 	} {
 		if errors.Is(err, known.err) {
 			return known.cause

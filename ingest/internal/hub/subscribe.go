@@ -1,13 +1,14 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	"ringstream/ingest/internal/rte"
 	"ringstream/schemas/event"
@@ -188,20 +189,39 @@ func (c *connection) held() int {
 	return n
 }
 
-// settle publishes the counts, and says so when the connection goes live.
+// settle publishes the counts, and says so when they have changed.
 func (c *connection) settle() {
-	held := c.held()
-	status := Status{Connected: true, Host: c.host, Wanted: c.wanted, Held: held, Refused: c.wanted - held}
-	if before := c.hub.status.Swap(&status); before == nil || *before != status {
-		level, message := slog.LevelInfo, "listening to the hub"
-		if held == 0 {
-			level, message = slog.LevelWarn, "connected to the hub, which subscribed nothing"
+	before := c.hub.Status()
+	after := Status{Connected: true, Host: c.host, Wanted: c.wanted, Held: c.held(), Refusals: c.refused(), Token: before.Token}
+	after.Refused = after.Wanted - after.Held
+	c.hub.status.Store(&after)
+	if reflect.DeepEqual(before, after) {
+		return
+	}
+	level, message := slog.LevelInfo, "listening to the hub"
+	if after.Held == 0 {
+		level, message = slog.LevelWarn, "connected to the hub, which subscribed nothing"
+	}
+	c.hub.Log.Log(context.Background(), level, message, "hub", c.host, "epoch", c.epoch, "wanted", after.Wanted, "held", after.Held, "refused", after.Refused)
+}
+
+// namedMost bounds what is told by name of what was refused.
+const namedMost = 100
+
+// refused are the first refused items in order.
+func (c *connection) refused() []event.Subscription {
+	var all []event.Subscription
+	for _, a := range c.answers {
+		if !a.Subscribed {
+			all = append(all, a)
 		}
-		c.hub.Log.Log(context.Background(), level, message, "hub", c.host, "epoch", c.epoch, "wanted", status.Wanted, "held", held, "refused", status.Refused)
 	}
-	if held > 0 && c.live.IsZero() {
-		c.live = time.Now()
-	}
+	slices.SortFunc(all, byName)
+	return all[:min(len(all), namedMost)]
+}
+
+func byName(a, b event.Subscription) int {
+	return cmp.Or(strings.Compare(a.EntityID, b.EntityID), strings.Compare(a.EventName, b.EventName))
 }
 
 // chunk cuts items into parts of at most n items and size bytes of JSON.

@@ -32,8 +32,7 @@ type tap struct {
 	timeout time.Duration // of one write
 
 	deliver func(argument []byte)
-	swallow func()
-	stray   func(invocation string) // the hub answered what was not asked
+	stray   func(record []byte, reason string) // what is no message, or not only one
 
 	mu    sync.Mutex
 	asked map[string]bool // invocations without an answer yet, by id
@@ -50,12 +49,12 @@ type tap struct {
 	goodbye atomic.Pointer[rte.Frame]
 }
 
-func newTap(ws *websocket.Conn, id string, limit int64, timeout time.Duration, deliver func([]byte), swallow func()) *tap {
+func newTap(ws *websocket.Conn, id string, limit int64, timeout time.Duration, deliver func([]byte), stray func([]byte, string)) *tap {
 	ctx, cancel := context.WithCancel(context.Background())
 	r, w := io.Pipe()
 	t := &tap{
-		ws: ws, ctx: ctx, cancel: cancel, id: id, limit: limit, timeout: timeout, deliver: deliver, swallow: swallow,
-		library: r, toward: w, done: make(chan struct{}), stray: func(string) {}, asked: map[string]bool{},
+		ws: ws, ctx: ctx, cancel: cancel, id: id, limit: limit, timeout: timeout, deliver: deliver, stray: stray,
+		library: r, toward: w, done: make(chan struct{}), asked: map[string]bool{},
 	}
 	t.hear() // the hub has just agreed to the WebSocket
 	return t
@@ -102,13 +101,16 @@ func (t *tap) close() {
 // again without a pause, and in the handshake with a lock held.
 func (t *tap) run() {
 	for {
-		_, b, err := t.ws.Read(t.ctx)
+		kind, b, err := t.ws.Read(t.ctx)
 		if err == nil {
 			t.hear()
-			err = t.consume(b)
+			err = t.consume(kind, b)
 		}
 		if err != nil {
 			t.fault.CompareAndSwap(nil, &err)
+			if len(t.part) > 0 {
+				t.stray(t.part, StrayBroken)
+			}
 			close(t.done)
 			_ = t.toward.CloseWithError(errBroken)
 			t.cancel()
@@ -123,58 +125,120 @@ var errEndless = errors.New("a record does not end")
 
 // consume takes the records of one WebSocket message, and keeps the beginning
 // of one that goes on in the next, as much of it as one message may be long.
-func (t *tap) consume(b []byte) error {
-	if len(t.part) > 0 {
-		b = append(t.part, b...)
+// Binary messages are whole: this protocol has none, so nothing goes on there.
+func (t *tap) consume(kind websocket.MessageType, b []byte) error {
+	if kind == websocket.MessageBinary {
+		if rest := t.takeAll(b); len(rest) > 0 {
+			t.stray(bytes.Clone(rest), StrayBinary)
+		}
+		return nil
 	}
+	rest := t.takeAll(t.joined(b))
+	t.part = bytes.Clone(rest)
+	if int64(len(rest)) > t.limit {
+		return fmt.Errorf("%w after %d bytes", errEndless, t.limit)
+	}
+	return nil
+}
+
+// joined puts the beginning of a record before its end. What is none is handed
+// over by itself, lest it spoil the record after it.
+func (t *tap) joined(b []byte) []byte {
+	if len(t.part) == 0 {
+		return b
+	}
+	whole := append(t.part, b...)
+	if first, _, found := rte.CutRecord(b); found {
+		_, alone := rte.ReadFrame(first)
+		_, together := rte.ReadFrame(whole[:len(t.part)+len(first)])
+		if alone == nil && together != nil {
+			t.stray(bytes.Clone(t.part), StrayBroken)
+			return b
+		}
+	}
+	return whole
+}
+
+// takeAll takes every whole record and returns what is left.
+func (t *tap) takeAll(b []byte) (rest []byte) {
 	for {
 		record, rest, found := rte.CutRecord(b)
 		if !found {
-			if int64(len(rest)) > t.limit {
-				return fmt.Errorf("%w after %d bytes", errEndless, t.limit)
-			}
-			t.part = bytes.Clone(rest)
-			return nil
+			return rest
 		}
 		b = rest
 		t.take(record)
 	}
 }
 
+// Why a record is handed over as no message. They are label values of a metric
+// and part of a subject.
+const (
+	StrayBroken    = "broken-frame"     // no JSON, or no frame of the protocol
+	StrayBinary    = "binary-frame"     // a binary message
+	StrayFrame     = "unknown-frame"    // of a type that hubs do not send
+	StrayCallback  = "unknown-callback" // a call of something else than MessageReceived
+	StrayArguments = "wrong-arguments"  // MessageReceived with none, or with more than its one
+	StrayShape     = "no-object"        // MessageReceived with something else than an object
+	StrayAnswer    = "unasked-answer"
+)
+
 // take hands one record to whom it is for. A copy is delivered, so that one
 // kept message does not keep all that came with it.
 func (t *tap) take(record []byte) {
-	if argument, ok := rte.MessageArgument(record); ok {
+	if argument, ok := rte.MessageArgument(record); ok && argument[0] == '{' {
 		t.deliver(bytes.Clone(argument))
 		return
 	}
 	frame, err := rte.ReadFrame(record)
-	switch {
-	case err != nil && t.fed.IsZero(): // the answer to the handshake has no type
-		answer, err := rte.ReadHandshakeResponse(record)
-		if err != nil {
-			answer.Error = err.Error()
-		}
-		t.answer.Store(&answer)
-		t.pass(record)
-	case err != nil: // better kept for people than answered by hanging up
-		t.swallow()
-		t.deliver(bytes.Clone(record))
-	case frame.Type != rte.Invocation:
+	if err != nil && t.fed.IsZero() { // the answer to the handshake has no type
+		t.shake(record)
+		return
+	}
+	switch reason := t.strange(frame, err); {
+	case reason == StrayArguments && len(frame.Arguments) > 0 && frame.Arguments[0][0] == '{':
+		t.deliver(frame.Arguments[0])
+		fallthrough
+	case reason != "":
+		t.stray(bytes.Clone(record), reason)
+	default:
 		if frame.Type == rte.Close {
 			t.goodbye.Store(&frame)
 		}
-		if frame.Type == rte.Completion && !t.answers(frame.InvocationID) {
-			t.stray(frame.InvocationID)
-			t.swallow()
-			return
-		}
 		t.pass(record)
-	case strings.EqualFold(frame.Target, rte.CallbackMessageReceived) && len(frame.Arguments) > 0:
-		t.deliver(frame.Arguments[0])
-	default:
-		t.swallow()
 	}
+}
+
+// strange says why a record that is no message is not for the library either:
+// it would hang up, or make the hub hang up; empty where it is for the library.
+func (t *tap) strange(frame rte.Frame, err error) string {
+	switch {
+	case err != nil: // better kept for people than answered by hanging up
+		return StrayBroken
+	case frame.Type == rte.Ping || frame.Type == rte.Close:
+		return ""
+	case frame.Type == rte.Completion && t.answers(frame.InvocationID):
+		return ""
+	case frame.Type == rte.Completion:
+		return StrayAnswer
+	case frame.Type != rte.Invocation:
+		return StrayFrame
+	case !strings.EqualFold(frame.Target, rte.CallbackMessageReceived):
+		return StrayCallback
+	case len(frame.Arguments) != 1:
+		return StrayArguments
+	default:
+		return StrayShape
+	}
+}
+
+func (t *tap) shake(record []byte) {
+	answer, err := rte.ReadHandshakeResponse(record)
+	if err != nil {
+		answer.Error = err.Error()
+	}
+	t.answer.Store(&answer)
+	t.pass(record)
 }
 
 // ask notes what the library asks in what it writes: whole records.

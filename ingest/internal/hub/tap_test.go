@@ -50,8 +50,8 @@ func socket(t *testing.T) (client *websocket.Conn, send func(string)) {
 
 func TestTapSortsRecords(t *testing.T) {
 	ws, send := socket(t)
-	delivered, swallowed := make(chan string, 10), make(chan struct{}, 10)
-	tap := newTap(ws, "id", 1<<20, time.Second, func(b []byte) { delivered <- string(b) }, func() { swallowed <- struct{}{} })
+	delivered, stray := make(chan string, 10), make(chan string, 10)
+	tap := newTap(ws, "id", 1<<20, time.Second, func(b []byte) { delivered <- string(b) }, func(_ []byte, reason string) { stray <- reason })
 	go tap.run()
 	defer func() { tap.close(); <-tap.done }()
 	if _, err := tap.Write([]byte(`{"type":1,"invocationId":"1","target":"Subscribe","arguments":[]}` + "\x1e")); err != nil {
@@ -76,14 +76,16 @@ func TestTapSortsRecords(t *testing.T) {
 		t.Errorf("passed %q", passed)
 	}
 	var got []string
-	for range 4 {
+	for range 3 {
 		got = append(got, <-delivered)
 	}
-	if want := []string{`{"n":1}`, `{"n":2}`, `{"n":3}`, `{broken`}; !slices.Equal(got, want) {
+	if want := []string{`{"n":1}`, `{"n":2}`, `{"n":3}`}; !slices.Equal(got, want) {
 		t.Errorf("delivered %q", got)
 	}
-	for range 2 {
-		<-swallowed
+	for _, want := range []string{StrayCallback, StrayArguments, StrayBroken} {
+		if got := <-stray; got != want {
+			t.Errorf("stray as %s, want %s", got, want)
+		}
 	}
 	if f := tap.goodbye.Load(); f == nil || f.Error != "over" {
 		t.Errorf("good-bye is %+v", f)
@@ -92,9 +94,8 @@ func TestTapSortsRecords(t *testing.T) {
 
 func TestTapKeepsAnswersThatWereNotAskedFor(t *testing.T) {
 	ws, send := socket(t)
-	swallowed, stray := make(chan struct{}, 10), make(chan string, 10)
-	tap := newTap(ws, "id", 1<<20, time.Second, func([]byte) {}, func() { swallowed <- struct{}{} })
-	tap.stray = func(id string) { stray <- id }
+	stray := make(chan string, 10)
+	tap := newTap(ws, "id", 1<<20, time.Second, func([]byte) {}, func(record []byte, reason string) { stray <- reason + string(record) })
 	go tap.run()
 	defer func() { tap.close(); <-tap.done }()
 	if _, err := tap.Write([]byte(`{"type":1,"invocationId":"7","target":"Subscribe","arguments":[]}` + "\x1e")); err != nil {
@@ -108,11 +109,10 @@ func TestTapKeepsAnswersThatWereNotAskedFor(t *testing.T) {
 			t.Errorf("passed %q (%v), want %q", got, err, want)
 		}
 	}
-	for _, want := range []string{"nobody", "7", ""} {
-		if got := <-stray; got != want {
+	for _, want := range []string{`{"type":3,"invocationId":"nobody"}`, answer, `{"type":3}`} {
+		if got := <-stray; got != StrayAnswer+want {
 			t.Errorf("stray %q, want %q", got, want)
 		}
-		<-swallowed
 	}
 }
 
@@ -120,7 +120,8 @@ func TestTapKeepsAnswersThatWereNotAskedFor(t *testing.T) {
 // A record that never ends must not fill the memory.
 func TestTapEndsARecordWithoutEnd(t *testing.T) {
 	ws, send := socket(t)
-	tap := newTap(ws, "id", 100, time.Second, func([]byte) {}, func() {})
+	var kept []string
+	tap := newTap(ws, "id", 100, time.Second, func([]byte) {}, func(b []byte, reason string) { kept = append(kept, reason+" "+string(b)) })
 	go tap.run()
 	defer tap.close()
 	for range 3 {
@@ -130,11 +131,14 @@ func TestTapEndsARecordWithoutEnd(t *testing.T) {
 	if fault := tap.fault.Load(); fault == nil || !errors.Is(*fault, errEndless) {
 		t.Errorf("ended by %v", fault)
 	}
+	if want := []string{StrayBroken + " " + strings.Repeat("x", 120)}; !slices.Equal(kept, want) {
+		t.Errorf("kept %q", kept)
+	}
 }
 
 func TestTapGivesTheHandshakeAlone(t *testing.T) {
 	ws, send := socket(t)
-	tap := newTap(ws, "id", 1<<20, time.Second, func([]byte) {}, func() {})
+	tap := newTap(ws, "id", 1<<20, time.Second, func([]byte) {}, func([]byte, string) {})
 	go tap.run()
 	defer func() { tap.close(); <-tap.done }()
 	send("{}\x1e" + `{"type":6}` + "\x1e")
@@ -155,40 +159,14 @@ func TestTapDeliversWhatItReadBeforeItWasClosed(t *testing.T) {
 			<-release
 		}
 		got = append(got, string(b))
-	}, func() {})
+	}, func([]byte, string) {})
 	go tap.run()
-	record := func(n string) string { return `{"type":1,"target":"MessageReceived","arguments":[` + n + "]}\x1e" }
-	send(record("1") + record("2") + `{"type":6}` + "\x1e" + record("3"))
+	send(record(`{"n":1}`) + record(`{"n":2}`) + `{"type":6}` + "\x1e" + record(`{"n":3}`))
 	<-entered
 	tap.close()
 	close(release)
 	<-tap.done
-	if !slices.Equal(got, []string{"1", "2", "3"}) {
+	if !slices.Equal(got, []string{`{"n":1}`, `{"n":2}`, `{"n":3}`}) {
 		t.Errorf("delivered %q", got)
 	}
-}
-
-// However the hub's bytes are cut into WebSocket messages, the same is
-// delivered in the same order.
-func FuzzTapCuts(f *testing.F) {
-	const message = `{"type":1,"target":"MessageReceived","arguments":[{"n":1}]}`
-	f.Add("{}\x1e"+message+"\x1e"+message+"\x1e", uint8(7))
-	f.Add("{}\x1e{broken\x1e"+`{"type":6}`+"\x1e"+message, uint8(1))
-	f.Add("\x1e\x1e"+`{"type":1,"target":"x"}`+"\x1e", uint8(2))
-	f.Fuzz(func(t *testing.T, bytes string, size uint8) {
-		whole := delivered(bytes, len(bytes)+1)
-		if cut := delivered(bytes, int(size)+1); !slices.Equal(cut, whole) {
-			t.Errorf("cut into %d: %q, whole: %q", int(size)+1, cut, whole)
-		}
-	})
-}
-
-func delivered(bytes string, size int) (got []string) {
-	tap := newTap(nil, "id", 1<<20, time.Second, func(b []byte) { got = append(got, string(b)) }, func() {})
-	_ = tap.library.Close() // nobody reads
-	for part := range slices.Chunk([]byte(bytes), size) {
-		_ = tap.consume(slices.Clone(part))
-	}
-	tap.cancel()
-	return got
 }

@@ -116,7 +116,7 @@ func TestHubThatIsNotTrusted(t *testing.T) {
 		{"another host", elsewhere, trusting(t, server), []string{"the certificate is not trusted", "localhost"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, _, err := dial(t.Context(), c.client, rte.Grant{Hub: c.hub + "/rte", Token: "s3cret"}, DefaultLimits())
+			_, _, err := dial(t.Context(), c.client, rte.Grant{Hub: c.hub + "/rte", Token: "s3cret"}, 1<<20)
 			if !errors.Is(err, ErrUnreachable) {
 				t.Fatalf("got %v", err)
 			}

@@ -17,17 +17,20 @@ import (
 func (h *Hub) Try(ctx context.Context, grant rte.Grant) ([]event.Subscription, error) {
 	h.Grant = func(context.Context) (rte.Grant, error) { return grant, nil }
 	h.Sink, h.Observe = nobody{}, nobody{}
-	c, err := h.open(ctx)
-	if err != nil {
+	s := h.supervisor()
+	s.machine, _ = s.machine.Next(s.happened(session.Begin))
+	for s.machine.State != session.Subscribe {
+		e := s.step(ctx)
+		if e.Kind == session.Ended || e.Kind == session.Stop {
+			return nil, cmp.Or(s.err, ctx.Err())
+		}
+		s.machine, _ = s.machine.Next(e)
+	}
+	defer s.end(session.Stopped, nil)
+	if err := s.c.begin(ctx); err != nil {
 		return nil, err
 	}
-	defer c.close(session.Stopped)
-	if err := c.reconcile(ctx); err != nil {
-		return nil, err
-	}
-	return slices.SortedFunc(maps.Values(c.answers), func(a, b event.Subscription) int {
-		return cmp.Or(cmp.Compare(a.EntityID, b.EntityID), cmp.Compare(a.EventName, b.EventName))
-	}), nil
+	return slices.SortedFunc(maps.Values(s.c.answers), byName), nil
 }
 
 // nobody wants to know.
@@ -38,4 +41,6 @@ func (nobody) Message([]byte)                          {}
 func (nobody) Subscribed([]event.Subscription, bool)   {}
 func (nobody) Closed(string)                           {}
 func (nobody) Ended(session.Cause)                     {}
-func (nobody) Swallowed()                              {}
+func (nobody) Swallowed(string)                        {}
+func (nobody) Renewed(error)                           {}
+func (nobody) Stray([]byte, string)                    {}

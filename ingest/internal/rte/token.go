@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,8 +48,9 @@ func (Secret) MarshalJSON() ([]byte, error) { return json.Marshal(hidden) }
 
 // Grant is the right to open one connection to the hub.
 type Grant struct {
-	Hub   string // http or https URL without a trailing slash
-	Token Secret
+	Hub     string // http or https URL without a trailing slash
+	Token   Secret
+	Expires time.Time // by our clock; zero where the token does not tell
 }
 
 // Host is the host of the hub, with its port where it has one.
@@ -134,8 +136,32 @@ func (a *API) Grant(ctx context.Context) (Grant, error) {
 	if err != nil {
 		return Grant{}, fmt.Errorf("get an RTE token: %w: WssEndpoint: %w", ErrMalformed, err)
 	}
-	return Grant{Hub: hub, Token: Secret(answer.Token)}, nil
+	return Grant{Hub: hub, Token: Secret(answer.Token), Expires: expiry(answer.Token, time.Now())}, nil
 }
+
+// expiry reads when a token that was issued just now expires. It is a JWT; where
+// it tells when it was issued, our clock need not be right. Only the hub can
+// know whether it is genuine.
+func expiry(token string, now time.Time) time.Time {
+	var claims struct{ Exp, Iat float64 }
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return time.Time{}
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
+	if err != nil || json.Unmarshal(payload, &claims) != nil || claims.Exp <= 0 {
+		return time.Time{}
+	}
+	if life := claims.Exp - claims.Iat; claims.Iat > 0 && life > 0 && life < century {
+		return now.Add(time.Duration(life * float64(time.Second)))
+	}
+	return time.Unix(int64(min(claims.Exp, endOfTime)), 0)
+}
+
+const (
+	century   = 100 * 365 * 24 * 60 * 60 // seconds; what is longer is no life of a token
+	endOfTime = 1 << 40
+)
 
 // endpoint makes an http or https URL without a trailing slash of what the API
 // writes: with a scheme of either kind, or with none, which means https.
