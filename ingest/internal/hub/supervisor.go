@@ -141,7 +141,8 @@ func (s *supervisor) end(cause session.Cause, err error) {
 // it is valid.
 func (s *supervisor) token(ctx context.Context) error {
 	grant, err := s.hub.Grant(ctx)
-	if err != nil && errors.Is(err, rte.ErrUnreachable) && time.Now().Before(s.hub.kept.Expires) {
+	away := errors.Is(err, rte.ErrUnreachable) || errors.Is(err, rte.ErrMalformed)
+	if away && time.Now().Before(s.hub.kept.Expires) {
 		s.hub.Log.Warn("no new token; the last one is still valid", telemetry.Error, err, "expires", s.hub.kept.Expires)
 		grant, err = s.hub.kept, nil
 	}

@@ -1,17 +1,20 @@
 package hub
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"ringstream/ingest/internal/rte"
 	"ringstream/ingest/internal/rtesim"
@@ -40,6 +43,30 @@ func secured(t *testing.T, target string) *httptest.Server {
 	return server
 }
 
+// tokens gives the simulator's tokens with another address of the hub.
+func tokens(t *testing.T, sim, endpoint string) *httptest.Server {
+	t.Helper()
+	to, err := url.Parse(sim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) },
+		ModifyResponse: func(r *http.Response) error {
+			var answer struct{ WssEndpoint, Token string }
+			if err := json.NewDecoder(r.Body).Decode(&answer); err != nil {
+				return err
+			}
+			b, err := json.Marshal(map[string]string{"WSSEndpoint": endpoint, "Token": answer.Token})
+			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+			r.Header.Set("Content-Length", strconv.Itoa(len(b)))
+			return err
+		},
+	})
+	t.Cleanup(server.Close)
+	return server
+}
+
 // trusting is a client as ingest makes it that trusts one server's certificate,
 // or none.
 func trusting(t *testing.T, server *httptest.Server) *http.Client {
@@ -61,37 +88,25 @@ type heard struct {
 
 func (h heard) Message(argument []byte) { h.messages <- string(argument) }
 
+// The token answer gives the hub's address in whatever form.
 func TestHubOverTLS(t *testing.T) {
-	sim, err := rtesim.Start(rtesim.Defaults(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
+	for _, form := range []string{"wss://HOST/rte", "https://HOST/rte/", "HOST/rte"} {
+		t.Run(form, func(t *testing.T) { overTLS(t, form) })
 	}
-	t.Cleanup(func() { _ = sim.Close() })
+}
+
+func overTLS(t *testing.T, form string) {
+	sim := simulated(t)
 	server := secured(t, sim.URL())
-	api := rte.API{URL: sim.URL(), Username: "demo@agency.example", SecretKey: "demo-secret", User: "me", HTTP: trusting(t, nil)}
+	rest := tokens(t, sim.URL(), strings.Replace(form, "HOST", strings.TrimPrefix(server.URL, "https://"), 1))
+	api := rte.API{URL: rest.URL, Username: "demo@agency.example", SecretKey: "demo-secret", User: "me", HTTP: trusting(t, nil)}
 	messages := make(chan string, 10)
 	h := &Hub{Sink: heard{messages: messages}, Observe: nobody{}, HTTP: trusting(t, server), Limits: DefaultLimits(), Log: slog.New(slog.DiscardHandler)}
 	h.Source.Fixed.Entities = []Entity{{Type: rte.User, ID: rtesim.Agency().Users[0].ID}}
-	h.Grant = func(ctx context.Context) (rte.Grant, error) {
-		grant, err := api.Grant(ctx)
-		grant.Hub = server.URL + "/rte" // as of WssEndpoint wss://…
-		return grant, err
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { defer close(ended); h.Run(ctx) }()
-	defer func() { stop(); <-ended }()
-	deadline := time.After(time.Minute)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for h.Status().Held == 0 {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not subscribed: %+v", h.Status())
-		}
-	}
-	if _, err := sim.Send(ctx, rtesim.Send{EventType: "UserStatus", User: rtesim.Agency().Users[0].Name, Count: 3}); err != nil {
+	h.Grant = api.Grant
+	runs(t, h)
+	eventually(t, "subscribed", func() bool { return h.Status().Held > 0 })
+	if _, err := sim.Send(t.Context(), rtesim.Send{EventType: "UserStatus", User: rtesim.Agency().Users[0].Name, Count: 3}); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {

@@ -1,6 +1,7 @@
 package rte
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestEndpoint(t *testing.T) {
@@ -157,5 +159,29 @@ func TestDiscoveryThatIsAwayIsNotNeededTwice(t *testing.T) {
 	api.DiscoveryURL = "http://discover.invalid"
 	if _, err := api.Grant(t.Context()); err != nil {
 		t.Errorf("without discovery: %v", err)
+	}
+}
+
+func TestExpiryIsReadFromTheToken(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	jwt := func(claims string) string {
+		return "h." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".s"
+	}
+	for token, want := range map[string]time.Duration{
+		jwt(`{"exp":1800003600}`):                  time.Hour,
+		jwt(`{"exp":1800003600,"iat":1800003000}`): 10 * time.Minute, // our clock is not theirs
+		jwt(`{"exp":1800000000.5e0}`):              0,
+		jwt(`{"exp":1e300,"iat":1}`):               1 << 62, // at the end of time
+		jwt(`{"exp":-1}`):                          -1,
+		jwt(`{"exp":"soon"}`):                      -1,
+		jwt(`{}`):                                  -1,
+		jwt(`[`):                                   -1,
+		"h.%.s":                                    -1,
+		"opaque":                                   -1,
+	} {
+		got := expiry(token, now)
+		if known := want >= 0; known == got.IsZero() || known && got.Sub(now) != want && got.Unix() != endOfTime {
+			t.Errorf("%s: %s, want %s", token, got, want)
+		}
 	}
 }

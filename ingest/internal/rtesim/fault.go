@@ -10,17 +10,18 @@ import (
 )
 
 // What can be made to fail, and the status it fails with. A slow token comes
-// late, but comes.
+// late, but comes; a malformed one is no JSON.
 var faultStatus = map[string]int{
-	"discovery-5xx": http.StatusServiceUnavailable,
-	"token-401":     http.StatusUnauthorized,
-	"token-429":     http.StatusTooManyRequests,
-	"token-5xx":     http.StatusServiceUnavailable,
-	"token-slow":    http.StatusOK,
-	"negotiate-401": http.StatusUnauthorized,
-	"negotiate-5xx": http.StatusServiceUnavailable,
-	"connect-401":   http.StatusUnauthorized,
-	"connect-5xx":   http.StatusServiceUnavailable,
+	"discovery-5xx":   http.StatusServiceUnavailable,
+	"token-401":       http.StatusUnauthorized,
+	"token-429":       http.StatusTooManyRequests,
+	"token-5xx":       http.StatusServiceUnavailable,
+	"token-slow":      http.StatusOK,
+	"token-malformed": http.StatusOK,
+	"negotiate-401":   http.StatusUnauthorized,
+	"negotiate-5xx":   http.StatusServiceUnavailable,
+	"connect-401":     http.StatusUnauthorized,
+	"connect-5xx":     http.StatusServiceUnavailable,
 }
 
 // Fault makes the next Count requests of one kind fail.

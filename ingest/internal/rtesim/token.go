@@ -55,7 +55,7 @@ func (a *authority) token(w http.ResponseWriter, r *http.Request) {
 	if slow, due := a.faults.take("token-slow"); due && !sleep(r, slow.Delay) {
 		return
 	}
-	if a.faults.fails(w, "token-401", "token-429", "token-5xx") {
+	if a.faults.fails(w, "token-401", "token-429", "token-5xx", "token-malformed") {
 		return
 	}
 	username, key, _ := r.BasicAuth()
