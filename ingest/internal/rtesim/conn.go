@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +27,7 @@ type conn struct {
 	queue  chan message
 	ending chan ending   // how the writer shall end it
 	ended  chan struct{} // closed when nothing is written any more
+	leave  sync.Once     // of the book
 	cancel context.CancelFunc
 }
 
@@ -45,6 +47,9 @@ type ending struct {
 func errorClose() ending {
 	return ending{DropClose, rte.AppendClose(nil, "Connection closed with an error.", true)}
 }
+
+// over notes that nothing more reaches the client.
+func (c *conn) over() { c.leave.Do(func() { c.hub.book.note(c.id, Ended, 0) }) }
 
 // serve runs the connection to its end.
 func (c *conn) serve(ctx context.Context) {

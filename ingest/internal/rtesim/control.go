@@ -33,6 +33,9 @@ func (s *Sim) control(mux *http.ServeMux) {
 	mux.HandleFunc("GET /control/scenarios", s.getScenarios)
 	mux.HandleFunc("GET /control/playing", s.getPlaying)
 	mux.HandleFunc("GET /control/sent", s.getSent)
+	mux.HandleFunc("GET /control/attendances", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, s.Attendances())
+	})
 	for path, do := range map[string]func(*http.Request) (any, error){
 		"send": s.postSend, "play": s.postPlay, "drop": s.postDrop, "fail": s.postFail, "stall": s.postStall,
 		"coalesce": s.postCoalesce, "unauthorized": s.postUnauthorized, "reset": s.postReset,

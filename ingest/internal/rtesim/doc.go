@@ -81,5 +81,6 @@
 //	POST /control/unauthorized  {entityIds}: replaces those that nobody may subscribe
 //	GET  /control/sent          ?connection=&offset=&limit=: {total, dropped, entries}, oldest first,
 //	     each {connection, id, eventType, entityId, time, size, sha256 of the argument, uncertain}
+//	GET  /control/attendances   who was listening: [{time, connection, what: subscribed | ended, items}]
 //	POST /control/reset         stops plays, forgets what was sent, faults, stall and refusals
 package rtesim

@@ -34,6 +34,7 @@ type hub struct {
 	faults    *faults
 	rules     *rules
 	sent      *sentLog
+	book      attendances
 	log       *slog.Logger
 	changed   signal // connections, subscriptions or the stall
 	coalesce  atomic.Int64
@@ -122,6 +123,7 @@ func (h *hub) remove(c *conn) {
 	h.mu.Lock()
 	h.conns = slices.DeleteFunc(h.conns, func(o *conn) bool { return o == c })
 	h.mu.Unlock()
+	c.over()
 	h.log.Info("connection closed", "connection", c.id, "sent", c.sent.Load())
 	h.changed.signal()
 }

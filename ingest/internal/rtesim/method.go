@@ -84,12 +84,14 @@ func (c *conn) eachItem(argument json.RawMessage, do func(rte.Subscription)) ([]
 		}
 		results = append(results, r)
 	}
+	c.hub.book.note(c.id, Subscribed, c.subs.count())
 	c.hub.changed.signal()
 	return results, nil
 }
 
 func (c *conn) unsubscribeAll([]json.RawMessage) (any, error) {
 	c.subs.clear()
+	c.hub.book.note(c.id, Subscribed, 0)
 	c.hub.changed.signal()
 	return true, nil
 }

@@ -212,11 +212,15 @@ func (s *Sim) Sent(connection string, offset, limit int) SentPage {
 	return s.hub.sent.page(connection, offset, limit)
 }
 
+// Attendances tells who was subscribed to how much, and when, oldest first.
+func (s *Sim) Attendances() []Attendance { return s.hub.book.list() }
+
 // Reset stops plays and forgets what was sent, faults, stall and refusals.
 // Connections stay.
 func (s *Sim) Reset() {
 	s.player.stopAll()
 	s.hub.sent.clear()
+	s.hub.book.clear()
 	s.hub.faults.clear()
 	s.hub.setStall(0)
 	s.hub.coalesce.Store(int64(s.settings.Coalesce))

@@ -63,6 +63,12 @@ func (s *subscriptions) find(key rte.EntitySubscription) (*subscribed, bool) {
 	return found, ok
 }
 
+func (s *subscriptions) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.byKey)
+}
+
 // list is in the order of subscribing.
 func (s *subscriptions) list() []rte.Subscription {
 	s.mu.Lock()

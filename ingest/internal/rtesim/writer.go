@@ -100,6 +100,7 @@ func (c *conn) flush(ctx context.Context, batch []message) error {
 // finish ends the connection in the way asked for. Nothing can be done about an
 // error here: it means that the connection has ended already.
 func (c *conn) finish(ctx context.Context, e ending) {
+	c.over()
 	switch e.mode {
 	case DropReset:
 		c.gate.reset()

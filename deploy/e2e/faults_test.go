@@ -1,0 +1,362 @@
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var (
+	faultsFor    = flag.Duration("faults", 25*time.Second, "how long the fault run hurts ingest and what is around it")
+	faultsEvents = flag.Int("faults.events", 8000, "how many events the hub sends meanwhile, at least")
+	faultsSeed   = flag.Uint64("faults.seed", 0, "which faults; 0 takes a new one")
+)
+
+// heartbeat is how exactly ingest can know when a connection ended: what the hub
+// sent within one before an end may not have reached anybody.
+const heartbeat = time.Second
+
+// TestFaultsLoseNothing hurts two replicas of ingest and everything around them
+// at random while the hub sends: every event that a subscribed connection was
+// sent is in RTE once, what the same connections were sent is there in order,
+// and the spans that the coverage events leave uncovered are those in which the
+// hub had nobody subscribed.
+func TestFaultsLoseNothing(t *testing.T) {
+	seed := *faultsSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("-faults=%v -faults.events=%d -faults.seed=%d", *faultsFor, *faultsEvents, seed)
+	w := newWorld(t)
+	w.random = rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // to be repeated
+	sent := make(chan int)
+	end := make(chan struct{})
+	go func() { sent <- w.send(end) }()
+	for until := time.Now().Add(*faultsFor); time.Now().Before(until); {
+		w.hurt()
+	}
+	close(end)
+	events := <-sent
+	w.heal()
+	w.verdict(events)
+}
+
+// send lets the hub send at an even pace until there were enough and end is closed.
+func (w *world) send(end <-chan struct{}) (events int) {
+	const perSecond = 20
+	users := []string{"jane", "tom", "sara", "ali"}
+	batch := max(1, *faultsEvents/int(faultsFor.Seconds()*perSecond)+1)
+	tick := time.NewTicker(time.Second / perSecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-end:
+			if events >= *faultsEvents {
+				return events
+			}
+		default:
+		}
+		<-tick.C
+		user := users[events/batch%len(users)]
+		w.post(w.sim.url+"/control/send", map[string]any{"eventType": "UserCallInComing", "user": user, "count": batch, "calls": 20})
+		events += batch
+	}
+}
+
+// fault is one way to hurt; it ends what it does before it returns.
+type fault struct {
+	name string
+	do   func(w *world)
+}
+
+var faults = []fault{
+	{"close", dropping("close")},
+	{"close, may reconnect", dropping("close-reconnect")},
+	{"end of stream", dropping("eof")},
+	{"reset", dropping("reset")},
+	{"falls silent", dropping("silent")},
+	{"hub stalls", func(w *world) {
+		w.post(w.sim.url+"/control/stall", map[string]any{"duration": w.within(3 * time.Second).String()})
+	}},
+	{"token endpoint fails", func(w *world) {
+		for _, what := range []string{"token-5xx", "token-401", "negotiate-5xx", "connect-401"} {
+			w.post(w.sim.url+"/control/fail", map[string]any{"what": what, "count": 1 + w.random.IntN(3)})
+		}
+		w.drop("reset", "")
+	}},
+	{"NATS killed", func(w *world) {
+		w.nats.kill()
+		w.rest(6 * time.Second)
+		w.nats.start()
+	}},
+	{"NATS paused", func(w *world) {
+		w.nats.pause()
+		w.rest(6 * time.Second)
+		w.nats.resume()
+	}},
+	{"ingest killed", func(w *world) { w.restart(w.some()) }},
+	{"ingest killed while NATS is away", func(w *world) {
+		w.nats.kill()
+		w.rest(3 * time.Second)
+		w.restart(w.some())
+		w.rest(3 * time.Second)
+		w.nats.start()
+	}},
+	{"both ingests killed", func(w *world) {
+		var both sync.WaitGroup
+		for _, p := range w.ingests {
+			p.kill()
+		}
+		w.rest(2 * time.Second)
+		for _, p := range w.ingests {
+			both.Go(p.start)
+		}
+		both.Wait()
+	}},
+	{"disk full", func(w *world) {
+		p := w.some()
+		p.fill(true)
+		w.rest(3 * time.Second)
+		p.fill(false)
+	}},
+	{"disk full while NATS is away", func(w *world) {
+		p := w.some()
+		w.nats.kill()
+		p.fill(true)
+		w.rest(2 * time.Second)
+		p.fill(false)
+		w.nats.start()
+	}},
+}
+
+func dropping(mode string) func(*world) {
+	return func(w *world) { w.drop(mode, w.connection()) }
+}
+
+// hurt does one thing, and lets some time pass.
+func (w *world) hurt() {
+	f := faults[w.random.IntN(len(faults))]
+	w.hurts[f.name]++
+	f.do(w)
+	w.rest(2 * time.Second)
+}
+
+func (w *world) within(most time.Duration) time.Duration {
+	return time.Duration(w.random.Int64N(int64(most)))
+}
+
+// rest lets up to so much time pass: what is tested is what happens in time.
+func (w *world) rest(most time.Duration) { <-time.After(w.within(most)) }
+
+func (w *world) some() *program { return w.ingests[w.random.IntN(len(w.ingests))] }
+
+func (w *world) restart(p *program) {
+	p.kill()
+	w.rest(3 * time.Second)
+	p.start()
+}
+
+// connection picks one of the hub's connections, or all of them.
+func (w *world) connection() string {
+	var all []struct{ ID string }
+	w.get(w.sim.url+"/control/connections", &all)
+	if n := w.random.IntN(len(all) + 1); n < len(all) {
+		return all[n].ID
+	}
+	return ""
+}
+
+func (w *world) drop(mode, connection string) {
+	w.post(w.sim.url+"/control/drop", map[string]any{"mode": mode, "connection": connection})
+}
+
+// heal waits until everything is well and stored, and stops the ingests.
+func (w *world) heal() {
+	w.t.Helper()
+	w.post(w.sim.url+"/control/stall", map[string]any{"duration": "0s"})
+	for _, p := range w.ingests {
+		w.eventually(3*time.Minute, p.name+" to be well again", func() bool { return p.ready() && p.metric("ringstream_ingest_queue_messages") == "0" })
+		if lost := p.metric("ringstream_ingest_lost_messages_total"); lost != "0" {
+			w.t.Errorf("%s has lost %s messages", p.name, lost)
+		}
+	}
+	w.healed = time.Now().UTC()
+	for _, p := range w.ingests {
+		p.stop()
+	}
+}
+
+// verdict compares what the hub says with what RTE has.
+func (w *world) verdict(events int) {
+	w.t.Helper()
+	book, log, stored := w.attendances(), w.ledger(), w.stored()
+	ended := map[string]time.Time{}
+	for _, a := range book {
+		if a.What == "ended" {
+			ended[a.Connection] = a.Time
+		}
+	}
+	at := map[string]int{} // position in RTE, from 1
+	doubled := 0
+	for i, id := range stored {
+		if at[id] > 0 {
+			doubled++
+			continue
+		}
+		at[id] = i + 1
+	}
+	hearers, owed := map[string][]string{}, map[string]bool{}
+	for _, s := range log {
+		hearers[s.ID] = append(hearers[s.ID], s.Connection)
+		end, over := ended[s.Connection]
+		owed[s.ID] = owed[s.ID] || !s.Uncertain && (!over || end.Sub(s.Time) > heartbeat)
+	}
+	missing, doubt := 0, 0
+	for id := range hearers {
+		switch {
+		case at[id] > 0:
+		case owed[id]:
+			if missing++; missing <= 5 {
+				w.t.Errorf("event %s is missing, which was sent to %v", id, hearers[id])
+			}
+		default:
+			doubt++
+		}
+	}
+	inversions, strict := w.order(log, at, hearers)
+	hub, told, worst := w.compareSpans(book)
+	w.t.Logf("%d events of the hub, %d sent to somebody, %d times in all; %d stored, %d missing, %d doubled; %d missing within a heartbeat of the end of every connection that had them",
+		events, len(hearers), len(log), len(stored), missing, doubled, doubt)
+	w.t.Logf("%d out of order among those that the same connections heard, %d in all; faults: %s", strict, inversions, counts(w.hurts))
+	w.t.Logf("nobody subscribed: %d spans, %v by the hub's book; %d spans, %v by the coverage events; they differ by %v at most",
+		len(hub), total(hub), len(told), total(told), worst)
+	if missing+doubled+strict > 0 || worst > heartbeat+heartbeat/4 {
+		w.t.Errorf("%d missing, %d doubled, %d out of order; the spans differ by up to %v", missing, doubled, strict, worst)
+	}
+	if len(stored) < *faultsEvents/2 {
+		w.t.Errorf("only %d events stored: the run proves little", len(stored))
+	}
+}
+
+// order counts events that stand in RTE before one that was sent earlier on the same
+// connection: strictly those that exactly the same connections were sent, and
+// all. What only one replica heard may come behind what both heard later.
+func (w *world) order(log []sentEntry, at map[string]int, hearers map[string][]string) (all, strict int) {
+	newest, newestOf := map[string]int{}, map[string]int{}
+	for _, s := range log {
+		n := at[s.ID]
+		if n == 0 {
+			continue
+		}
+		if n < newest[s.Connection] {
+			all++
+		}
+		newest[s.Connection] = max(newest[s.Connection], n)
+		those := slices.Sorted(slices.Values(hearers[s.ID]))
+		group := s.Connection + "|" + strings.Join(slices.Compact(those), ",")
+		if n < newestOf[group] {
+			if strict++; strict <= 5 {
+				w.t.Errorf("event %s stands before an earlier one of connection %s", s.ID, s.Connection)
+			}
+		}
+		newestOf[group] = max(newestOf[group], n)
+	}
+	return all, strict
+}
+
+func counts(m map[string]int) string {
+	var words []string
+	for _, f := range faults {
+		words = append(words, fmt.Sprintf("%s %d", f.name, m[f.name]))
+	}
+	return strings.Join(words, ", ")
+}
+
+// span is a time in which nobody was subscribed.
+type span struct{ from, until time.Time }
+
+func total(spans []span) (sum time.Duration) {
+	for _, s := range spans {
+		sum += s.until.Sub(s.from)
+	}
+	return sum.Round(time.Millisecond)
+}
+
+// compareSpans returns both lists of spans, within the time from the first
+// subscription to the end, and the longest stretch in which they differ.
+func (w *world) compareSpans(book []attendance) (hub, told []span, worst time.Duration) {
+	w.t.Helper()
+	wanted := 0
+	for _, a := range book {
+		wanted = max(wanted, a.Items)
+	}
+	var covered []span
+	since := map[string]time.Time{}
+	for _, a := range book {
+		from, is := since[a.Connection]
+		switch {
+		case a.Items == wanted && !is:
+			since[a.Connection] = a.Time
+		case a.Items < wanted && is:
+			covered = append(covered, span{from, a.Time})
+			delete(since, a.Connection)
+		}
+	}
+	for _, from := range since {
+		covered = append(covered, span{from, w.healed})
+	}
+	whole := span{covered[0].from, w.healed}
+	for _, c := range covered {
+		if c.from.Before(whole.from) {
+			whole.from = c.from
+		}
+	}
+	hub = without(whole, covered)
+	told = w.uncovered(whole)
+	for _, s := range slices.Concat(minus(hub, told), minus(told, hub)) {
+		worst = max(worst, s.until.Sub(s.from))
+	}
+	return hub, told, worst.Round(time.Millisecond)
+}
+
+// without is what is left of a span.
+func without(whole span, parts []span) (left []span) {
+	slices.SortFunc(parts, func(a, b span) int { return a.from.Compare(b.from) })
+	at := whole.from
+	for _, p := range parts {
+		if p.from.After(at) {
+			until := p.from
+			if until.After(whole.until) {
+				until = whole.until
+			}
+			left = append(left, span{at, until})
+		}
+		if p.until.After(at) {
+			at = p.until
+		}
+		if !at.Before(whole.until) {
+			return left
+		}
+	}
+	return append(left, span{at, whole.until})
+}
+
+func minus(a, b []span) (left []span) {
+	for _, s := range a {
+		left = append(left, without(s, slices.Clone(b))...)
+	}
+	return left
+}
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(asNATS); dir != "" {
+		serveNATS(dir)
+	}
+	os.Exit(m.Run())
+}

@@ -1,0 +1,340 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sys/unix"
+
+	"ringstream/schemas/bus"
+)
+
+// asNATS makes the test binary a NATS server with this store, so that it can be
+// killed.
+const asNATS = "E2E_IS_NATS_WITH_STORE"
+
+func serveNATS(dir string) {
+	var port int
+	_, _ = fmt.Sscan(os.Getenv("E2E_NATS_PORT"), &port)
+	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoSigs: true, MaxControlLine: 4096})
+	if err != nil {
+		panic(err)
+	}
+	ns.Start()
+	ns.WaitForShutdown()
+}
+
+// world is what the fault run is about, each a process of its own.
+type world struct {
+	t       *testing.T
+	dir     string
+	nats    *program
+	sim     *program
+	ingests []*program
+	random  *rand.Rand
+	hurts   map[string]int
+	healed  time.Time
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), hurts: map[string]int{}}
+	t.Cleanup(func() {
+		if t.Failed() {
+			w.keepLogs()
+		}
+	})
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	natsPort := freePort(t)
+	w.nats = w.program("nats", self, "", asNATS+"="+filepath.Join(w.dir, "js"), fmt.Sprintf("E2E_NATS_PORT=%d", natsPort))
+	w.nats.start()
+	w.nats.url = fmt.Sprintf("nats://127.0.0.1:%d", natsPort)
+	w.sim = w.program("rte-sim", binaries+"/rte-sim", "", fmt.Sprintf("RTE_SIM_ADDR=127.0.0.1:%d", freePort(t)), "RTE_SIM_SENT_LIMIT=10000000")
+	w.sim.url = "http://" + strings.TrimPrefix(w.sim.env[0], "RTE_SIM_ADDR=")
+	w.sim.start()
+	w.eventually(time.Minute, "the hub", func() bool { return w.ask(w.sim.url+"/control/directory", nil) == nil })
+	var directory struct{ Users []struct{ ID string } }
+	w.get(w.sim.url+"/control/directory", &directory)
+	var items []string
+	for _, u := range directory.Users {
+		items = append(items, "user:"+u.ID)
+	}
+	for _, name := range []string{"ingest-1", "ingest-2"} {
+		addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+		p := w.program(name, binaries+"/ingest", "http://"+addr,
+			"HTTP_ADDR="+addr, "NATS_URL="+w.nats.url, "NATS_PROVISION=create", "RTE_INSTANCE="+name, "SPOOL_DIR="+filepath.Join(w.dir, "spool", name),
+			"ENREACH_DISCOVERY_URL="+w.sim.url+"/api/user", "ENREACH_USERNAME=demo@agency.example", "ENREACH_SECRET_KEY=demo-secret",
+			"RTE_SUBSCRIPTIONS="+strings.Join(items, ","), "LOG_FORMAT=text")
+		p.start()
+		w.ingests = append(w.ingests, p)
+		w.eventually(time.Minute, name, p.ready)
+	}
+	return w
+}
+
+// freePort is free for now; the processes keep theirs over restarts.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port //nolint:forcetypeassert // "tcp" gives one
+}
+
+// program is one process that is started again and again.
+type program struct {
+	w         *world
+	name, bin string
+	url       string
+	env       []string
+	log       string
+
+	mu  sync.Mutex
+	cmd *exec.Cmd
+}
+
+func (w *world) program(name, bin, url string, env ...string) *program {
+	p := &program{w: w, name: name, bin: bin, url: url, env: env, log: filepath.Join(w.dir, name+".log")}
+	w.t.Cleanup(p.kill)
+	return p
+}
+
+func (p *program) start() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		p.w.t.Error(err)
+		return
+	}
+	defer func() { _ = log.Close() }()
+	p.cmd = exec.Command(p.bin) //nolint:gosec,noctx // ours; it is ended by kill
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, p.env...)
+	p.cmd.Stdout, p.cmd.Stderr = log, log
+	if err := p.cmd.Start(); err != nil {
+		p.w.t.Errorf("start %s: %v", p.name, err)
+		p.cmd = nil
+	}
+}
+
+func (p *program) kill() { p.end(syscall.SIGKILL) }
+func (p *program) stop() { p.end(syscall.SIGTERM) }
+
+func (p *program) end(how syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil {
+		return
+	}
+	_ = p.cmd.Process.Signal(how)
+	if err := p.cmd.Wait(); err != nil && how == syscall.SIGTERM {
+		p.w.t.Errorf("%s ended with %v", p.name, err)
+	}
+	p.cmd = nil
+}
+
+func (p *program) pause()  { p.signal(syscall.SIGSTOP) }
+func (p *program) resume() { p.signal(syscall.SIGCONT) }
+
+func (p *program) signal(s syscall.Signal) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.w.t.Errorf("%s: %v", p.name, err)
+	}
+}
+
+// fill lets the process write no more to any file, as if its disk were full.
+func (p *program) fill(full bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	limit := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
+	if full {
+		limit.Cur = 0
+	}
+	if err := unix.Prlimit(p.cmd.Process.Pid, unix.RLIMIT_FSIZE, &limit, nil); err != nil {
+		p.w.t.Errorf("limit the files of %s: %v", p.name, err)
+	}
+}
+
+func (p *program) ready() bool { return p.w.ask(p.url+"/readyz", nil) == nil }
+
+func (p *program) metric(name string) string {
+	var text bytes.Buffer
+	if p.w.ask(p.url+"/metrics", &text) != nil {
+		return ""
+	}
+	for line := range strings.Lines(text.String()) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+func (w *world) eventually(patience time.Duration, what string, condition func() bool) {
+	w.t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !condition(); <-tick.C {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("waited %v in vain for %s", patience, what)
+		}
+	}
+}
+
+var errStatus = fmt.Errorf("not OK")
+
+// ask gets a page; into may be nil.
+func (w *world) ask(url string, into io.Writer) error {
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%w: %s", errStatus, response.Status)
+	}
+	if into == nil {
+		return nil
+	}
+	_, err = io.Copy(into, response.Body)
+	return err
+}
+
+func (w *world) get(url string, into any) {
+	w.t.Helper()
+	var body bytes.Buffer
+	err := w.ask(url, &body)
+	if err == nil {
+		err = json.Unmarshal(body.Bytes(), into)
+	}
+	if err != nil {
+		w.t.Errorf("%s: %v", url, err)
+	}
+}
+
+func (w *world) post(url string, body any) {
+	b, err := json.Marshal(body)
+	if err == nil {
+		var response *http.Response
+		if response, err = http.Post(url, "application/json", bytes.NewReader(b)); err == nil { //nolint:gosec,noctx // the simulator answers
+			answer, _ := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			if response.StatusCode != http.StatusOK {
+				err = fmt.Errorf("%w: %s %s", errStatus, response.Status, answer)
+			}
+		}
+	}
+	if err != nil {
+		w.t.Errorf("%s %s: %v", url, b, err)
+	}
+}
+
+// attendance is one entry of the hub's book of who was subscribed.
+type attendance struct {
+	Time       time.Time `json:"time"`
+	Connection string    `json:"connection"`
+	What       string    `json:"what"`
+	Items      int       `json:"items"`
+}
+
+func (w *world) attendances() (all []attendance) {
+	w.t.Helper()
+	w.get(w.sim.url+"/control/attendances", &all)
+	return all
+}
+
+// sentEntry is one message that the hub gave to one connection.
+type sentEntry struct {
+	Connection string    `json:"connection"`
+	ID         string    `json:"id"`
+	Time       time.Time `json:"time"`
+	Uncertain  bool      `json:"uncertain"`
+}
+
+func (w *world) ledger() (all []sentEntry) {
+	w.t.Helper()
+	for {
+		var page struct {
+			Total, Dropped int
+			Entries        []sentEntry
+		}
+		w.get(fmt.Sprintf("%s/control/sent?limit=100000&offset=%d", w.sim.url, len(all)), &page)
+		all = append(all, page.Entries...)
+		if page.Dropped > 0 {
+			w.t.Fatalf("the hub has forgotten %d messages", page.Dropped)
+		}
+		if len(page.Entries) == 0 {
+			return all
+		}
+	}
+}
+
+func (w *world) read(filter string, take func(bus.Message)) {
+	w.t.Helper()
+	nc, err := nats.Connect(w.nats.url)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err == nil {
+		err = bus.ReadAll(w.t.Context(), js, "RTE", []string{filter}, 0, func(m bus.Message) error {
+			take(m)
+			return nil
+		})
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// stored are the ids of the events in RTE, in its order.
+func (w *world) stored() (ids []string) {
+	w.t.Helper()
+	w.read("rte.>", func(m bus.Message) { ids = append(ids, m.Header.Get("ce-id")) })
+	return ids
+}
+
+// keepLogs shows where to look after a failure.
+func (w *world) keepLogs() {
+	dir, err := os.MkdirTemp("", "ringstream-faults-")
+	if err == nil {
+		err = os.CopyFS(dir, os.DirFS(w.dir))
+	}
+	w.t.Logf("logs and streams are in %s (%v)", dir, err)
+}
+
+// uncovered are the spans that the coverage events leave open.
+func (w *world) uncovered(whole span) (spans []span) {
+	return without(whole, nil)
+}
