@@ -1,3 +1,7 @@
+// A full disk is a limit that only Linux can set for another process.
+
+//go:build linux
+
 package e2e
 
 import (
@@ -34,7 +38,7 @@ func TestFaultsLoseNothing(t *testing.T) {
 	}
 	t.Logf("-faults=%v -faults.events=%d -faults.seed=%d", *faultsFor, *faultsEvents, seed)
 	w := newWorld(t)
-	w.random = rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // to be repeated
+	w.random = rand.New(rand.NewPCG(seed, 0))
 	sent := make(chan int)
 	end := make(chan struct{})
 	go func() { sent <- w.send(end) }()

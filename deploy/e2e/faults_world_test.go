@@ -1,3 +1,7 @@
+// A full disk is a limit that only Linux can set for another process.
+
+//go:build linux
+
 package e2e
 
 import (
@@ -130,7 +134,7 @@ func (p *program) start() {
 		return
 	}
 	defer func() { _ = log.Close() }()
-	p.cmd = exec.Command(p.bin) //nolint:gosec,noctx // ours; it is ended by kill
+	p.cmd = exec.Command(p.bin)
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	if err := p.cmd.Start(); err != nil {
@@ -246,7 +250,7 @@ func (w *world) post(url string, body any) {
 	b, err := json.Marshal(body)
 	if err == nil {
 		var response *http.Response
-		if response, err = http.Post(url, "application/json", bytes.NewReader(b)); err == nil { //nolint:gosec,noctx // the simulator answers
+		if response, err = http.Post(url, "application/json", bytes.NewReader(b)); err == nil {
 			answer, _ := io.ReadAll(response.Body)
 			_ = response.Body.Close()
 			if response.StatusCode != http.StatusOK {
