@@ -28,6 +28,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ringstream/schemas/bus"
+	"ringstream/schemas/coverage"
+	"ringstream/schemas/event"
 )
 
 // asNATS makes the test binary a NATS server with this store, so that it can be
@@ -340,5 +342,17 @@ func (w *world) keepLogs() {
 
 // uncovered are the spans that the coverage events leave open.
 func (w *world) uncovered(whole span) (spans []span) {
-	return without(whole, nil)
+	w.t.Helper()
+	var ledger coverage.Ledger
+	w.read("feed.>", func(m bus.Message) {
+		var f event.Feed
+		if err := json.Unmarshal(m.Data, &f); err != nil {
+			w.t.Errorf("feed event %d: %v", m.Seq, err)
+		}
+		ledger.Take(f)
+	})
+	for _, gap := range ledger.GapsOf(coverage.Everything, coverage.Window{From: whole.from, Until: whole.until}) {
+		spans = append(spans, span{gap.From, gap.Until})
+	}
+	return spans
 }
