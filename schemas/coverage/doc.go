@@ -62,8 +62,8 @@ type Gap struct {
 	Entity string    `json:"entity"`
 	From   time.Time `json:"from"`
 	Until  time.Time `json:"until"`
-	Open   bool      `json:"open,omitempty"` // it has not ended yet
-	Why    []string  `json:"why,omitempty"`  // per replica, how its last connection that held the entity ended
+	Open   bool      `json:"open"`          // it has not ended yet
+	Why    []string  `json:"why,omitempty"` // per replica, how its last connection that held the entity ended
 }
 
 // Refusal is an item that the hub refuses to everybody.

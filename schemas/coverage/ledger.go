@@ -1,6 +1,7 @@
 package coverage
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -259,4 +260,15 @@ func (l *Ledger) Replicas() map[string]time.Time {
 		}
 	}
 	return all
+}
+
+// Blind lists the replicas whose connections began before the stream does.
+func (l *Ledger) Blind() (names []string) {
+	for name, r := range l.replicas {
+		if !r.gone && r.on != nil && r.on.All {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }

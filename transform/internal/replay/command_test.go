@@ -29,6 +29,8 @@ func TestUsage(t *testing.T) {
 		"a story of all calls":  {args: []string{"run", "-o", "story"}, want: "replay: a story is about one call; name it with --call; see --help"},
 		"part of a story":       {args: []string{"run", "-o", "story", "--call", "c", "--since", "1h"}, want: "replay: a story is about a whole call; leave out --since, --until and --org; see --help"},
 		"a wait of less than 0": {args: []string{"diff", "--wait", "-1s"}, want: "replay: --wait: -1s is less than nothing; see --help"},
+		"format of coverage":    {args: []string{"coverage", "-o", "xml"}, want: `replay: --output: "xml" is unknown; write text or json; see --help`},
+		"span of coverage":      {args: []string{"coverage", "--since", "1h", "--until", "2h"}, want: "replay: --since is not before --until"},
 		"bad settings":          {args: []string{"diff"}, env: [2]string{"RING_TIMEOUT", "soon"}, want: "replay: bad settings:\n  RING_TIMEOUT: \"soon\" cannot be read"},
 		"a limit of nothing":    {args: []string{"run"}, env: [2]string{"CLOSED_MEMORY", "0s"}, want: "replay: bad settings:\n  CLOSED_MEMORY: is 0s; expected more than zero"},
 	} {
@@ -45,7 +47,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for name, args := range map[string][]string{"help.txt": nil, "help-run.txt": {"run", "--help"}, "help-diff.txt": {"help", "diff"}} {
+	for name, args := range map[string][]string{"help.txt": nil, "help-run.txt": {"run", "--help"}, "help-diff.txt": {"help", "diff"}, "help-coverage.txt": {"coverage", "--help"}} {
 		out, errs, code := replay(t.Context(), args...)
 		if code != Clean || errs != "" {
 			t.Errorf("%s: exit %d, said %q", name, code, errs)

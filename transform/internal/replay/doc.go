@@ -4,7 +4,8 @@
 //
 // It owns three things: reading the streams from one end to the other, saying
 // where two runs of a call part ([Compare]), and telling a call as a story that
-// the tests of package call can replay, with nobody's name or number in it.
+// the tests of package call can replay, with nobody's name or number in it. It
+// also prints when nobody listened, as package coverage works it out.
 //
 // It refuses to write: to a stream, to a consumer's position, to anything but
 // the output it is given. It needs the permission to look at a stream

@@ -68,6 +68,9 @@ func TestLeastPrivilege(t *testing.T) {
 	if _, errs, code := r.replay("diff", "--user", "replay", "--wait", "50ms"); code != Trouble || !strings.Contains(errs, ErrBehind.Error()) {
 		t.Errorf("diff: exit %d, said %q", code, errs)
 	}
+	if _, errs, code := r.replay("coverage", "--user", "replay"); code != Clean || !strings.Contains(errs, "could not be read") && errs != "" {
+		t.Errorf("coverage: exit %d, said %q", code, errs)
+	}
 	if after := bustest.Messages(t, r.js, topology.RTE); len(after) != len(before) {
 		t.Errorf("RTE had %d messages and has %d", len(before), len(after))
 	}
