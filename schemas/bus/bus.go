@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"ringstream/schemas/topology"
 )
@@ -42,16 +43,17 @@ var (
 // Config is how a service reaches NATS and what it expects there. The tags are
 // the settings' names, defaults and meanings.
 type Config struct {
-	URL        string `envconfig:"NATS_URL" default:"nats://127.0.0.1:4222" desc:"NATS servers, comma separated"`
-	Creds      string `envconfig:"NATS_CREDS" desc:"path of a user credentials file"`
-	User       string `envconfig:"NATS_USER" desc:"user name"`
-	Password   string `envconfig:"NATS_PASSWORD" desc:"password"`
-	CA         string `envconfig:"NATS_CA" desc:"path of the CA certificates to trust"`
-	Cert       string `envconfig:"NATS_CERT" desc:"path of the client certificate"`
-	Key        string `envconfig:"NATS_KEY" desc:"path of the client certificate's key, or the key itself in PEM"`
-	Provision  string `envconfig:"NATS_PROVISION" default:"verify" desc:"create: create missing streams at start; verify: refuse to start if they differ"`
-	Replicas   int    `envconfig:"STREAM_REPLICAS" default:"1" desc:"replicas of created streams: 1, 3 or 5"`
-	Partitions int    `envconfig:"PARTITIONS" default:"4" desc:"partitions of RTE; refused when it differs from the existing streams"`
+	URL        string        `envconfig:"NATS_URL" default:"nats://127.0.0.1:4222" desc:"NATS servers, comma separated"`
+	Creds      string        `envconfig:"NATS_CREDS" desc:"path of a user credentials file"`
+	User       string        `envconfig:"NATS_USER" desc:"user name"`
+	Password   string        `envconfig:"NATS_PASSWORD" desc:"password"`
+	CA         string        `envconfig:"NATS_CA" desc:"path of the CA certificates to trust"`
+	Cert       string        `envconfig:"NATS_CERT" desc:"path of the client certificate"`
+	Key        string        `envconfig:"NATS_KEY" desc:"path of the client certificate's key, or the key itself in PEM"`
+	Provision  string        `envconfig:"NATS_PROVISION" default:"verify" desc:"create: create missing streams at start; verify: refuse to start if they differ"`
+	Replicas   int           `envconfig:"STREAM_REPLICAS" default:"1" desc:"replicas of created streams: 1, 3 or 5"`
+	Duplicates time.Duration `envconfig:"DUPLICATE_WINDOW" default:"10m" desc:"for how long RTE knows a message again that is sent twice; 10m or more, about 0.2 kB of the server's memory each"`
+	Partitions int           `envconfig:"PARTITIONS" default:"4" desc:"partitions of RTE; refused when it differs from the existing streams"`
 }
 
 // The two values of NATS_PROVISION.
@@ -62,7 +64,7 @@ const (
 
 // Layout is the part of the settings that decides which streams there are.
 func (c Config) Layout() topology.Layout {
-	return topology.Layout{Partitions: c.Partitions, Replicas: c.Replicas}
+	return topology.Layout{Partitions: c.Partitions, Replicas: c.Replicas, Duplicates: c.Duplicates}
 }
 
 // Servers splits NATS_URL.
@@ -87,6 +89,9 @@ func (c Config) Invalid() map[string]string {
 	}
 	if c.Replicas != 1 && c.Replicas != 3 && c.Replicas != 5 {
 		bad["STREAM_REPLICAS"] = fmt.Sprintf("is %d; expected 1, 3 or 5", c.Replicas)
+	}
+	if c.Duplicates < topology.ShortestDuplicates {
+		bad["DUPLICATE_WINDOW"] = fmt.Sprintf("is %v; expected %v or more", c.Duplicates, topology.ShortestDuplicates)
 	}
 	if c.Partitions < 1 || c.Partitions > topology.MaxPartitions {
 		bad["PARTITIONS"] = fmt.Sprintf("is %d; expected 1 to %d", c.Partitions, topology.MaxPartitions)

@@ -134,7 +134,7 @@ func TestServerWithoutJetStreamIsNamed(t *testing.T) {
 }
 
 func TestSettingsThatCannotWorkAreNamed(t *testing.T) {
-	good := bus.Config{URL: "nats://127.0.0.1:4222,demo.example", Provision: bus.ProvisionVerify, Replicas: 1, Partitions: 4}
+	good := bus.Config{URL: "nats://127.0.0.1:4222,demo.example", Provision: bus.ProvisionVerify, Replicas: 1, Partitions: 4, Duplicates: time.Hour}
 	if bad := good.Invalid(); len(bad) > 0 {
 		t.Fatalf("good settings: %v", bad)
 	}
@@ -146,6 +146,8 @@ func TestSettingsThatCannotWorkAreNamed(t *testing.T) {
 		"NATS_PROVISION":  func(c *bus.Config) { c.Provision = "maybe" },
 		"STREAM_REPLICAS": func(c *bus.Config) { c.Replicas = 2 },
 		"PARTITIONS":      func(c *bus.Config) { c.Partitions = 0 },
+
+		"DUPLICATE_WINDOW": func(c *bus.Config) { c.Duplicates = time.Minute },
 	} {
 		c := good
 		change(&c)

@@ -85,7 +85,7 @@ func (s *Server) URL() string { return fmt.Sprintf("nats://127.0.0.1:%d", s.opts
 
 // Config is bus settings for this server, in create mode.
 func (s *Server) Config(partitions int) bus.Config {
-	return bus.Config{URL: s.URL(), Provision: bus.ProvisionCreate, Replicas: 1, Partitions: partitions}
+	return bus.Config{URL: s.URL(), Provision: bus.ProvisionCreate, Replicas: 1, Partitions: partitions, Duplicates: topology.ShortestDuplicates}
 }
 
 // Provisioned connects, creates the streams of the contract and returns JetStream.

@@ -29,10 +29,13 @@ const (
 	DefaultPartitions = 4
 	MaxPartitions     = 64
 
+	// ShortestDuplicates is the least window in which RTE knows a message again:
+	// two replicas, a spool, a restart, all repeats come within.
+	ShortestDuplicates = 10 * time.Minute
+
 	rawAge    = 7 * 24 * time.Hour
 	derived   = 30 * 24 * time.Hour
-	dedupe    = 10 * time.Minute // two replicas, a spool, a restart: the repeats come within
-	shortest  = 2 * time.Minute  // NATS' own default
+	shortest  = 2 * time.Minute // NATS' own default
 	deadAge   = 30 * 24 * time.Hour
 	leaseMark = 10 * time.Second
 )
@@ -41,6 +44,9 @@ const (
 type Layout struct {
 	Partitions int // of RTE, 1 to MaxPartitions
 	Replicas   int // of every stream: 1, 3 or 5
+	// Duplicates is for how long RTE knows a message again; what is less than
+	// ShortestDuplicates counts as that.
+	Duplicates time.Duration
 }
 
 // Stream is one JetStream stream of the contract.
@@ -83,7 +89,7 @@ func Streams(l Layout) []Stream {
 	all := make([]Stream, 0, l.Partitions+4)
 	all = append(all, Stream{
 		Name: RTE, Writer: "ingest", Description: "Every RTE message as it arrived, and what each replica of ingest tells about its listening.",
-		Subjects: []string{"rte.*.*.*.*", "feed.*.*"}, MaxAge: rawAge, Duplicates: dedupe, DenyDelete: true, DenyPurge: true,
+		Subjects: []string{"rte.*.*.*.*", "feed.*.*"}, MaxAge: rawAge, Duplicates: max(l.Duplicates, ShortestDuplicates), DenyDelete: true, DenyPurge: true,
 	})
 	merged := Stream{
 		Name: Calls, Description: "Call events of every partition, merged by the server.", MaxAge: derived, Duplicates: shortest,
@@ -105,7 +111,7 @@ func Streams(l Layout) []Stream {
 		Subjects: append([]string{"deliveries.*.*.*.*"}, snapshots(DeliveryLogPrefix)...), MaxAge: derived, Duplicates: shortest, Rollup: true,
 	}, Stream{
 		Name: DeadLetters, Writer: "ingest, deliver", Description: "What cannot go on by itself, kept for people.",
-		Subjects: []string{"deadletters.*.*"}, MaxAge: deadAge, Duplicates: dedupe,
+		Subjects: []string{"deadletters.*.*"}, MaxAge: deadAge, Duplicates: ShortestDuplicates,
 	})
 	for i := range all {
 		all[i].Replicas = l.Replicas
