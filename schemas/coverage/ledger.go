@@ -49,7 +49,9 @@ func (l *Ledger) Take(f event.Feed) {
 		at = c.Said
 	}
 	c.hear(f, at)
-	l.answers(c, at, f.Subscriptions)
+	if len(f.Subscriptions) > 0 {
+		l.answers(c, at, f.Subscriptions)
+	}
 	if f.Live && !was {
 		l.complete(c, at)
 	}

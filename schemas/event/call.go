@@ -40,8 +40,8 @@ const (
 	Outbound Direction = "outbound"
 )
 
-// Coverage tells whether some replica of ingest was listening during the whole
-// life of a call so far.
+// Coverage tells whether everybody who takes part in a call was listened to, by
+// some replica of ingest, during its whole life so far (see package coverage).
 type Coverage string
 
 // The two coverages.

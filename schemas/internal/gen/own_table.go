@@ -28,7 +28,7 @@ var callProperties = []property{
 	{name: "answeredBy", doc: "Who answered last; null while nobody did.", is: nullable("#/$defs/user")},
 	{name: "sequence", doc: "Number of this event within the call, from 1.", is: obj("type", "integer", "minimum", 1)},
 	{name: "inferred", doc: "Whether a time limit closed the call, not an RTE event.", is: truth},
-	{name: "coverage", doc: "Whether some replica of ingest listened all through the call so far.", is: oneOf([]event.Coverage{event.Complete, event.Gap})},
+	{name: "coverage", doc: "Whether everybody who takes part in the call was listened to all through it so far.", is: oneOf([]event.Coverage{event.Complete, event.Gap})},
 	{name: "cause", doc: "The RTE event that made this one.", is: ref("#/$defs/cause")},
 }
 
