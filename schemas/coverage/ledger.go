@@ -224,6 +224,9 @@ func (l *Ledger) keep(events []string) []string {
 	return l.lists[key]
 }
 
+// Floor is the time before which things were forgotten; zero if nothing was.
+func (l *Ledger) Floor() time.Time { return when(l.floor) }
+
 // Newest is the newest word of a replica; zero before there was one.
 func (l *Ledger) Newest() time.Time { return when(l.newest) }
 

@@ -123,6 +123,9 @@ func (c *Call) Apply(r event.Raw, stored time.Time, lim Limits) ([]event.Call, V
 // its later events carry coverage gap.
 func (c *Call) MarkGap() { c.Gap = true }
 
+// FillGap notes that it was heard after all, by a replica that was late.
+func (c *Call) FillGap() { c.Gap = false }
+
 // Open reports whether some side of the call is not closed.
 func (c *Call) Open() bool {
 	return c.Phase == open || slices.ContainsFunc(c.Legs, leg.open)

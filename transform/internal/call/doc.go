@@ -19,7 +19,8 @@
 //   - to forget it once [Call.Forgotten] says so, and to store it as JSON
 //     under a version of its own;
 //   - [Call.MarkGap] when somebody who takes part in the call, or everybody,
-//     was not listened to in its life.
+//     was not listened to in its life, and [Call.FillGap] if it turns out that
+//     there is no such gap.
 //
 // # Decisions
 //

@@ -15,15 +15,18 @@ import (
 //
 //	+offset EventType user [key=value ...]
 //
-// stored at the offset, with "-" for no user, or "+offset gap". Keys: at (its
+// stored at the offset, with "-" for no user, or "+offset gap" and, if it
+// was none after all, "+offset filled". Keys: at (its
 // Timestamp, where it is not the stored time; "none"), id, reason, caller,
 // called, number (of the user), queue; "-" empties.
 
-// Line is one line of a story; one whose event has no type is a gap.
+// Line is one line of a story; one whose event has no type is a gap,
+// or its filling.
 type Line struct {
 	Text   string
 	Stored time.Time
 	Raw    event.Raw
+	Filled bool
 }
 
 // What goes without saying in a story: who rings, and whom.
@@ -62,7 +65,8 @@ func readLine(f []string) (Line, error) {
 	switch {
 	case err != nil:
 		return l, err
-	case len(f) == 2 && f[1] == "gap":
+	case len(f) == 2 && (f[1] == "gap" || f[1] == "filled"):
+		l.Filled = f[1] == "filled"
 		return l, nil
 	case len(f) < 3:
 		return l, fmt.Errorf("no user")
@@ -122,6 +126,9 @@ func TellStory(lines []Line, renew func(*Call) *Call) string {
 		if l.Raw.EventType == "" {
 			t.say("%s", l.Text)
 			t.c.MarkGap()
+			if l.Filled {
+				t.c.FillGap()
+			}
 			continue
 		}
 		t.c = renew(t.c)

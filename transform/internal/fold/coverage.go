@@ -30,27 +30,29 @@ func (k *known) join(r event.Raw, recorded time.Time) {
 }
 
 // check marks the call if somebody who takes part in it, or everybody, was not
-// listened to in its life. The mark stays: a replica that is late may fill the
-// gap, but what was told meanwhile was told without it.
-func (k *known) check(covered func(entity string, from, until time.Time) bool, until time.Time) {
-	if k.Gap || covered(coverage.Everything, k.Begun, until) &&
-		!slices.ContainsFunc(k.Parties, func(id string) bool { return !covered(id, k.Begun, until) }) {
-		return
+// listened to in its life. A replica that is late may fill the gap; but what is
+// forgotten stays as it was.
+func (k *known) check(covered func(entity string, from, until time.Time) bool, forgotten, until time.Time) {
+	missed := !covered(coverage.Everything, k.Begun, until) ||
+		slices.ContainsFunc(k.Parties, func(id string) bool { return !covered(id, k.Begun, until) })
+	switch {
+	case missed:
+		k.MarkGap()
+	case k.Gap && !k.Begun.Before(forgotten):
+		k.FillGap()
 	}
-	k.MarkGap()
 }
 
-// A gap that began before this is no longer found in the life of a call that is
-// as old.
+// How far back a gap is looked for in the life of a call that is as old.
 const coverageAge = 6 * time.Hour
 
 // listen takes a coverage event.
 func (f *Fold) listen(e event.Feed) {
 	f.coverage.Take(e)
-	covered, until := f.coverage.Checker(), f.present()
+	covered, forgotten, until := f.coverage.Checker(), f.coverage.Floor(), f.present()
 	for _, c := range f.calls {
 		if c.Open() {
-			c.check(covered, until)
+			c.check(covered, forgotten, until)
 		}
 	}
 }

@@ -109,6 +109,29 @@ func TestGapOfEverything(t *testing.T) {
 	s.want("c incoming complete", "c answered gap", "d incoming complete")
 }
 
+// A replica that NATS was away for heard on; what is told from then on says so.
+func TestGapThatWasNone(t *testing.T) {
+	s := newScene(t)
+	for _, name := range []string{"a", "b"} {
+		s.feed(name, "1", event.Opened)
+		s.feed(name, "1", event.Subscribed, "jane+")
+	}
+	s.raw("c", "jane", "", "UserCallInUserAllocated")
+	closed := s.now()
+	s.feed("a", "1", event.Closed)
+	s.seq += 5 // in which nothing is heard of b
+	s.feed("a", "2", event.Opened)
+	s.raw("c", "jane", "", "UserCallInUserConnected")
+	for late := range 5 {
+		at := closed.Add(time.Duration(late) * time.Second)
+		s.step(Input{Feed: &event.Feed{Instance: "b", Epoch: "1", Type: event.Heartbeat, Live: true, At: at, HeardAt: at}})
+	}
+	s.feed("a", "2", event.Subscribed, "jane+")
+	s.feed("b", "1", event.Heartbeat)
+	s.raw("c", "jane", "", "UserCallInDisconnected")
+	s.want("c incoming complete", "c answered gap", "c ended complete")
+}
+
 // Nobody ever listened before the first call was heard: that is no gap.
 func TestTheStartIsNoGap(t *testing.T) {
 	s := newScene(t)

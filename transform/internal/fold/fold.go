@@ -120,7 +120,7 @@ func (f *Fold) apply(in Input, step *Step) {
 		f.calls[id] = c
 	}
 	c.join(*in.Raw, in.recorded())
-	c.check(f.coverage.Checker(), f.present())
+	c.check(f.coverage.Checker(), f.coverage.Floor(), f.present())
 	told := f.watch(c, func() (out []event.Call) {
 		out, step.Verdict = c.Apply(*in.Raw, f.clock, f.limits)
 		return out

@@ -15,10 +15,11 @@ import (
 )
 
 // Moment is what a call lived through at one time: a raw event, or, with none,
-// a gap in the coverage.
+// a gap in the coverage, or that it was filled.
 type Moment struct {
 	Stored time.Time
 	Raw    *event.Raw
+	Filled bool
 }
 
 // witness picks out of the raw stream what one call lived through.
@@ -41,19 +42,19 @@ func (w *witness) see(in fold.Input) error {
 	w.lone.Step(in)
 	err := w.mark(in)
 	if in.Raw != nil {
-		w.Moments = append(w.Moments, Moment{in.Stored, in.Raw})
+		w.Moments = append(w.Moments, Moment{Stored: in.Stored, Raw: in.Raw})
 	}
 	return err
 }
 
-// mark notes a gap that marked the call, which may be known only by somebody
-// who takes part from now on.
+// mark notes a gap that marked the call, or that it did not any more. It may be
+// known only by somebody who takes part from now on.
 func (w *witness) mark(in fold.Input) error {
 	if w.lone.Known() == 0 {
 		w.marked = false
 		return nil
 	}
-	if in.Feed == nil && in.Raw == nil || w.marked {
+	if in.Feed == nil && in.Raw == nil {
 		return nil
 	}
 	b, err := w.lone.Snapshot()
@@ -64,8 +65,9 @@ func (w *witness) mark(in fold.Input) error {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return fmt.Errorf("read the state of call %s: %w", w.call, err)
 	}
-	if w.marked = s.Calls[0].Gap; w.marked {
-		w.Moments = append(w.Moments, Moment{Stored: in.Stored})
+	if gap := s.Calls[0].Gap; gap != w.marked {
+		w.marked = gap
+		w.Moments = append(w.Moments, Moment{Stored: in.Stored, Filled: !gap})
 	}
 	return nil
 }
@@ -138,7 +140,10 @@ func (t *teller) line(m Moment, n int) call.Line {
 	offset := m.Stored.Sub(t.base)
 	l := call.Line{Stored: call.StoryStart().Add(offset)}
 	if m.Raw == nil {
-		l.Text = fmt.Sprintf("+%v gap", offset)
+		l.Text, l.Filled = fmt.Sprintf("+%v gap", offset), m.Filled
+		if m.Filled {
+			l.Text = fmt.Sprintf("+%v filled", offset)
+		}
 		return l
 	}
 	l.Raw = t.raw(*m.Raw, offset, m.Stored)

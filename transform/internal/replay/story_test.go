@@ -40,7 +40,7 @@ func TestRetoldStoriesAreTheSame(t *testing.T) {
 			}
 			var moments []Moment
 			for _, l := range script(t, ar.Files[0].Data) {
-				m := Moment{Stored: l.Stored.Add(17 * time.Hour)}
+				m := Moment{Stored: l.Stored.Add(17 * time.Hour), Filled: l.Filled}
 				if l.Raw.EventType != "" {
 					raw := disguised(l.Raw)
 					m.Raw = &raw
