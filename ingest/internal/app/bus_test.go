@@ -86,6 +86,7 @@ func TestWhatIsNoOrdinaryMessage(t *testing.T) {
 	send(rtesim.Send{Raw: `"details"`, Target: "SubscribeDetails", To: "all"})
 	send(rtesim.Send{Raw: `{"type":3,"invocationId":"nobody","result":1}`, Record: true, To: "all"})
 	send(rtesim.Send{Raw: `not json`, To: "all"})
+	send(rtesim.Send{RawBase64: "kwGAwA==", Binary: true, To: "all"})
 	send(rtesim.Send{Raw: ` {"data" : null , "n":1.0e0,"s":"\u002B"}`, To: "all"})
 	send(rtesim.Send{Raw: `{"type":1,"target":"messagereceived","arguments":[{"two":1},{"args":2}]}`, Record: true, To: "all"})
 	send(rtesim.Send{EventType: "UserCallInComing", User: "jane", Data: map[string]json.RawMessage{"note": json.RawMessage(`"` + strings.Repeat("x", 400<<10) + `"`)}})
@@ -105,6 +106,7 @@ func TestWhatIsNoOrdinaryMessage(t *testing.T) {
 		{"unknown-callback", `"target":"SubscribeDetails","arguments":["details"]`},
 		{"unasked-answer", `{"type":3,"invocationId":"nobody","result":1}`},
 		{"broken-frame", `not json`},
+		{"binary-frame", "\x93\x01\x80\xc0"},
 		{"wrong-arguments", `[{"two":1},{"args":2}]`},
 	}
 	var letters []bus.Message
@@ -121,8 +123,8 @@ func TestWhatIsNoOrdinaryMessage(t *testing.T) {
 			t.Errorf("metric of %s: %q", w.reason, got)
 		}
 	}
-	if got := p.metric("ringstream_ingest_swallowed_frames_total"); got != "4" {
-		t.Errorf("swallowed frames: %s, want 4", got)
+	if got := p.metric("ringstream_ingest_swallowed_frames_total"); got != "5" {
+		t.Errorf("swallowed frames: %s, want 5", got)
 	}
 	if now := r.connected(); now != connection {
 		t.Error("the connection was made anew")

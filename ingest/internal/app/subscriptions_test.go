@@ -1,6 +1,7 @@
 package app
 
 import (
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,6 +21,8 @@ func TestRefusedItemsAreReportedAndRetried(t *testing.T) {
 	agency := rtesim.Agency()
 	tom := agency.Users[1].ID
 	r.sim.Unauthorized(tom)
+	var log lines
+	r.log = slog.New(slog.NewTextHandler(&log, nil))
 	s := r.settings("a")
 	s.Subscriptions = []string{"UserStatus:" + r.jane, "UserStatus:" + tom, "NoSuchEvent:" + r.jane, "queue:" + agency.Queues[0].ID}
 	p := r.start(s, fast())
@@ -36,8 +39,23 @@ func TestRefusedItemsAreReportedAndRetried(t *testing.T) {
 		}
 		return told["UserStatus:"+tom] == "Unauthorized" && told["NoSuchEvent:"+r.jane] == "the hub does not offer this event"
 	})
+	named := func(event, entity, reason string) bool {
+		sample := `ringstream_ingest_subscription_refused{entity="` + entity + `",event_type="` + event + `",reason="` + reason + `"}`
+		return p.metric(sample) == "1"
+	}
+	if !named("UserStatus", tom, "Unauthorized") || !named("NoSuchEvent", r.jane, "the hub does not offer this event") {
+		t.Error("the metrics do not name what was refused")
+	}
+	for _, want := range []string{"entity=" + tom + " event_type=UserStatus reason=Unauthorized", "event_type=NoSuchEvent"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log does not say %q", want)
+		}
+	}
 	r.sim.Unauthorized()
 	bustest.Eventually(t, "retried", func() bool { return p.metric(`ringstream_ingest_subscriptions{state="refused"}`) == "1" })
+	if named("UserStatus", tom, "Unauthorized") || !named("NoSuchEvent", r.jane, "the hub does not offer this event") {
+		t.Error("the metrics do not follow")
+	}
 	if n := len(r.sim.Connections()); n != 1 {
 		t.Errorf("%d connections", n)
 	}

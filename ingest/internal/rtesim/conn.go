@@ -35,6 +35,7 @@ type conn struct {
 type message struct {
 	record []byte
 	entry  *Sent
+	binary bool // a WebSocket message of its own
 }
 
 // ending is a way to end a connection.

@@ -70,9 +70,10 @@
 //	POST /control/send          {eventType, user | queue | callList | entityId, data, count, calls}
 //	     count events in order as fast as the sockets take them, each with its own id and with
 //	     seq from 1; they take turns with calls CallIds. Or verbatim bytes:
-//	     {raw | rawBase64, to, target, record, eventType, entityId, count}: raw is the argument;
+//	     {raw | rawBase64, to, target, record, binary, eventType, entityId, count}: raw is the argument;
 //	     to is "" for the subscribers of eventType and entityId (read from raw when not given),
-//	     "all" or a connection; target another callback; record: raw is the whole record.
+//	     "all" or a connection; target another callback; record: raw is the whole record;
+//	     binary: raw is a whole binary WebSocket message.
 //	POST /control/drop          {mode: close | close-reconnect | eof | reset | silent, connection, error}
 //	POST /control/fail          {what, count, delay}: discovery-5xx, token-401, token-429, token-5xx,
 //	     token-slow (by delay), token-malformed, negotiate-401, negotiate-5xx, connect-401, connect-5xx

@@ -186,7 +186,7 @@ func (h *hub) takeTurn(ctx context.Context) error {
 
 func eventMessage(target string, argument []byte, entry Sent) message {
 	entry.Size, entry.SHA256 = len(argument), sha256.Sum256(argument)
-	return message{rte.AppendInvocation(nil, "", target, argument), &entry}
+	return message{record: rte.AppendInvocation(nil, "", target, argument), entry: &entry}
 }
 
 // publishRaw hands verbatim bytes to the connections that want tells.

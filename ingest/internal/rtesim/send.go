@@ -34,6 +34,7 @@ type Send struct {
 	To        string `json:"to"`        // of raw: "" subscribers, "all", or a connection id
 	Target    string `json:"target"`    // of raw: the callback, MessageReceived when empty
 	Record    bool   `json:"record"`    // of raw: it is the whole record, not an argument
+	Binary    bool   `json:"binary"`    // of raw: it is a whole binary WebSocket message
 }
 
 // SendResult tells what became of it.
@@ -75,6 +76,9 @@ func (h *hub) sendRaw(ctx context.Context, s Send, raw []byte) (SendResult, erro
 		return s.To == "all" || s.To == c.id
 	}
 	made := func() message {
+		if s.Binary {
+			return message{record: raw, binary: true}
+		}
 		if s.Record {
 			return message{record: append(append([]byte{}, raw...), rte.Separator)}
 		}

@@ -62,9 +62,12 @@ func (c *conn) write(ctx context.Context) {
 // message.
 func (c *conn) gather(first message) []message {
 	batch := []message{first}
-	for n := c.hub.coalesce.Load(); int64(len(batch)) < n; {
+	for n := c.hub.coalesce.Load(); int64(len(batch)) < n && !first.binary; {
 		select {
 		case m := <-c.queue:
+			if m.binary {
+				return append(batch, m)
+			}
 			batch = append(batch, m)
 		default:
 			return batch
@@ -76,13 +79,9 @@ func (c *conn) gather(first message) []message {
 // flush writes a batch as one WebSocket message and records what was in it. A
 // socket that does not take it in time loses the connection.
 func (c *conn) flush(ctx context.Context, batch []message) error {
-	var b []byte
-	for _, m := range batch {
-		b = append(b, m.record...)
-	}
 	ctx, cancel := context.WithTimeout(ctx, c.hub.settings.WriteTimeout)
 	defer cancel()
-	err := c.ws.Write(ctx, websocket.MessageText, b)
+	err := c.send(ctx, batch)
 	now := time.Now().UTC()
 	var entries []Sent
 	for _, m := range batch {
@@ -94,6 +93,27 @@ func (c *conn) flush(ctx context.Context, batch []message) error {
 	}
 	c.sent.Add(int64(len(entries)))
 	c.hub.sent.add(entries)
+	return err
+}
+
+// send writes a batch as one WebSocket message; a binary one, which can only be
+// the last, is one of its own.
+func (c *conn) send(ctx context.Context, batch []message) error {
+	var b []byte
+	last := batch[len(batch)-1]
+	if last.binary {
+		batch = batch[:len(batch)-1]
+	}
+	for _, m := range batch {
+		b = append(b, m.record...)
+	}
+	var err error
+	if len(batch) > 0 {
+		err = c.ws.Write(ctx, websocket.MessageText, b)
+	}
+	if last.binary && err == nil {
+		err = c.ws.Write(ctx, websocket.MessageBinary, last.record)
+	}
 	return err
 }
 

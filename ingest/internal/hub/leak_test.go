@@ -1,0 +1,81 @@
+package hub
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"ringstream/ingest/internal/rte"
+	"ringstream/ingest/internal/rtesim"
+)
+
+// open counts what this process holds.
+type open struct{ goroutines, files int }
+
+func holds(t *testing.T) open {
+	t.Helper()
+	files, err := os.ReadDir("/dev/fd") // sockets too
+	if err != nil {
+		t.Fatal(err)
+	}
+	return open{runtime.NumGoroutine(), len(files)}
+}
+
+// Many subscriptions and many drops in a row leave no goroutine, socket or file
+// behind. LEAK_LONG=1 does it with 10,000 entities and 500 drops.
+func TestDropsLeaveNothingBehind(t *testing.T) {
+	entities, drops := 500, 60
+	if os.Getenv("LEAK_LONG") != "" {
+		entities, drops = 10_000, 500
+	}
+	sim := simulated(t)
+	h := listening(t, sim, &journal{})
+	h.Source.Fixed = Wanted{}
+	for i := range entities {
+		id := fmt.Sprintf("c9eeb030-ff4b-ea11-ac9c-%012x", i)
+		h.Source.Fixed.Items = append(h.Source.Fixed.Items, rte.EntitySubscription{EntityID: id, EventName: "UserStatus"})
+	}
+	h.Limits.FirstWait, h.Limits.LastWait = time.Millisecond, 2*time.Millisecond
+	h.Limits.Silence, h.Limits.KeepAlive = time.Second, 200*time.Millisecond
+	runs(t, h)
+	modes := []string{rtesim.DropClose, rtesim.DropCloseReconnect, rtesim.DropEOF, rtesim.DropReset}
+	last := ""
+	again := func() {
+		t.Helper()
+		eventually(t, "subscribed", func() bool {
+			c := sim.Connections()
+			if len(c) == 1 && c[0].ID != last && h.Status().Held == entities {
+				last = c[0].ID
+				return true
+			}
+			return false
+		})
+	}
+	drop := func(mode string) {
+		t.Helper()
+		if n, err := sim.Drop(mode, last, "over"); n != 1 || err != nil {
+			t.Fatalf("%d dropped, %v", n, err)
+		}
+		again()
+	}
+	again()
+	for _, mode := range append(modes, rtesim.DropSilent) {
+		drop(mode)
+	}
+	before := holds(t)
+	for i := range drops {
+		drop(modes[i%len(modes)])
+	}
+	for range 3 {
+		drop(rtesim.DropSilent)
+	}
+	const idle = 4 // HTTP connections that are kept for the next request, and who serves them
+	var after open
+	eventually(t, fmt.Sprintf("back to %+v", before), func() bool {
+		after = holds(t)
+		return after.goroutines <= before.goroutines+3*idle && after.files <= before.files+idle
+	})
+	t.Logf("%d entities, %d drops: from %+v to %+v", entities, drops, before, after)
+}
