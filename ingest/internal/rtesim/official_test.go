@@ -1,36 +1,32 @@
 package rtesim_test
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
+	"net/http"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/philippseith/signalr"
 
+	"ringstream/ingest/internal/hub"
 	"ringstream/ingest/internal/rte"
 	"ringstream/ingest/internal/rtesim"
+	"ringstream/ingest/internal/session"
+	"ringstream/schemas/event"
 )
 
 // TestOfficialClient asks Microsoft's own client whether the simulator is a
 // SignalR hub. It needs node and npm; only CI, which promises them, fails
 // without.
 func TestOfficialClient(t *testing.T) {
-	if err := nodeAndNpm(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skipf("the official client was not run: %v", err)
-	}
-	folder := t.TempDir()
-	if err := os.CopyFS(folder, os.DirFS("testdata/official")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(folder + "/node_modules"); err != nil {
-		run(t, folder, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	}
+	folder := official(t)
 	sim := start(t)
 	out := run(t, folder, "node", "client.mjs", sim.URL()+"/rte", sim.URL()+"/control", token(t, sim), jane, tom)
 
@@ -69,6 +65,96 @@ func TestOfficialClient(t *testing.T) {
 	}
 	if len(seen.Unsubscribed) != 1 || !seen.Unsubscribed[0].Subscribed || !slices.Equal(seen.Last, []string{"UserStatus"}) {
 		t.Errorf("after unsubscribing: %+v, then %v", seen.Unsubscribed, seen.Last)
+	}
+}
+
+// official is a folder with the official client, installed.
+func official(t *testing.T) string {
+	t.Helper()
+	if err := nodeAndNpm(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skipf("the official client was not run: %v", err)
+	}
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS("testdata/official")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(folder + "/node_modules"); err != nil {
+		run(t, folder, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	}
+	return folder
+}
+
+// ids is where ingest puts what it hears.
+type ids struct {
+	all  []string
+	want int
+	done chan struct{}
+}
+
+func (s *ids) Message(argument []byte) {
+	var m struct{ Data struct{ ID string } }
+	if json.Unmarshal(argument, &m) != nil {
+		return
+	}
+	if s.all = append(s.all, m.Data.ID); len(s.all) == s.want {
+		close(s.done)
+	}
+}
+
+func (*ids) Opened(string, string, func() time.Time) {}
+func (*ids) Stray([]byte, string)                    {}
+func (*ids) Subscribed([]event.Subscription, bool)   {}
+func (*ids) Closed(string)                           {}
+func (*ids) Ended(session.Cause)                     {}
+func (*ids) Swallowed(string)                        {}
+func (*ids) Renewed(error)                           {}
+
+// TestOfficialClientAndIngestHearTheSame has both connected at once: they hear
+// the same events, all of them, in the same order.
+func TestOfficialClientAndIngestHearTheSame(t *testing.T) {
+	const count, name = 20_000, "UserCallInComing"
+	folder := official(t)
+	sim := start(t, func(s *rtesim.Settings) { s.Coalesce, s.Escape = 7, true })
+	ctx, cancel := context.WithCancel(t.Context())
+	heard := &ids{want: count, done: make(chan struct{})}
+	api := rte.API{URL: sim.URL(), Username: "demo@agency.example", SecretKey: "demo-secret", User: "me", HTTP: http.DefaultClient}
+	ingest := hub.Hub{
+		Grant: api.Grant, Sink: heard, Observe: heard, HTTP: http.DefaultClient, Limits: hub.DefaultLimits(), Log: slog.New(slog.DiscardHandler),
+		Source: hub.Source{Fixed: hub.Wanted{Items: []rte.EntitySubscription{item(jane, name)}}},
+	}
+	ended, printed := make(chan struct{}), make(chan []byte, 1)
+	go func() { defer close(ended); ingest.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	node := exec.CommandContext(t.Context(), "node", "listen.mjs", sim.URL()+"/rte", token(t, sim), jane, name, strconv.Itoa(count))
+	node.Dir, node.Stderr = folder, os.Stderr
+	go func() {
+		out, err := node.Output()
+		if err != nil {
+			t.Errorf("node: %v", err)
+		}
+		printed <- out
+	}()
+	eventually(t, "both subscribed", func() bool {
+		c := sim.Connections()
+		return len(c) == 2 && len(c[0].Subscriptions) == 1 && len(c[1].Subscriptions) == 1
+	})
+	if sent, err := sim.Send(t.Context(), rtesim.Send{EventType: name, User: "jane", Count: count, Calls: 50}); err != nil || sent.Receivers != 2*count {
+		t.Fatalf("%+v, %v", sent, err)
+	}
+	var official []string
+	if err := json.Unmarshal(<-printed, &official); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-heard.done:
+	case <-time.After(patience):
+		t.Fatal("ingest has not heard all of them")
+	}
+	if len(official) != count || !slices.Equal(official, heard.all) {
+		t.Errorf("the official client heard %d, ingest %d, the same: %v", len(official), len(heard.all), slices.Equal(official, heard.all))
 	}
 }
 
