@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,10 +51,19 @@ var errNull = errors.New("read RTE message: it is null")
 
 const zeroGUID = "00000000-0000-0000-0000-000000000000"
 
-// FallbackID derives an id from the bytes of an event that has none.
+// FallbackID derives an id from bytes, for what has none.
 func FallbackID(body []byte) string {
 	sum := sha256.Sum256(body)
 	return "sha256-" + hex.EncodeToString(sum[:])
+}
+
+// fallbackID goes by the data where there are some: the subscription around them
+// is another for each connection, and the event the same.
+func (r Raw) fallbackID(body, data []byte) string {
+	if len(data) == 0 || data[0] != '{' {
+		return FallbackID(body)
+	}
+	return FallbackID(slices.Concat(data, []byte(r.OrganizationID+" "+r.EventType+" "+r.EntityID)))
 }
 
 // text reads any JSON scalar as a string, and everything else as "".
@@ -130,7 +140,7 @@ func ParseRaw(body []byte) (Raw, error) {
 		TechQueueID:    d.TechQueueID.id(),
 	}
 	if r.ID == "" {
-		r.ID = FallbackID(body)
+		r.ID = r.fallbackID(body, m.Data)
 	}
 	r.Timestamp, _ = ParseTime(d.Timestamp.trimmed())
 	if seconds, err := strconv.ParseInt(d.MessageTTLSeconds.trimmed(), 10, 32); err == nil && seconds > 0 {

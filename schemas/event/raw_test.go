@@ -71,7 +71,7 @@ func TestParseRaw(t *testing.T) {
 }
 
 func TestAnEventWithoutAnIDGetsOneFromItsBytes(t *testing.T) {
-	for _, body := range []string{`{}`, `{"data":null}`, `{"data":[]}`, `{"data":"text"}`, `{"data":{"id":"` + zeros + `"}}`, `{"data":{"id":" "}}`} {
+	for _, body := range []string{`{}`, `{"data":null}`, `{"data":[]}`, `{"data":"text"}`} {
 		r, err := event.ParseRaw([]byte(body))
 		if want := event.FallbackID([]byte(body)); err != nil || r.ID != want {
 			t.Errorf("%s: id %s, %v, want %s", body, r.ID, err, want)
@@ -80,6 +80,30 @@ func TestAnEventWithoutAnIDGetsOneFromItsBytes(t *testing.T) {
 	const empty = "sha256-e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 	if got := event.FallbackID(nil); got != empty {
 		t.Errorf("FallbackID(nil) = %s", got)
+	}
+}
+
+// Two connections hear the same data, each with a subscription of its own.
+func TestAnEventWithoutAnIDHasOneIDOnEveryConnection(t *testing.T) {
+	ids := map[string]bool{}
+	for _, data := range []string{`{}`, `{"id":"` + zeros + `"}`, `{"id":" "}`, `{"x":1}`} {
+		for _, entity := range []string{"u1", "u2"} {
+			var seen []string
+			for _, subscription := range []string{"s1", "s2"} {
+				r, err := event.ParseRaw([]byte(`{"subscription":{"id":"` + subscription + `","entityId":"` + entity + `"},"data":` + data + `}`))
+				if err != nil || !strings.HasPrefix(r.ID, "sha256-") {
+					t.Fatalf("%s: %s, %v", data, r.ID, err)
+				}
+				seen = append(seen, r.ID)
+				ids[r.ID] = true
+			}
+			if seen[0] != seen[1] {
+				t.Errorf("%s of %s has two ids", data, entity)
+			}
+		}
+	}
+	if len(ids) != 8 {
+		t.Errorf("%d ids for 8 events", len(ids))
 	}
 }
 

@@ -67,7 +67,7 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 	tellOf(left, log)
 
 	counts := newMetrics(log)
-	out := newOutlet(drain, queue, s.Config, counts, log)
+	out := newOutlet(drain, queue, s.Config, s.instance(), counts, log)
 	web, closeWeb := client()
 	undo.Add("close connections", func() error { closeWeb(); return nil })
 	messages := feed.New(s.instance(), s.Partitions, out.publish, counts.received, log)
@@ -80,6 +80,7 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 	board.Set("streams", false, "not verified yet")
 	board.Func("nats", func() probe.Result { return bus.Online(out.connected.Load()) })
 	board.Func("progress", out.progress.Result)
+	board.Func("canary", out.canary.Result)
 	board.Func("spool", out.room)
 	board.Func("hub", func() probe.Result { return condition(listener.Status()) })
 	registry := telemetry.Metrics(name, version.Version, version.Revision)

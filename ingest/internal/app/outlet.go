@@ -42,12 +42,13 @@ type outlet struct {
 	connected atomic.Bool
 	dials     atomic.Uint64 // connections made
 	progress  *probe.Progress
+	canary    *canary
 }
 
-func newOutlet(drain context.Context, queue *spool.Spool, cfg bus.Config, m *metrics, log *slog.Logger) *outlet {
+func newOutlet(drain context.Context, queue *spool.Spool, cfg bus.Config, instance string, m *metrics, log *slog.Logger) *outlet {
 	o := &outlet{
 		spool: queue, publisher: bus.NewPublisher(cfg, "ingest", ahead, log), drain: drain, metrics: m, log: log,
-		progress: probe.NewProgress(stuck),
+		progress: probe.NewProgress(stuck), canary: newCanary(instance),
 	}
 	o.publisher.Stored, o.publisher.Refused, o.publisher.Connected = o.stored, o.refused, o.changed
 	return o
@@ -103,6 +104,7 @@ func (o *outlet) stored(m bus.Outgoing, ack *jetstream.PubAck) {
 	o.metrics.published.WithLabelValues(result).Inc()
 	o.metrics.delay.Observe(time.Since(m.Arrived).Seconds())
 	o.metrics.progress.SetToCurrentTime()
+	o.canary.stored(m)
 	o.settled()
 	o.progress.Done()
 }

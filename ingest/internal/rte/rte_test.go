@@ -182,3 +182,38 @@ func FuzzMessageArgument(f *testing.F) {
 		}
 	})
 }
+
+// However bytes are taken for frames, none is lost between the records, and a
+// frame has a type and valid arguments.
+func FuzzReadFrame(f *testing.F) {
+	f.Add([]byte(`{"type":1,"target":"MessageReceived","arguments":[` + argument + "]}\x1e" + `{"type":6}` + "\x1e"))
+	f.Add([]byte(`{"type":3,"invocationId":"7","result":[]}` + "\x1e\x1e" + `{"type":7,"error":"x","allowReconnect":true}`))
+	f.Add([]byte("\x93\x01\x1e{\"TYPE\":1e0,\"arguments\":null}\x1e"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var again []byte
+		rest := b
+		for {
+			record, left, found := rte.CutRecord(rest)
+			if !found {
+				break
+			}
+			again = append(append(again, record...), rte.Separator)
+			rest = left
+			frame, err := rte.ReadFrame(record)
+			if err != nil {
+				continue
+			}
+			if frame.Type == 0 {
+				t.Fatalf("%q has no type", record)
+			}
+			for _, a := range append(frame.Arguments, frame.Result) {
+				if a != nil && !json.Valid(a) {
+					t.Fatalf("%q of %q is no JSON", a, record)
+				}
+			}
+		}
+		if again = append(again, rest...); string(again) != string(b) {
+			t.Fatalf("%q became %q", b, again)
+		}
+	})
+}
