@@ -166,7 +166,7 @@ func (o *observer) state(m memory, unread uint64, waiting int) {
 	o.unreadNow.Set(float64(unread))
 	o.progress.Waiting(int(unread) + m.Flying() + waiting) //nolint:gosec // far from overflowing
 	now := m.Parked()
-	o.reapit.held(now, m.Paused())
+	o.reapit.waits(now, m.Paused())
 	if !maps.Equal(now, o.parked) {
 		o.parked = now
 		o.parkedNow.Reset()
@@ -206,7 +206,7 @@ func (o *observer) attempt(ctx context.Context, d schedule.Delivery, r reapit.Re
 		o.requestTime.Observe(r.Took.Seconds())
 	}
 	o.tries.WithLabelValues(class, string(v.Action)).Inc()
-	o.reapit.attempt(d.Customer, r, v)
+	o.reapit.attempt(d.Customer, d.Call.CallID, r, v)
 	o.reapit.limited(r, v)
 	if v.Reason == "" {
 		return

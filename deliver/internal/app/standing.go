@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -15,10 +16,17 @@ import (
 	"ringstream/schemas/telemetry"
 )
 
-// failingLimit is how long attempts may fail, none succeeding, before deliver
-// is not ready. Readiness alerts and holds up rollouts; it stops nothing: who
-// delivers is decided by the lease.
-const failingLimit = time.Minute
+// How long attempts may fail, none succeeding, before deliver is not ready:
+// less long when several calls suffer, so that an odd answer in a quiet office
+// wakes nobody. What nobody has tried for longer than the longest wait between
+// two attempts says nothing any more. Readiness alerts and holds up rollouts; it
+// stops nothing: who delivers is decided by the lease.
+const (
+	failingLimit  = time.Minute
+	severalLimit  = 15 * time.Second
+	severalFailed = 3 // attempts, of two calls or more
+	failingNews   = 6 * time.Minute
+)
 
 // standing is how deliver stands with Reapit, told by what came of its attempts.
 type standing struct {
@@ -32,9 +40,12 @@ type standing struct {
 	since    time.Time // the first that failed since then; zero while none did
 	last     time.Time // the newest that failed
 	failures int
+	call     string              // of the first that failed
+	several  bool                // calls of which attempts failed
 	trouble  string              // of the newest, with what to do about it
 	parked   map[string]hardship // by customer
 	paused   time.Time           // nothing is sent until then
+	held     time.Time           // since when, without a break
 	said     string              // by Reapit, of the pause
 	bad      bool                // as told last
 }
@@ -49,8 +60,8 @@ func newStanding(log *slog.Logger, customers []string, spent func() bool, now fu
 	return &standing{log: log, customers: customers, spent: spent, now: now, parked: map[string]hardship{}}
 }
 
-// attempt is told what came of one, and what followed.
-func (s *standing) attempt(customer string, r reapit.Result, v delivery.Verdict) {
+// attempt is told what came of one of a call, and what followed.
+func (s *standing) attempt(customer, call string, r reapit.Result, v delivery.Verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.tell()
@@ -58,14 +69,15 @@ func (s *standing) attempt(customer string, r reapit.Result, v delivery.Verdict)
 	switch {
 	case v.Action == delivery.Deliver || v.Action == delivery.Reject || v.Action == delivery.Shadow:
 		// Who is told that a notification is invalid was let in.
-		s.good, s.since, s.failures = now, time.Time{}, 0
+		s.good, s.since, s.failures, s.several = now, time.Time{}, 0, false
 		return
 	case v.Action == delivery.Resume && r.Kind != reapit.NotSent, r.Kind == reapit.Unsendable:
 		return // ours, and no sign of anything
 	}
 	if s.since.IsZero() {
-		s.since = now
+		s.since, s.call = now, call
 	}
+	s.several = s.several || call != s.call
 	s.last, s.trouble = now, v.Reason+cure(r, v)
 	s.failures++
 	if v.Action == delivery.Pause {
@@ -83,11 +95,14 @@ func (s *standing) began(customer string, now time.Time) time.Time {
 	return now
 }
 
-// held is told who is parked, why, and until when everybody waits.
-func (s *standing) held(parked map[string]string, paused time.Time) {
+// waits is told who is parked, why, and until when everybody waits.
+func (s *standing) waits(parked map[string]string, paused time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.tell()
+	if now := s.now(); !now.Before(s.paused) {
+		s.held = now
+	}
 	s.paused = paused
 	maps.DeleteFunc(s.parked, func(customer string, _ hardship) bool {
 		_, still := parked[customer]
@@ -104,7 +119,7 @@ func (s *standing) held(parked map[string]string, paused time.Time) {
 func (s *standing) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.good, s.since, s.failures, s.paused, s.bad = time.Time{}, time.Time{}, 0, time.Time{}, false
+	s.good, s.since, s.failures, s.several, s.paused, s.bad = time.Time{}, time.Time{}, 0, false, time.Time{}, false
 	clear(s.parked)
 }
 
@@ -137,7 +152,9 @@ func (s *standing) result() probe.Result {
 	switch {
 	case len(s.parked) > 0 && s.allParked():
 		return bad("Reapit refuses %s", s.parkedInWords())
-	case !s.since.IsZero() && s.last.Sub(s.since) >= failingLimit:
+	case s.now().Before(s.paused) && s.paused.Sub(s.held) >= alarming:
+		return bad("everything is held back until %s: %s", clock(s.paused), cmp.Or(s.said, "since before this replica took over"))
+	case s.failed():
 		return bad("no attempt of %d succeeded since %s: %s", s.failures, clock(s.since), s.trouble)
 	case s.spent():
 		return bad("the requests of the day (REAPIT_DAILY) are used up; nothing is sent before 00:00 UTC")
@@ -152,6 +169,15 @@ func (s *standing) result() probe.Result {
 	default:
 		return good("accepted the last request, at %s", clock(s.good))
 	}
+}
+
+// failed reports whether attempts have failed for too long.
+func (s *standing) failed() bool {
+	if s.since.IsZero() || s.now().Sub(s.last) > failingNews {
+		return false
+	}
+	lasted := s.last.Sub(s.since)
+	return lasted >= failingLimit || lasted >= severalLimit && s.several && s.failures >= severalFailed
 }
 
 func (s *standing) allParked() bool {

@@ -18,6 +18,7 @@ type watched struct {
 	*testing.T
 	at   time.Time
 	used bool
+	call string // whose attempts are made
 	said bytes.Buffer
 }
 
@@ -33,7 +34,7 @@ func (w *watched) try(customer string, r reapit.Result) {
 	if v.Reason != "" && r.Fault() != nil {
 		v.Reason += ": " + r.Fault().Error()
 	}
-	w.attempt(customer, r, v)
+	w.attempt(customer, w.call, r, v)
 	w.limited(r, v)
 }
 
@@ -59,6 +60,7 @@ var (
 	noScope  = reapit.Result{Kind: reapit.Answered, Sent: true, Status: 403, Description: "not granted"}
 	invalid  = reapit.Result{Kind: reapit.Answered, Sent: true, Status: 422, Description: "callerId is odd"}
 	leaving  = reapit.Result{Kind: reapit.Cancelled, Err: errors.New("stopping")}
+	busy     = reapit.Result{Kind: reapit.Answered, Sent: true, Status: 429}
 	hourlong = reapit.Result{Kind: reapit.Answered, Sent: true, Status: 429, Description: "too many", RetryAfter: time.Hour}
 )
 
@@ -89,6 +91,22 @@ func TestFailuresOfAMinuteAreNotReady(t *testing.T) {
 	}
 }
 
+// When several calls suffer, nobody waits for a minute.
+func TestFailuresOfSeveralCallsAreNotReadySooner(t *testing.T) {
+	w := watch(t, "SBOX")
+	w.try("SBOX", broken)
+	w.at, w.call = w.at.Add(10*time.Second), "another"
+	w.try("SBOX", broken)
+	w.at = w.at.Add(4 * time.Second)
+	w.try("SBOX", broken)
+	w.want(true, "failing since 2026-11-22T12:03:04Z")
+	w.at = w.at.Add(time.Second)
+	w.try("SBOX", broken)
+	w.want(false, "no attempt of 4 succeeded since 2026-11-22T12:03:04Z")
+	w.at = w.at.Add(6*time.Minute + time.Second) // what waits is tried at least every five
+	w.want(true, "failing since")
+}
+
 // One odd answer, and nothing to send behind it, is no reason to wake anybody.
 func TestQuietIsNotFailing(t *testing.T) {
 	w := watch(t, "SBOX")
@@ -107,16 +125,16 @@ func TestEveryCustomerParkedIsNotReadyAtOnce(t *testing.T) {
 	} {
 		w := watch(t, "SBOX", "RES")
 		w.try("SBOX", c.r)
-		w.held(map[string]string{"SBOX": cause}, time.Time{})
+		w.waits(map[string]string{"SBOX": cause}, time.Time{})
 		w.want(true, "refuses SBOX since 2026-11-22T12:03:04Z", "others are delivered to")
 		w.at = w.at.Add(10 * time.Second)
 		w.try("RES", c.r)
-		w.held(map[string]string{"SBOX": cause, "RES": cause}, time.Time{})
+		w.waits(map[string]string{"SBOX": cause, "RES": cause}, time.Time{})
 		w.want(false, append(c.says, "refuses RES since 2026-11-22T12:03:14Z", "; SBOX since 2026-11-22T12:03:04Z")...)
 		w.try("RES", taken)
-		w.held(map[string]string{"SBOX": cause}, time.Time{})
+		w.waits(map[string]string{"SBOX": cause}, time.Time{})
 		w.want(true, "refuses SBOX")
-		w.held(nil, time.Time{})
+		w.waits(nil, time.Time{})
 		w.want(true, "accepted")
 	}
 }
@@ -124,7 +142,7 @@ func TestEveryCustomerParkedIsNotReadyAtOnce(t *testing.T) {
 // A replica that takes over learns from the log who is parked.
 func TestParkedSinceBeforeTheTerm(t *testing.T) {
 	w := watch(t, "SBOX")
-	w.held(map[string]string{"SBOX": "scope"}, time.Time{})
+	w.waits(map[string]string{"SBOX": "scope"}, time.Time{})
 	w.want(false, "refuses SBOX", "scope")
 	w.reset()
 	w.want(true, "nothing sent yet")
@@ -145,8 +163,8 @@ func TestWhatIsOursIsNoFailure(t *testing.T) {
 func TestAPauseIsToldWithWhatReapitSaid(t *testing.T) {
 	w := watch(t, "SBOX")
 	w.try("SBOX", hourlong)
-	w.held(nil, w.at.Add(time.Minute))
-	w.want(true, "paused until 2026-11-22T12:04:04Z: Reapit's limits are reached (HTTP 429): answered 429: too many")
+	w.waits(nil, w.at.Add(time.Minute))
+	w.want(false, "everything is held back until 2026-11-22T12:04:04Z: Reapit's limits are reached (HTTP 429): answered 429: too many")
 	if w.pause() != time.Minute {
 		t.Errorf("paused for %s", w.pause())
 	}
@@ -159,6 +177,24 @@ func TestAPauseIsToldWithWhatReapitSaid(t *testing.T) {
 	if w.pause() != 0 {
 		t.Errorf("paused for %s", w.pause())
 	}
+	w.want(true, "failing since")
+}
+
+// A short pause is Reapit's everyday; one behind the other is none.
+func TestPausesInARowAreOneLongPause(t *testing.T) {
+	w := watch(t, "SBOX")
+	w.try("SBOX", busy)
+	w.waits(nil, w.at.Add(4*time.Second))
+	w.want(true, "paused until")
+	for range 3 {
+		w.at = w.at.Add(2 * time.Second)
+		w.waits(nil, w.at.Add(4*time.Second))
+	}
+	w.want(false, "everything is held back")
+	w.at = w.at.Add(5 * time.Second)
+	w.waits(nil, w.at.Add(-time.Second))
+	w.waits(nil, w.at.Add(4*time.Second))
+	w.want(true, "paused until")
 }
 
 func TestADayUsedUpIsNotReady(t *testing.T) {

@@ -100,7 +100,7 @@ func TestAnswers(t *testing.T) {
 			}
 			got.Took, got.Body = 0, nil
 			want := a.want
-			want.Status, want.Kind, want.Sent = a.status, reapit.Answered, true
+			want.Path, want.Status, want.Kind, want.Sent = "/notifications", a.status, reapit.Answered, true
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got  %+v\nwant %+v", got, want)
 			}
@@ -125,7 +125,20 @@ func TestRetryAfterWithoutDate(t *testing.T) {
 func TestFaultNamesTheRequest(t *testing.T) {
 	h := header("x-amzn-RequestId", "r-9")
 	got := notify(t, start(t, giveToken, answer(400, h, `{"description":"bad"}`))).Fault()
-	if want := "answered 400: bad (request r-9)"; got == nil || got.Error() != want {
+	if want := "/notifications answered 400: bad (request r-9)"; got == nil || got.Error() != want {
 		t.Errorf("%v, want %s", got, want)
+	}
+}
+
+// The token endpoint had just given a token: it is none of the suspects.
+func TestARefusalOfTheTokenNamesTheEndpointAndTheCauses(t *testing.T) {
+	said := notify(t, start(t, giveToken, answer(401, asJSON, `{"description":"Please generate a new access token"}`))).Fault().Error()
+	for _, words := range []string{"/notifications answered 401: Please generate", "installed", "scopes", "status.reapit.com"} {
+		if !strings.Contains(said, words) {
+			t.Errorf("no %q in %s", words, said)
+		}
+	}
+	if strings.Contains(said, reapit.SettingTokenURL) {
+		t.Error(said)
 	}
 }

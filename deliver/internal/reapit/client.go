@@ -215,7 +215,7 @@ func (c *Client) send(ctx context.Context, q request, t token) reply {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, q.limit))
 	a := reply{body: body, broken: err, Result: Result{
 		Kind: Answered, Sent: true, Status: resp.StatusCode, RequestID: resp.Header.Get("x-amzn-RequestId"),
-		RetryAfter: retryAfter(resp.Header, time.Now()), Took: time.Since(started),
+		RetryAfter: retryAfter(resp.Header, time.Now()), Took: time.Since(started), Path: strings.TrimSuffix(q.path, "/"),
 	}}
 	if a.OK() {
 		return a

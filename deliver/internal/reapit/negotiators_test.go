@@ -123,7 +123,7 @@ func TestNegotiatorsFailures(t *testing.T) {
 				return
 			}
 			answer(200, asJSON, sheet(100, 2, people(0, 100)))(w, r)
-		}, "list negotiators of RES, page 2: answered 500: An unexpected error"},
+		}, "list negotiators of RES, page 2: /negotiators answered 500: An unexpected error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			list, err := start(t, giveToken, c.api).Negotiators(t.Context(), "RES")

@@ -34,6 +34,7 @@ const MissingAuthenticationToken = "Missing Authentication Token"
 
 // Result is everything known about one request.
 type Result struct {
+	Path        string             // that was asked for, when Answered
 	Status      int                // HTTP status when Answered; of the token endpoint it is never told
 	RequestID   string             // x-amzn-RequestId
 	RetryAfter  time.Duration      // how long the answer asks to wait, at most a day
@@ -66,6 +67,9 @@ func (r Result) words() string {
 		return r.Err.Error()
 	}
 	text := fmt.Sprintf("answered %d", r.Status)
+	if r.Path != "" && r.Suspect() == "" { // a setting says where to look
+		text = r.Path + " " + text
+	}
 	if r.Description != "" {
 		text += ": " + r.Description
 	}

@@ -26,6 +26,9 @@ type FaultError struct{ Result Result }
 // Error names the setting to look at, if there is one.
 func (e *FaultError) Error() string {
 	text, setting := e.Result.words(), e.Result.Suspect()
+	if e.Result.unexplained() {
+		text += unexplained
+	}
 	if strings.Contains(text, setting) { // any text contains none
 		return text
 	}
@@ -50,7 +53,6 @@ var suspicions = []suspicion{
 	{400, 403, "reapit-customer", SettingCustomer},
 	{401, 401, "does not have the application installed", SettingCustomer},
 	{401, 401, "could not be located in the reapit foundations marketplace", SettingCredentials},
-	{401, 401, "", SettingTokenURL}, // it gave what the platform does not take
 	{403, 403, strings.ToLower(MissingAuthenticationToken), SettingAPIURL},
 	{404, 405, "", SettingAPIURL},
 }
@@ -74,6 +76,15 @@ func suspectOf(status int, description string) string {
 		}
 	}
 	return ""
+}
+
+// unexplained is what a 401 can mean that does not say, of a token that was just
+// given: Reapit answers so for a while after an installation, too.
+const unexplained = "; perhaps the customer does not have the application installed or has not consented to its scopes" +
+	", or the token is for another platform, or Reapit itself is in trouble (status.reapit.com)"
+
+func (r Result) unexplained() bool {
+	return r.Kind == Answered && r.Status == http.StatusUnauthorized && r.Suspect() == ""
 }
 
 // Ungranted tells whether the answer means that the application was not granted
