@@ -1,6 +1,7 @@
 package program
 
 import (
+	"fmt"
 	"net"
 	"slices"
 	"strconv"
@@ -53,4 +54,27 @@ func Positive[N ~int | ~int64 | ~float64](name string, value N) []Problem {
 		return nil
 	}
 	return []Problem{{name, "is zero or less", "more than zero"}}
+}
+
+// Within reports a number or a duration that is not between least and most.
+func Within[N ~int | ~int64 | ~float64](name string, value, least, most N) []Problem {
+	if least <= value && value <= most {
+		return nil
+	}
+	return []Problem{{name, fmt.Sprintf("is %v", value), fmt.Sprintf("%v to %v", least, most)}}
+}
+
+// Bounds of LEASE_TTL. A longer one would leave the work of a replica that
+// was killed undone for as long.
+const (
+	shortestLease = time.Second
+	longestLease  = 5 * time.Minute
+)
+
+// LeaseTTL reports a LEASE_TTL that no lease can have, or none should.
+func LeaseTTL(ttl time.Duration) []Problem {
+	if ttl%time.Second != 0 || ttl < shortestLease || ttl > longestLease {
+		return []Problem{{"LEASE_TTL", "is " + ttl.String(), "whole seconds, 1s to 5m"}}
+	}
+	return nil
 }

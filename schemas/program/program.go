@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -38,6 +39,10 @@ type Program[T any] struct {
 	Check func(ctx context.Context, s T) []probe.Result
 
 	Commands map[string]Command[T] // further subcommands
+
+	// Later names settings that are described for the program and that this
+	// version does not know: who sets one is told, not left in doubt.
+	Later []string
 }
 
 // Command is a subcommand of one program, such as "deadletters".
@@ -107,10 +112,20 @@ func (c *call[T]) run() int {
 	defer flush()
 	v := ReadVersion(c.program.Name)
 	log.Info("starting", "program", v.Program, "version", v.Version, "revision", v.Revision)
+	if ignored := present(c.program.Later); len(ignored) > 0 {
+		log.Warn("settings that this version does not know are ignored", "settings", ignored)
+	}
 	err = underSignals(log, c.drainLimit(), func(ctx context.Context) error {
 		return c.program.Run(ctx, c.settings, log)
 	})
 	return c.failed(err)
+}
+
+// present are the settings that have a value, themselves or as a file.
+func present(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return os.Getenv(name) == "" && os.Getenv(name+fileSuffix) == ""
+	})
 }
 
 func (c *call[T]) command(name string, command Command[T], args []string) int {

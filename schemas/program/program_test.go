@@ -162,3 +162,18 @@ func TestInterruptedCheckIsNoSuccess(t *testing.T) {
 		t.Errorf("exit %d, stderr %s", got.code, got.stderr)
 	}
 }
+
+// Who sets what is described and not there yet is told.
+func TestSettingsOfLaterVersionsAreNamed(t *testing.T) {
+	env(t, good)
+	p := example()
+	p.Later = []string{"TENANTS_FILE", "GROUPS", "OTHER_TOKEN"}
+	if r := call(p); strings.Contains(r.stdout, "WARN") {
+		t.Error(r.stdout)
+	}
+	env(t, map[string]string{"TENANTS_FILE": "tenants.yaml", "OTHER_TOKEN_FILE": "token"})
+	r := call(p)
+	if n := strings.Count(r.stdout, `"level":"WARN"`); n != 1 || r.code != 0 || !strings.Contains(r.stdout, `"settings":["TENANTS_FILE","OTHER_TOKEN"]`) {
+		t.Errorf("%d lines, exit %d: %s", n, r.code, r.stdout)
+	}
+}

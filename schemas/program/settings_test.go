@@ -2,6 +2,7 @@ package program_test
 
 import (
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -223,5 +224,21 @@ func TestBytes(t *testing.T) {
 		if got != want {
 			t.Errorf("%q: got %s, want %s", text, got, want)
 		}
+	}
+}
+
+func TestBounds(t *testing.T) {
+	for _, rate := range []float64{0, 0.5, 21, math.Inf(1), math.Inf(-1), math.NaN()} {
+		if found := program.Within("RATE", rate, 1, 20); len(found) != 1 || !strings.HasSuffix(found[0].String(), "; expected 1 to 20") {
+			t.Errorf("%v: %v", rate, found)
+		}
+	}
+	for ttl, ok := range map[time.Duration]bool{0: false, time.Second / 2: false, time.Second: true, 1500 * time.Millisecond: false, 5 * time.Minute: true, 5*time.Minute + time.Second: false} {
+		if found := program.LeaseTTL(ttl); (len(found) == 0) != ok {
+			t.Errorf("%s: %v", ttl, found)
+		}
+	}
+	if found := program.Within("RATE", 20.0, 1, 20); len(found) != 0 {
+		t.Error(found)
 	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -188,10 +189,39 @@ func TestDeadLettersAreListedAndShown(t *testing.T) {
 	if _, err := run("show", "99"); err == nil {
 		t.Error("shows what is not there")
 	}
-	for _, args := range [][]string{nil, {"show"}, {"redo"}, {"list", "x"}} {
+	for _, args := range [][]string{nil, {"show"}, {"redo"}, {"list", "x"}, {"redrive", "1"}} {
 		if _, err := run(args...); !errors.Is(err, program.ErrUsage) {
 			t.Errorf("%v: %v", args, err)
 		}
+	}
+}
+
+func TestRedriveIsNotThereYet(t *testing.T) {
+	err := DeadLetters(t.Context(), Settings{}, []string{"redrive", "1"}, io.Discard, nil)
+	if err == nil || !strings.Contains(err.Error(), "not in this version") {
+		t.Error(err)
+	}
+}
+
+// What would be taken at its word and make no sense.
+func TestSettingsOutOfBounds(t *testing.T) {
+	for setting, good := range map[string]string{
+		"REAPIT_RATE=Inf": "5000", "REAPIT_RATE=NaN": "0.5", "REAPIT_RATE=1e-300": "20", "REAPIT_CONCURRENCY=100000": "16", "LEASE_TTL=24h": "5m", "LEASE_TTL=1500ms": "1s",
+		"NEGOTIATOR_REFRESH=1ns": "1m", "NEGOTIATOR_REFRESH=10000h": "24h", "REAPIT_API_VERSION=yesterday": "2020-01-31",
+		"REAPIT_CUSTOMER=../x": "RES-GOGO", "REAPIT_CUSTOMER=a b": "YOM-GNVS", "REAPIT_CUSTOMER=a.b": "SBOX",
+	} {
+		name, value, _ := strings.Cut(setting, "=")
+		t.Run(setting, func(t *testing.T) {
+			var s Settings
+			t.Setenv(name, value)
+			if err := program.Load(&s); err == nil || !strings.Contains(err.Error(), name+": ") {
+				t.Errorf("%s is accepted: %v", setting, err)
+			}
+			t.Setenv(name, good)
+			if err := program.Load(&s); err != nil && strings.Contains(err.Error(), name+": ") {
+				t.Errorf("%s is not accepted: %v", good, err)
+			}
+		})
 	}
 }
 

@@ -23,6 +23,9 @@ const DeadLettersUsage = "list|show <number or id>"
 
 // DeadLetters lists what is in DEADLETTERS, or shows one of it.
 func DeadLetters(ctx context.Context, s Settings, args []string, out io.Writer, _ *slog.Logger) error {
+	if len(args) > 0 && args[0] == "redrive" {
+		return fmt.Errorf("%w: redrive is not in this version", program.ErrUsage)
+	}
 	list := len(args) == 1 && args[0] == "list"
 	show := len(args) == 2 && args[0] == "show"
 	if !list && !show {

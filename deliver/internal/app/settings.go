@@ -3,6 +3,7 @@ package app
 import (
 	"net/url"
 	"os"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -29,7 +30,7 @@ type Settings struct {
 	Region    string              `envconfig:"NUMBER_REGION" default:"GB" desc:"region of national numbers (ISO 3166)"`
 	Format    string              `envconfig:"NUMBER_FORMAT" default:"national" desc:"how numbers of the region are written: national or e164"`
 	Overrides directory.Overrides `envconfig:"NEGOTIATOR_OVERRIDES" desc:"comma separated user@agency.example=TST or <userId>=JAS; others are matched by e-mail address"`
-	Refresh   time.Duration       `envconfig:"NEGOTIATOR_REFRESH" default:"6h" desc:"full re-read of the negotiators"`
+	Refresh   time.Duration       `envconfig:"NEGOTIATOR_REFRESH" default:"6h" desc:"full re-read of the negotiators; a minute or more"`
 
 	Rate        float64 `envconfig:"REAPIT_RATE" default:"20" desc:"requests a second, tokens and negotiators included"`
 	Concurrency int     `envconfig:"REAPIT_CONCURRENCY" default:"5" desc:"requests under way at a time"`
@@ -41,9 +42,20 @@ type Settings struct {
 	DeadlineMissed   time.Duration `envconfig:"DEADLINE_MISSED" default:"24h" desc:"the same for missed"`
 
 	Shadow   bool          `envconfig:"DELIVER_SHADOW" default:"false" desc:"do everything but POST; outcomes are recorded as shadowed"`
-	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long a silent replica stays the one that delivers; whole seconds"`
+	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long a silent replica stays the one that delivers; whole seconds, up to 5m"`
 	Instance string        `envconfig:"DELIVER_INSTANCE" absent:"host name" desc:"name of this replica"`
 }
+
+// Bounds of what would otherwise be taken at its word: a limit that is none, or
+// that lets nothing out; reading the negotiators all the time, or never again.
+const (
+	leastRate, mostRate             = 0.01, 10_000.0
+	mostConcurrency                 = 1000
+	shortestRefresh, longestRefresh = time.Minute, 7 * 24 * time.Hour
+)
+
+// customer is how Reapit's ids of customers look, with an office group or without.
+var customer = regexp.MustCompile(`^[A-Za-z0-9]{1,15}(-[A-Za-z0-9]{1,15})?$`)
 
 // Problems implements [program.Checker].
 func (s Settings) Problems() []program.Problem {
@@ -55,19 +67,23 @@ func (s Settings) Problems() []program.Problem {
 	if !reapit.KnownRegion(s.Region) {
 		found = append(found, program.Problem{Setting: "NUMBER_REGION", Wrong: strconv.Quote(s.Region) + " is no region", Want: "ISO 3166, such as GB"})
 	}
-	found = append(found, program.Positive("REAPIT_RATE", s.Rate)...)
-	found = append(found, program.Positive("REAPIT_CONCURRENCY", s.Concurrency)...)
+	found = append(found, program.Within("REAPIT_RATE", s.Rate, leastRate, mostRate)...)
+	found = append(found, program.Within("REAPIT_CONCURRENCY", s.Concurrency, 1, mostConcurrency)...)
 	found = append(found, program.Positive("REAPIT_DAILY", s.Daily)...)
+	found = append(found, program.Within("NEGOTIATOR_REFRESH", s.Refresh, shortestRefresh, longestRefresh)...)
 	for name, d := range map[string]time.Duration{
-		"NEGOTIATOR_REFRESH": s.Refresh, "DEADLINE_INCOMING": s.DeadlineIncoming, "DEADLINE_ANSWERED": s.DeadlineAnswered,
+		"DEADLINE_INCOMING": s.DeadlineIncoming, "DEADLINE_ANSWERED": s.DeadlineAnswered,
 		"DEADLINE_ENDED": s.DeadlineEnded, "DEADLINE_MISSED": s.DeadlineMissed,
 	} {
 		found = append(found, program.Positive(name, d)...)
 	}
-	if s.LeaseTTL < time.Second || s.LeaseTTL%time.Second != 0 {
-		found = append(found, program.Problem{Setting: "LEASE_TTL", Wrong: "is " + s.LeaseTTL.String(), Want: "whole seconds, one or more"})
+	if _, err := time.Parse(time.DateOnly, s.APIVersion); err != nil {
+		found = append(found, program.Problem{Setting: "REAPIT_API_VERSION", Wrong: strconv.Quote(s.APIVersion) + " is no version", Want: "a date such as 2020-01-31"})
 	}
-	return found
+	if s.Customer != "" && !customer.MatchString(s.Customer) {
+		found = append(found, program.Problem{Setting: "REAPIT_CUSTOMER", Wrong: strconv.Quote(s.Customer) + " is no customer", Want: "an id such as SBOX or RES-GOGO"})
+	}
+	return append(found, program.LeaseTTL(s.LeaseTTL)...)
 }
 
 func plainURL(name, value string) []program.Problem {

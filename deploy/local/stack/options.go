@@ -26,7 +26,7 @@ type Options struct {
 	Env map[string][]string
 
 	// With these the simulator of that side is not started, and the services
-	// get its settings (ENREACH_* and RTE_*, REAPIT_* and TENANTS_FILE) from the environment.
+	// get its settings (ENREACH_* and RTE_*, REAPIT_*) from the environment.
 	RealEnreach, RealReapit bool
 
 	NATSPort  int // 0: 4222, or a free one when that is in use; less than 0: a free one

@@ -10,7 +10,7 @@ func TestInherit(t *testing.T) {
 	all := []string{
 		"PATH=/bin", "RING_TIMEOUT=20s", "REAPIT_RATE=10", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318",
 		"NATS_URL=nats://elsewhere", "NATS_CREDS=file", "HTTP_ADDR=:80",
-		"ENREACH_USERNAME=me", "RTE_SUBSCRIPTIONS=user:1", "REAPIT_CLIENT_SECRET_FILE=file", "TENANTS_FILE=file",
+		"ENREACH_USERNAME=me", "RTE_SUBSCRIPTIONS=user:1", "REAPIT_CLIENT_SECRET_FILE=file",
 	}
 	always := all[:4]
 	for name, c := range map[string]struct {
@@ -19,7 +19,7 @@ func TestInherit(t *testing.T) {
 	}{
 		"simulated":    {Options{}, always},
 		"real Enreach": {Options{RealEnreach: true}, append(slices.Clone(always), all[7], all[8])},
-		"real Reapit":  {Options{RealReapit: true}, append(slices.Clone(always), all[9], all[10])},
+		"real Reapit":  {Options{RealReapit: true}, append(slices.Clone(always), all[9])},
 	} {
 		if got := inherit(all, c.options); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)

@@ -18,17 +18,12 @@ type Settings struct {
 	bus.Config
 	call.Limits
 	Instance string        `envconfig:"TRANSFORM_INSTANCE" absent:"host name" desc:"name of this replica among those that share the partitions"`
-	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long a silent replica keeps its partitions; whole seconds"`
+	LeaseTTL time.Duration `envconfig:"LEASE_TTL" default:"3s" desc:"how long a silent replica keeps its partitions; whole seconds, up to 5m"`
 }
 
 // Problems implements program.Checker.
 func (s Settings) Problems() []program.Problem {
-	var found []program.Problem
-	found = append(found, s.Common.Problems()...)
-	if s.LeaseTTL < time.Second || s.LeaseTTL%time.Second != 0 {
-		found = append(found, program.Problem{Setting: "LEASE_TTL", Wrong: "is " + s.LeaseTTL.String(), Want: "whole seconds, one or more"})
-	}
-	return found
+	return append(s.Common.Problems(), program.LeaseTTL(s.LeaseTTL)...)
 }
 
 // instance is the configured name, or the host's.
