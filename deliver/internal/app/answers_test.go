@@ -47,7 +47,7 @@ func TestAnHourThatReapitAsksForIsAMinute(t *testing.T) {
 	d.answered(http.StatusOK, "nothing sent yet")
 	r.fault(`{"match":{"negotiatorId":"JAS"},"times":1,"action":{"status":429,"retryAfter":{"after":"1h"}}}`)
 	r.say(1, event.Incoming, "", "jane")
-	d.answered(http.StatusOK, "paused until", "HTTP 429")
+	d.answered(http.StatusServiceUnavailable, "everything is held back until", "HTTP 429")
 	if left := d.metric("ringstream_deliver_paused_seconds"); left < 30 || left > 60 {
 		t.Errorf("paused for %g s more", left)
 	}
