@@ -45,7 +45,7 @@ func TestNobodyIsNamedAndNothingSecretIsTold(t *testing.T) {
 		}
 	}
 	bustest.Eventually(t, "all kept", func() bool {
-		return len(bustest.Messages(t, r.js, topology.DeadLetters)) >= len(odd)-2+9 && p.metric("ringstream_ingest_queue_messages") == "0"
+		return len(bustest.Messages(t, r.js, topology.DeadLetters)) >= len(odd)-3+9 && p.metric("ringstream_ingest_queue_messages") == "0"
 	})
 	known := r.connected()
 	if _, err := r.sim.Drop(rtesim.DropReset, known, ""); err != nil {

@@ -179,14 +179,13 @@ const (
 	StrayFrame     = "unknown-frame"    // of a type that hubs do not send
 	StrayCallback  = "unknown-callback" // a call of something else than MessageReceived
 	StrayArguments = "wrong-arguments"  // MessageReceived with none, or with more than its one
-	StrayShape     = "no-object"        // MessageReceived with something else than an object
 	StrayAnswer    = "unasked-answer"
 )
 
 // take hands one record to whom it is for. A copy is delivered, so that one
 // kept message does not keep all that came with it.
 func (t *tap) take(record []byte) {
-	if argument, ok := rte.MessageArgument(record); ok && argument[0] == '{' {
+	if argument, ok := rte.MessageArgument(record); ok {
 		t.deliver(bytes.Clone(argument))
 		return
 	}
@@ -196,7 +195,7 @@ func (t *tap) take(record []byte) {
 		return
 	}
 	switch reason := t.strange(frame, err); {
-	case reason == StrayArguments && len(frame.Arguments) > 0 && frame.Arguments[0][0] == '{':
+	case reason == StrayArguments && len(frame.Arguments) > 0:
 		t.deliver(frame.Arguments[0])
 		fallthrough
 	case reason != "":
@@ -225,10 +224,8 @@ func (t *tap) strange(frame rte.Frame, err error) string {
 		return StrayFrame
 	case !strings.EqualFold(frame.Target, rte.CallbackMessageReceived):
 		return StrayCallback
-	case len(frame.Arguments) != 1:
+	default: // with one argument it would be a message
 		return StrayArguments
-	default:
-		return StrayShape
 	}
 }
 
