@@ -17,6 +17,7 @@ const (
 	contentTypeHeader   = "Content-Type"
 	structuredMediaType = "application/cloudevents"
 	jsonMediaType       = "application/json"
+	headerSize          = 16 // more than a raw event has, with its Nats-Msg-Id
 )
 
 // ErrNotCloudEvent means that a message is no CloudEvent in either mode.
@@ -30,33 +31,54 @@ func Encode(e cloudevents.Event) (header map[string][]string, body []byte, err e
 	if err := e.Validate(); err != nil {
 		return nil, nil, fmt.Errorf("encode event %s: %w", e.ID(), err)
 	}
-	header = make(map[string][]string, 16)
-	set := func(name, value string) {
-		if value != "" {
-			header[prefix+name] = []string{escape(value)}
-		}
-	}
-	set("specversion", e.SpecVersion())
-	set("type", e.Type())
-	set("source", e.Source())
-	set("id", e.ID())
-	set("subject", e.Subject())
-	set("dataschema", e.DataSchema())
+	h := newHeader()
+	h.set("specversion", e.SpecVersion())
+	h.set("type", e.Type())
+	h.set("source", e.Source())
+	h.set("id", e.ID())
+	h.set("subject", e.Subject())
+	h.set("dataschema", e.DataSchema())
 	if t := e.Time(); !t.IsZero() {
-		set("time", types.FormatTime(t))
+		h.set("time", types.FormatTime(t))
 	}
-	if ct := e.DataContentType(); ct != "" {
-		set("datacontenttype", ct)
-		header[contentTypeHeader] = []string{ct}
-	}
+	h.setContentType(e.DataContentType())
 	for name, value := range e.Extensions() {
 		s, err := types.Format(value)
 		if err != nil {
 			return nil, nil, fmt.Errorf("encode extension %s of event %s: %w", name, e.ID(), err)
 		}
-		set(name, s)
+		h.set(name, s)
 	}
-	return header, e.Data(), nil
+	return h.all, e.Data(), nil
+}
+
+// headerBuilder writes attributes; all values share one piece of memory.
+type headerBuilder struct {
+	all    map[string][]string
+	values []string
+}
+
+func newHeader() *headerBuilder {
+	return &headerBuilder{make(map[string][]string, headerSize), make([]string, 0, headerSize)}
+}
+
+// set writes an attribute that is not empty.
+func (h *headerBuilder) set(name, value string) {
+	if value != "" {
+		h.put(prefix+name, escape(value))
+	}
+}
+
+func (h *headerBuilder) setContentType(media string) {
+	if media != "" {
+		h.set("datacontenttype", media)
+		h.put(contentTypeHeader, media)
+	}
+}
+
+func (h *headerBuilder) put(name, value string) {
+	h.values = append(h.values, value)
+	h.all[name] = h.values[len(h.values)-1 : len(h.values) : len(h.values)]
 }
 
 // Decode reads an event in binary or structured mode. The mode is told by

@@ -1,7 +1,6 @@
 package event
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -47,7 +46,7 @@ func (r Raw) Key() string {
 	return r.EntityID
 }
 
-var errNull = errors.New("read RTE message: it is null")
+var errNoObject = errors.New("read RTE message: it is no JSON object")
 
 const zeroGUID = "00000000-0000-0000-0000-000000000000"
 
@@ -66,23 +65,10 @@ func (r Raw) fallbackID(body, data []byte) string {
 	return FallbackID(slices.Concat(data, []byte(r.OrganizationID+" "+r.EventType+" "+r.EntityID)))
 }
 
-// text reads any JSON scalar as a string, and everything else as "".
+// text is a JSON scalar as a string; of anything else it is empty.
 type text struct {
 	value string
 	set   bool
-}
-
-func (t *text) UnmarshalJSON(b []byte) error {
-	switch {
-	case len(b) == 0 || b[0] == '{' || b[0] == '[' || bytes.Equal(b, []byte("null")):
-		return nil
-	case b[0] == '"':
-		t.set = true
-		return json.Unmarshal(b, &t.value)
-	default:
-		*t = text{value: string(b), set: true}
-		return nil
-	}
 }
 
 func (t text) trimmed() string { return strings.TrimSpace(t.value) }
@@ -95,75 +81,51 @@ func (t text) id() string {
 	return id
 }
 
-// Field names are matched by encoding/json in any casing, which also covers
-// UserName and Username.
-type rawSubscription struct {
-	OrganizationID, RootEntityType, RootEntityID text
-	EventType, EntityType, EntityID              text
-}
-
-type rawData struct {
-	ID, EventType, EntityType, EntityID, RootEntityType, RootEntityID text
-	OrganizationID, Timestamp, MessageTTLSeconds                      text
-	CallID, UserID, UserName, UserNumber                              text
-	CallerNumber, TargetNumber, TechQueueID, Reason                   text
-}
-
 // ParseRaw reads one MessageReceived argument. It fails only on bytes that are
 // not a JSON object; then the returned Raw still has the fallback id.
 func ParseRaw(body []byte) (Raw, error) {
-	var m *struct{ Subscription, Data json.RawMessage }
-	if err := json.Unmarshal(body, &m); err != nil {
-		return Raw{ID: FallbackID(body)}, fmt.Errorf("read RTE message: %w", err)
+	if !json.Valid(body) {
+		return Raw{ID: FallbackID(body)}, fmt.Errorf("read RTE message: %w", json.Unmarshal(body, new(any)))
 	}
-	if m == nil {
-		return Raw{ID: FallbackID(body)}, errNull
+	message, ok := openObject(body)
+	if !ok {
+		return Raw{ID: FallbackID(body)}, errNoObject
 	}
-	var s rawSubscription
-	var d rawData
-	// A part that is no object leaves its fields empty.
-	_ = json.Unmarshal(orNull(m.Subscription), &s)
-	_ = json.Unmarshal(orNull(m.Data), &d)
-
+	var s, d fields
+	var data []byte
+	for name, value := message.next(); name != nil; name, value = message.next() {
+		switch string(name) {
+		case "subscription":
+			s = readFields(value)
+		case "data":
+			data, d = value, readFields(value)
+		}
+	}
 	r := Raw{
-		ID:             d.ID.id(),
-		EventType:      first(d.EventType.trimmed(), s.EventType.trimmed()),
-		EntityType:     first(d.EntityType.trimmed(), s.EntityType.trimmed()),
-		EntityID:       first(d.EntityID.id(), s.EntityID.id()),
-		OrganizationID: first(d.OrganizationID.id(), s.OrganizationID.id(), organization(d.RootEntityType, d.RootEntityID), organization(s.RootEntityType, s.RootEntityID)),
-		CallID:         d.CallID.id(),
-		UserID:         d.UserID.id(),
-		UserName:       d.UserName.trimmed(),
-		UserNumber:     d.UserNumber.trimmed(),
-		CallerNumber:   d.CallerNumber.trimmed(),
-		TargetNumber:   d.TargetNumber.trimmed(),
-		TechQueueID:    d.TechQueueID.id(),
+		ID:             d[id].id(),
+		EventType:      first(d[eventType].trimmed(), s[eventType].trimmed()),
+		EntityType:     first(d[entityType].trimmed(), s[entityType].trimmed()),
+		EntityID:       first(d[entityID].id(), s[entityID].id()),
+		OrganizationID: first(d[organizationID].id(), s[organizationID].id(), d.organization(), s.organization()),
+		CallID:         d[callID].id(),
+		UserID:         d[userID].id(),
+		UserName:       d[userName].trimmed(),
+		UserNumber:     d[userNumber].trimmed(),
+		CallerNumber:   d[callerNumber].trimmed(),
+		TargetNumber:   d[targetNumber].trimmed(),
+		TechQueueID:    d[techQueueID].id(),
 	}
 	if r.ID == "" {
-		r.ID = r.fallbackID(body, m.Data)
+		r.ID = r.fallbackID(body, data)
 	}
-	r.Timestamp, _ = ParseTime(d.Timestamp.trimmed())
-	if seconds, err := strconv.ParseInt(d.MessageTTLSeconds.trimmed(), 10, 32); err == nil && seconds > 0 {
+	r.Timestamp, _ = ParseTime(d[timestamp].trimmed())
+	if seconds, err := strconv.ParseInt(d[messageTTLSeconds].trimmed(), 10, 32); err == nil && seconds > 0 {
 		r.TTL = time.Duration(seconds) * time.Second
 	}
-	if d.Reason.set {
-		r.Reason = &d.Reason.value
+	if d[reason].set {
+		r.Reason = &d[reason].value
 	}
 	return r, nil
-}
-
-func orNull(b json.RawMessage) []byte {
-	if len(b) == 0 {
-		return []byte("null")
-	}
-	return b
-}
-
-func organization(kind, id text) string {
-	if strings.EqualFold(kind.trimmed(), "Organization") {
-		return id.id()
-	}
-	return ""
 }
 
 func first(values ...string) string {

@@ -207,3 +207,22 @@ func TestOddOrganizationsAreEncoded(t *testing.T) {
 		}
 	}
 }
+
+func TestRawIsEncodedAsItsEvent(t *testing.T) {
+	recorded := time.Date(2026, 11, 22, 7, 0, 0, 5, time.UTC)
+	for name, r := range map[string]event.Raw{
+		"nothing known": {ID: "e"},
+		"everything":    {ID: "e", EventType: "UserCallInComing", OrganizationID: "o", CallID: "c", Timestamp: recorded.Add(-time.Second), TTL: time.Minute},
+		"odd letters":   {ID: "é 1%", EventType: "Ünknown\"", OrganizationID: "a/b c", EntityID: "☎"},
+	} {
+		for _, trace := range []string{"", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"} {
+			want, _, err := event.Encode(event.NewRaw(r, []byte(`{}`), "hub.example:443", "key", recorded, trace))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := event.EncodeRaw(r, "hub.example:443", "key", recorded, trace); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: got\n%q, want\n%q", name, got, want)
+			}
+		}
+	}
+}

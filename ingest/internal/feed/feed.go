@@ -115,7 +115,8 @@ func (w *Writer) tell(kind event.FeedType, at time.Time) {
 		return
 	}
 	subject := topology.Feed(w.instance, string(kind))
-	w.hand(e, subject, topology.Feed(w.instance, "*"), e.ID())
+	out, err := outgoing(e, subject, topology.Feed(w.instance, "*"), e.ID())
+	w.hand(out, err, e.ID())
 }
 
 // Message publishes one MessageReceived argument. The writer keeps it.
@@ -131,10 +132,11 @@ func (w *Writer) Message(argument []byte) {
 	w.now.LastEventID = raw.ID
 	key := topology.KeyToken(raw.Key())
 	id := event.RawSource(w.now.Hub, raw.OrganizationID) + "#" + raw.ID
-	e := event.NewRaw(raw, argument, w.now.Hub, key, arrived, trace(id, raw))
+	header := event.EncodeRaw(raw, w.now.Hub, key, arrived, trace(id, raw))
+	header[jetstream.MsgIDHeader] = []string{id}
 	subject := topology.Raw(topology.Partition(key, w.partitions), raw.OrganizationID, raw.EventType, key)
 	w.received(raw, arrived)
-	w.hand(e, subject, key, id)
+	w.hand(bus.Outgoing{Subject: subject, Header: header, Data: argument, Key: key, Arrived: arrived}, nil, raw.ID)
 }
 
 // Stray keeps a record of the hub that is no message, as dead letters. The
@@ -155,14 +157,13 @@ func (w *Writer) Stray(record []byte, reason string) {
 	}
 }
 
-// hand encodes an event and publishes it under a message id.
-func (w *Writer) hand(e cloudevents.Event, subject, key, id string) {
-	out, err := outgoing(e, subject, key, id)
+// hand publishes what could be made.
+func (w *Writer) hand(out bus.Outgoing, err error, eventID string) {
 	if err == nil {
 		err = w.publish(out)
 	}
 	if err != nil {
-		w.log.Error("not published", telemetry.EventID, e.ID(), telemetry.Error, err)
+		w.log.Error("not published", telemetry.EventID, eventID, telemetry.Error, err)
 	}
 }
 
