@@ -32,19 +32,19 @@ func Tracing(ctx context.Context, service, version string) (shutdown func(contex
 	if err != nil {
 		return nil, err
 	}
-	options := []sdktrace.TracerProviderOption{sdktrace.WithIDGenerator(ids{}), sdktrace.WithResource(described)}
 	exporter, err := newExporter(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if exporter != nil {
-		options = append(options, sdktrace.WithBatcher(exporter))
+	if exporter == nil {
+		otel.SetTracerProvider(silent{})
+		return func(context.Context) error { return nil }, nil
 	}
 	// An absent collector is no reason to stop; the program's own logger tells.
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
 		slog.Default().Warn("export traces", Error, err)
 	}))
-	provider := sdktrace.NewTracerProvider(options...)
+	provider := sdktrace.NewTracerProvider(sdktrace.WithIDGenerator(ids{}), sdktrace.WithResource(described), sdktrace.WithBatcher(exporter))
 	otel.SetTracerProvider(provider)
 	return provider.Shutdown, nil
 }
