@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -27,8 +25,7 @@ func pack(m bus.Outgoing) []byte {
 	b = binary.AppendVarint(b, m.Arrived.UnixNano())
 	b = appendText(appendText(b, m.Key), m.Subject)
 	b = binary.AppendUvarint(b, uint64(len(m.Header)))
-	for _, name := range slices.Sorted(maps.Keys(m.Header)) {
-		values := m.Header[name]
+	for name, values := range m.Header {
 		b = binary.AppendUvarint(appendText(b, name), uint64(len(values)))
 		for _, v := range values {
 			b = appendText(b, v)
@@ -45,21 +42,27 @@ func unpack(b []byte) (bus.Outgoing, error) {
 	if len(b) == 0 || b[0] != packing {
 		return bus.Outgoing{}, fmt.Errorf("%w of another version", errPacked)
 	}
-	u := unpacker{rest: b[1:]}
-	m := bus.Outgoing{Arrived: time.Unix(0, u.varint()).UTC(), Key: u.text(), Subject: u.text(), Header: nats.Header{}}
-	for range u.count() {
-		name := u.text()
+	u := unpacker{rest: b[1:], text: string(b[1:])}
+	m := bus.Outgoing{Arrived: time.Unix(0, u.varint()).UTC(), Key: u.string(), Subject: u.string()}
+	names := u.count()
+	m.Header = make(nats.Header, min(names, 64))
+	values := make([]string, 0, min(names, 64))
+	for range names {
+		name, first := u.string(), len(values)
 		for range u.count() {
-			m.Header[name] = append(m.Header[name], u.text())
+			values = append(values, u.string())
 		}
+		m.Header[name] = values[first:len(values):len(values)]
 	}
 	m.Data = u.rest
 	return m, u.err
 }
 
-// unpacker reads what is left until something is wrong.
+// unpacker reads what is left until something is wrong. The strings that it
+// returns share one copy: there are thirty in a message.
 type unpacker struct {
 	rest []byte
+	text string // ends as rest does
 	err  error
 }
 
@@ -80,11 +83,11 @@ func (u *unpacker) count() int {
 	return int(v) //nolint:gosec // just compared
 }
 
-func (u *unpacker) text() string {
+func (u *unpacker) string() string {
 	n := u.count()
-	s := string(u.rest[:n])
+	from := len(u.text) - len(u.rest)
 	u.rest = u.rest[n:]
-	return s
+	return u.text[from : from+n]
 }
 
 func (u *unpacker) skip(n int) {
