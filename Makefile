@@ -45,6 +45,10 @@ e2e: build ## the end-to-end stories over the real binaries
 race: ## the race detector on the concurrent packages
 	@go test -race -short $(TESTFLAGS) $(CONCURRENT)
 
+.PHONY: bench
+bench: build ## what ingest sustains, as ratios to a bare reader and bare JetStream
+	@go test -run '^$$' -bench '^BenchmarkIngest$$' -benchtime 1x -timeout 1h ./deploy/e2e $(BENCHFLAGS)
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each
 	@grep -rl --include='*_test.go' '^func Fuzz' $(MODULES) | while read -r file; do \

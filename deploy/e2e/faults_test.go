@@ -37,7 +37,9 @@ func TestFaultsLoseNothing(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	t.Logf("-faults=%v -faults.events=%d -faults.seed=%d", *faultsFor, *faultsEvents, seed)
-	w := newWorld(t)
+	w := newWorld(t, "RTE_SIM_SENT_LIMIT=10000000")
+	w.ingest("ingest-1")
+	w.ingest("ingest-2")
 	w.random = rand.New(rand.NewPCG(seed, 0))
 	sent := make(chan int)
 	end := make(chan struct{})
@@ -358,9 +360,13 @@ func minus(a, b []span) (left []span) {
 	return left
 }
 
+// TestMain makes the test binary one of the processes that the tests need.
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(asNATS); dir != "" {
-		serveNATS(dir)
+	for role, play := range map[string]func(string){asNATS: serveNATS, asReader: readBare, asPublisher: publishBare} {
+		if what := os.Getenv(role); what != "" {
+			play(what)
+			return
+		}
 	}
 	os.Exit(m.Run())
 }

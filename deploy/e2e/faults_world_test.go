@@ -49,7 +49,7 @@ func serveNATS(dir string) {
 
 // world is what the fault run is about, each a process of its own.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	nats    *program
 	sim     *program
@@ -59,7 +59,8 @@ type world struct {
 	healed  time.Time
 }
 
-func newWorld(t *testing.T) *world {
+// newWorld has no ingest yet.
+func newWorld(t testing.TB, hub ...string) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), hurts: map[string]int{}}
 	t.Cleanup(func() {
@@ -75,31 +76,40 @@ func newWorld(t *testing.T) *world {
 	w.nats = w.program("nats", self, "", asNATS+"="+filepath.Join(w.dir, "js"), fmt.Sprintf("E2E_NATS_PORT=%d", natsPort))
 	w.nats.start()
 	w.nats.url = fmt.Sprintf("nats://127.0.0.1:%d", natsPort)
-	w.sim = w.program("rte-sim", binaries+"/rte-sim", "", fmt.Sprintf("RTE_SIM_ADDR=127.0.0.1:%d", freePort(t)), "RTE_SIM_SENT_LIMIT=10000000")
+	w.sim = w.program("rte-sim", binaries+"/rte-sim", "", append([]string{fmt.Sprintf("RTE_SIM_ADDR=127.0.0.1:%d", freePort(t))}, hub...)...)
 	w.sim.url = "http://" + strings.TrimPrefix(w.sim.env[0], "RTE_SIM_ADDR=")
 	w.sim.start()
 	w.eventually(time.Minute, "the hub", func() bool { return w.ask(w.sim.url+"/control/directory", nil) == nil })
-	var directory struct{ Users []struct{ ID string } }
-	w.get(w.sim.url+"/control/directory", &directory)
-	var items []string
-	for _, u := range directory.Users {
-		items = append(items, "user:"+u.ID)
-	}
-	for _, name := range []string{"ingest-1", "ingest-2"} {
-		addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-		p := w.program(name, binaries+"/ingest", "http://"+addr,
-			"HTTP_ADDR="+addr, "NATS_URL="+w.nats.url, "NATS_PROVISION=create", "RTE_INSTANCE="+name, "SPOOL_DIR="+filepath.Join(w.dir, "spool", name),
-			"ENREACH_DISCOVERY_URL="+w.sim.url+"/api/user", "ENREACH_USERNAME=demo@agency.example", "ENREACH_SECRET_KEY=demo-secret",
-			"RTE_SUBSCRIPTIONS="+strings.Join(items, ","), "LOG_FORMAT=text")
-		p.start()
-		w.ingests = append(w.ingests, p)
-		w.eventually(time.Minute, name, p.ready)
-	}
 	return w
 }
 
+// users are the ids of the hub's users.
+func (w *world) users() (ids []string) {
+	w.t.Helper()
+	var directory struct{ Users []struct{ ID string } }
+	w.get(w.sim.url+"/control/directory", &directory)
+	for _, u := range directory.Users {
+		ids = append(ids, u.ID)
+	}
+	return ids
+}
+
+// ingest starts a replica that listens to every user.
+func (w *world) ingest(name string) *program {
+	w.t.Helper()
+	addr := fmt.Sprintf("127.0.0.1:%d", freePort(w.t))
+	p := w.program(name, binaries+"/ingest", "http://"+addr,
+		"HTTP_ADDR="+addr, "NATS_URL="+w.nats.url, "NATS_PROVISION=create", "RTE_INSTANCE="+name, "SPOOL_DIR="+filepath.Join(w.dir, "spool", name),
+		"ENREACH_DISCOVERY_URL="+w.sim.url+"/api/user", "ENREACH_USERNAME=demo@agency.example", "ENREACH_SECRET_KEY=demo-secret",
+		"RTE_SUBSCRIPTIONS=user:"+strings.Join(w.users(), ",user:"), "LOG_FORMAT=text")
+	p.start()
+	w.ingests = append(w.ingests, p)
+	w.eventually(time.Minute, name, p.ready)
+	return p
+}
+
 // freePort is free for now; the processes keep theirs over restarts.
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,0 +1,134 @@
+// The account of CPU time and memory is that of Linux.
+
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"ringstream/schemas/bus"
+)
+
+// What ingest is compared with: processes that do one half of its work and
+// nothing else. Both are the test binary under another name.
+const (
+	asReader       = "E2E_IS_READER_OF_HUB"
+	asPublisher    = "E2E_IS_PUBLISHER_TO"
+	readerReady    = "subscribed\n"
+	readerDone     = "read everything\n"
+	publisherReady = "flood.ready"
+	publisherGo    = "flood.go"
+	// window is how many messages ingest's publisher has in flight, too.
+	window = 256
+)
+
+const recordEnd = 0x1e
+
+// readBare subscribes and throws away what comes, once it is cut into records.
+func readBare(hub string) {
+	ctx := context.Background()
+	want, err := strconv.Atoi(os.Getenv("E2E_MESSAGES"))
+	must(err)
+	ws := connectBare(ctx, hub)
+	write := func(record string) { must(ws.Write(ctx, websocket.MessageText, append([]byte(record), recordEnd))) }
+	write(`{"protocol":"json","version":1}`)
+	write(`{"type":1,"invocationId":"1","target":"Subscribe","arguments":[[{"EntityId":"` + os.Getenv("E2E_USER") + `","EventName":"UserCallInComing"}]]}`)
+	go func() {
+		for range time.Tick(10 * time.Second) {
+			write(`{"type":6}`)
+		}
+	}()
+	for got := 0; ; {
+		_, b, err := ws.Read(ctx)
+		must(err)
+		for record := range bytes.SplitSeq(b, []byte{recordEnd}) {
+			switch {
+			case bytes.HasPrefix(record, []byte(`{"type":1,`)):
+				if got++; got == want {
+					fmt.Print(readerDone)
+				}
+			case bytes.HasPrefix(record, []byte(`{"type":3,`)):
+				fmt.Print(readerReady)
+			}
+		}
+	}
+}
+
+func connectBare(ctx context.Context, hub string) *websocket.Conn {
+	var grant struct{ WssEndpoint, Token string }
+	fetch(ctx, http.MethodGet, hub+"/token/me/rte/", func(r *http.Request) { r.SetBasicAuth("demo@agency.example", "demo-secret") }, &grant)
+	endpoint := "http" + strings.TrimPrefix(strings.TrimPrefix(grant.WssEndpoint, "http"), "ws")
+	admission := http.Header{"Authorization": {"Bearer " + grant.Token}}
+	var negotiated struct{ ConnectionToken string }
+	fetch(ctx, http.MethodPost, endpoint+"/negotiate?negotiateVersion=1", func(r *http.Request) { r.Header = admission }, &negotiated)
+	ws, _, err := websocket.Dial(ctx, endpoint+"?id="+negotiated.ConnectionToken, &websocket.DialOptions{HTTPHeader: admission}) //nolint:bodyclose // the library owns the body
+	must(err)
+	ws.SetReadLimit(16 << 20)
+	return ws
+}
+
+func fetch(ctx context.Context, method, url string, sign func(*http.Request), into any) {
+	request, err := http.NewRequestWithContext(ctx, method, url, http.NoBody)
+	must(err)
+	sign(request)
+	response, err := http.DefaultClient.Do(request)
+	must(err)
+	defer response.Body.Close()
+	must(json.NewDecoder(response.Body).Decode(into))
+}
+
+// publishBare reads what is in RTE and publishes it to a stream like it, under
+// subjects of the same length, when it is told to.
+func publishBare(url string) {
+	ctx := context.Background()
+	nc, err := nats.Connect(url)
+	must(err)
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(window))
+	must(err)
+	rte, err := js.Stream(ctx, "RTE")
+	must(err)
+	like := rte.CachedInfo().Config
+	like.Name, like.Subjects = "BAR", []string{"bar.>"}
+	_, err = js.CreateStream(ctx, like)
+	must(err)
+	var messages []*nats.Msg
+	must(bus.ReadAll(ctx, js, "RTE", []string{"rte.>"}, 0, func(m bus.Message) error {
+		messages = append(messages, &nats.Msg{Subject: "bar" + strings.TrimPrefix(m.Subject, "rte"), Header: m.Header, Data: m.Data})
+		return nil
+	}))
+	answer := func(m *nats.Msg) { must(m.Respond(nil)) }
+	_, err = nc.Subscribe(publisherReady, answer)
+	must(err)
+	_, err = nc.Subscribe(publisherGo, func(m *nats.Msg) {
+		var last jetstream.PubAckFuture
+		for _, message := range messages {
+			last, err = js.PublishMsgAsync(message, jetstream.WithStallWait(time.Minute))
+			must(err)
+		}
+		<-last.Ok()
+		<-js.PublishAsyncComplete()
+		answer(m)
+	})
+	must(err)
+	select {}
+}
+
+// must ends a process that the tests started; its log says why.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
