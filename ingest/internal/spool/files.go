@@ -1,7 +1,6 @@
 package spool
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,9 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/gofrs/flock"
 )
@@ -31,7 +27,7 @@ type files struct {
 	limit   int64
 	size    int64 // from which on a segment is full
 	lock    *flock.Flock
-	cursor  *os.File
+	cursor  *os.File // nil while the disk takes none
 	done    uint64
 	list    []*segment
 	create  func(path string) (segmentFile, error)
@@ -66,7 +62,7 @@ func openFiles(dir string, limit int64) (f files, left int, found Found, err err
 	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // the operator says where
 		return f, 0, found, err
 	}
-	f.lock = flock.New(filepath.Join(dir, "lock"))
+	f.lock = flock.New(dir, flock.SetFlag(os.O_RDONLY)) // the directory itself: a full disk takes no file
 	switch free, err := f.lock.TryLock(); {
 	case err != nil:
 		return f, 0, found, err
@@ -78,9 +74,7 @@ func openFiles(dir string, limit int64) (f files, left int, found Found, err err
 			err = errors.Join(err, f.close())
 		}
 	}()
-	if err := f.openCursor(); err != nil {
-		return f, 0, found, err
-	}
+	f.openCursor()
 	left, err = f.scan(&found)
 	return f, left, found, err
 }
@@ -100,106 +94,30 @@ func Check(dir string) error {
 
 // openCursor reads which record was done last. One that cannot be read is as
 // none: records come again.
-func (f *files) openCursor() (err error) {
-	if f.cursor, err = os.OpenFile(filepath.Join(f.dir, "cursor"), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return err
+func (f *files) openCursor() {
+	b, err := os.ReadFile(f.cursorPath())
+	if err == nil && len(b) == cursorSize && crc32.Checksum(b[:8], castagnoli) == binary.BigEndian.Uint32(b[8:]) {
+		f.done = binary.BigEndian.Uint64(b)
 	}
-	var b [12]byte
-	if _, err := f.cursor.ReadAt(b[:], 0); err == nil && crc32.Checksum(b[:8], castagnoli) == binary.BigEndian.Uint32(b[8:]) {
-		f.done = binary.BigEndian.Uint64(b[:])
-	}
-	return f.saveCursor()
+	f.saveCursor()
 }
 
-func (f *files) saveCursor() error {
-	var b [12]byte
-	binary.BigEndian.PutUint64(b[:], f.done)
-	binary.BigEndian.PutUint32(b[8:], crc32.Checksum(b[:8], castagnoli))
-	_, err := f.cursor.WriteAt(b[:], 0)
-	return err
-}
+const cursorSize = 12
 
-// scan reads every segment and counts the records that are not done.
-func (f *files) scan(found *Found) (left int, err error) {
-	paths, err := filepath.Glob(filepath.Join(f.dir, "*"+suffix))
-	if err != nil {
-		return 0, err
-	}
-	slices.Sort(paths) // names are numbers of one length
-	for _, path := range paths {
-		s, n, err := f.check(path, found)
-		switch {
-		case err != nil:
-			return 0, err
-		case s.last <= f.done:
-			if err := os.Remove(path); err != nil {
-				return 0, err
-			}
-		default:
-			f.list = append(f.list, s)
-			f.total += s.size
-			left += n
-		}
-	}
-	return left, nil
-}
+func (f *files) cursorPath() string { return filepath.Join(f.dir, "cursor") }
 
-// check reads one segment, cuts off what is no record, and counts what is not done.
-func (f *files) check(path string, found *Found) (*segment, int, error) {
-	s := &segment{path: path}
-	first, err := strconv.ParseUint(strings.TrimSuffix(filepath.Base(path), suffix), 10, 64)
-	if err != nil {
-		return nil, 0, fmt.Errorf("%s is no file of a spool: %w", path, err)
-	}
-	s.first = first
-	file, err := os.Open(path) //nolint:gosec // a segment of ours
-	if err != nil {
-		return nil, 0, err
-	}
-	defer file.Close()
-	in, left := bufio.NewReaderSize(file, 1<<20), 0
-	for {
-		n, data, err := readRecord(in)
-		if err == nil && n <= s.last {
-			err = errChanged
+// saveCursor writes which record was done last. A disk that does not take it
+// lets records come again, and they are known by their ids.
+func (f *files) saveCursor() {
+	if f.cursor == nil {
+		file, err := os.OpenFile(f.cursorPath(), os.O_WRONLY|os.O_CREATE, 0o600)
+		if err != nil {
+			return
 		}
-		switch {
-		case errors.Is(err, io.EOF):
-			return s, left, nil
-		case errors.Is(err, errTorn), errors.Is(err, errChanged):
-			return s, left, cut(s, file, errors.Is(err, errTorn), found)
-		case err != nil:
-			return nil, 0, err
-		}
-		s.last = n
-		s.size += headerSize + int64(len(data))
-		if n > f.done {
-			left++
-		}
+		f.cursor = file
 	}
-}
-
-// cut ends a segment where its records end. What is damaged is kept for people.
-func cut(s *segment, file *os.File, torn bool, found *Found) error {
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	if torn {
-		found.Torn += info.Size() - s.size
-		return os.Truncate(s.path, s.size)
-	}
-	kept := s.path + damagedSuffix
-	if err := os.Rename(s.path, kept); err != nil {
-		return err
-	}
-	found.Damaged = append(found.Damaged, kept)
-	good, err := os.OpenFile(s.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(good, io.NewSectionReader(file, 0, s.size))
-	return errors.Join(err, good.Close())
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, cursorSize), f.done)
+	_, _ = f.cursor.WriteAt(binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli)), 0)
 }
 
 func (f *files) newest() uint64 {
@@ -212,10 +130,22 @@ func (f *files) newest() uint64 {
 
 func (f *files) bytes() int64 { return f.total }
 
+// gone reports that the file that is written to was deleted under way.
+func (f *files) gone() error {
+	if f.tail == nil {
+		return nil
+	}
+	_, err := os.Stat(f.list[len(f.list)-1].path)
+	return err
+}
+
 // write appends a record, or leaves everything as it was.
 func (f *files) write(n uint64, data []byte) error {
 	length := headerSize + int64(len(data))
 	if f.total+length > f.limit {
+		if f.tail != nil {
+			f.seal()
+		}
 		return fmt.Errorf("%w: %d bytes of %d", errFull, f.total, f.limit)
 	}
 	if f.tail != nil && f.list[len(f.list)-1].size >= f.size {
@@ -269,9 +199,12 @@ func (f *files) read(n uint64) (uint64, []byte, error) {
 		if err := f.seek(n); err != nil {
 			return 0, nil, err
 		}
-		got, data, err := readRecord(io.NewSectionReader(f.reading, f.offset, f.from.size-f.offset))
+		got, data, err := f.readNext()
+		if errors.Is(err, io.EOF) {
+			err = errTorn
+		}
 		if err != nil {
-			return 0, nil, fmt.Errorf("%s at byte %d: %w", f.from.path, f.offset, notEOF(err))
+			return 0, nil, fmt.Errorf("%s at byte %d: %w", f.from.path, f.offset, err)
 		}
 		f.offset += headerSize + int64(len(data))
 		if got > n {
@@ -280,11 +213,24 @@ func (f *files) read(n uint64) (uint64, []byte, error) {
 	}
 }
 
-func notEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return errTorn
+func (f *files) readNext() (uint64, []byte, error) {
+	start := make([]byte, headerSize)
+	if _, err := f.reading.ReadAt(start, f.offset); err != nil {
+		return 0, nil, err
 	}
-	return err
+	h, err := readHeader(start)
+	if err != nil {
+		return 0, nil, err
+	}
+	if int64(headerSize+h.length) > f.from.size-f.offset {
+		return 0, nil, errTorn
+	}
+	whole := append(start, make([]byte, h.length)...)
+	if _, err := f.reading.ReadAt(whole[headerSize:], f.offset+headerSize); err != nil {
+		return 0, nil, err
+	}
+	n, data, _, err := cutRecord(whole)
+	return n, data, err
 }
 
 // seek opens the segment that has the record behind number n, unless it is open.
@@ -318,7 +264,7 @@ func (f *files) stopReading() {
 // more use.
 func (f *files) finish(n uint64) {
 	f.done = n
-	_ = f.saveCursor() // records come again then, and are known by their ids
+	f.saveCursor()
 	for len(f.list) > 0 && f.list[0].last <= n {
 		s := f.list[0]
 		if len(f.list) == 1 && f.tail != nil {

@@ -3,18 +3,20 @@ package spool
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
-	"io"
 )
 
-// A record on disk is its length, its CRC-32C, its number, and its data:
+// A record on disk, all numbers big endian:
 //
-//	4 bytes  length of the data     (big endian)
-//	4 bytes  CRC-32C of the rest
-//	8 bytes  number
-//	n bytes  data
-const headerSize = 16
+//	 4 bytes  length of the data
+//	 8 bytes  number of the record
+//	 4 bytes  CRC-32C of the data
+//	 4 bytes  CRC-32C of the 16 bytes before
+//	 n bytes  data
+//
+// The header has a checksum of its own: only a length that can be trusted tells
+// a record that was cut off from one that has changed, and where the next begins.
+const headerSize = 20
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -23,44 +25,59 @@ var (
 	errChanged = errors.New("record is not what was written")
 )
 
-// maxRecord bounds what a damaged length makes anybody allocate.
+// maxRecord bounds a record; the hub sends none that comes near.
 const maxRecord = 64 << 20
 
 func appendRecord(b []byte, n uint64, data []byte) []byte {
 	start := len(b)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(data))) //nolint:gosec // Push refuses longer ones
-	b = append(b, 0, 0, 0, 0)
 	b = binary.BigEndian.AppendUint64(b, n)
-	b = append(b, data...)
-	sum := crc32.Update(crc32.Checksum(b[start:start+4], castagnoli), castagnoli, b[start+8:])
-	binary.BigEndian.PutUint32(b[start+4:], sum)
-	return b
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(data, castagnoli))
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
+	return append(b, data...)
 }
 
-// readRecord reads the next record: io.EOF at a clean end, errTorn when the
-// rest is too short for one, errChanged when it is none.
-func readRecord(r io.Reader) (n uint64, data []byte, err error) {
-	var h [headerSize]byte
-	if _, err := io.ReadFull(r, h[:]); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return 0, nil, errTorn
+// header is what stands before the data.
+type header struct {
+	length int
+	n      uint64
+	sum    uint32
+}
+
+func readHeader(b []byte) (h header, err error) {
+	if len(b) < headerSize {
+		return h, errTorn
+	}
+	if crc32.Checksum(b[:16], castagnoli) != binary.BigEndian.Uint32(b[16:]) {
+		return h, errChanged
+	}
+	return header{int(binary.BigEndian.Uint32(b)), binary.BigEndian.Uint64(b[4:]), binary.BigEndian.Uint32(b[12:])}, nil
+}
+
+// cutRecord reads the record at the beginning of b. A record whose data has
+// changed still tells its size; otherwise the size is 0.
+func cutRecord(b []byte) (n uint64, data []byte, size int, err error) {
+	h, err := readHeader(b)
+	if err != nil {
+		return 0, nil, 0, err
+	}
+	size = headerSize + h.length
+	if len(b) < size {
+		return h.n, nil, 0, errTorn
+	}
+	data = b[headerSize:size]
+	if crc32.Checksum(data, castagnoli) != h.sum {
+		return h.n, nil, size, errChanged
+	}
+	return h.n, data, size, nil
+}
+
+// findRecord looks for the next whole record behind one that has changed.
+func findRecord(b []byte, behind uint64) (at int, found bool) {
+	for at = range b {
+		if n, _, _, err := cutRecord(b[at:]); err == nil && n > behind {
+			return at, true
 		}
-		return 0, nil, err
 	}
-	length := binary.BigEndian.Uint32(h[:])
-	if length > maxRecord {
-		return 0, nil, fmt.Errorf("%w: length %d", errChanged, length)
-	}
-	data = make([]byte, length)
-	if _, err := io.ReadFull(r, data); err != nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return 0, nil, errTorn
-		}
-		return 0, nil, err
-	}
-	sum := crc32.Update(crc32.Checksum(h[:4], castagnoli), castagnoli, h[8:])
-	if crc32.Update(sum, castagnoli, data) != binary.BigEndian.Uint32(h[4:]) {
-		return 0, nil, errChanged
-	}
-	return binary.BigEndian.Uint64(h[8:]), data, nil
+	return 0, false
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 )
@@ -39,10 +40,11 @@ type Spool struct {
 	bytes   int      // of what is in memory
 	behind  bool     // the newest records are on disk only
 	at      uint64   // newest record that is or was in memory
-	taken   []record // and not done; without data
+	taken   []uint64 // and not done
 	waiting int      // pushed and not done
-	unsafe  int      // of them in memory only
-	trouble error    // why the newest record was not written
+	unsafe  []record // of them those that are not on disk: the newest, whole
+	risk    int      // bytes of what is not on disk
+	trouble error    // why the disk took nothing when last asked
 	blocked time.Time
 
 	pushed, room chan struct{}
@@ -51,7 +53,6 @@ type Spool struct {
 type record struct {
 	n    uint64
 	data []byte
-	kept bool // on disk
 }
 
 // Found tells what Open found of an earlier process.
@@ -59,6 +60,8 @@ type Found struct {
 	Records int   // that wait
 	Torn    int64 // bytes of a record that was cut off
 	Damaged []string
+	Lost    int      // records that were damaged, about
+	Strange []string // files that are no spool's
 }
 
 // State tells how the spool is doing.
@@ -107,26 +110,46 @@ func (s *Spool) Push(ctx context.Context, data []byte) error {
 func (s *Spool) push(data []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trouble = s.files.write(s.next, data)
-	fits := !s.behind && len(s.memory) < memoryRecords && (len(s.memory) == 0 || s.bytes+len(data) <= memoryBytes)
-	switch {
-	case fits:
-		s.remember(record{n: s.next, data: data, kept: s.trouble == nil})
-	case s.trouble == nil:
-		s.behind = true
-	default:
+	r := record{n: s.next, data: data}
+	s.unsafe = append(s.unsafe, r)
+	s.risk += len(data)
+	s.persist()
+	if n := len(s.unsafe); n > memoryRecords || n > 1 && s.risk > memoryBytes {
+		s.unsafe = s.unsafe[:n-1]
+		s.risk -= len(data)
 		if s.blocked.IsZero() {
 			s.blocked = time.Now()
 		}
 		return false
 	}
-	if s.trouble != nil {
-		s.unsafe++
+	if !s.behind && len(s.memory) < memoryRecords && (len(s.memory) == 0 || s.bytes+len(data) <= memoryBytes) {
+		s.remember(r)
+	} else {
+		s.behind = true
 	}
 	s.blocked = time.Time{}
 	s.next++
 	s.waiting++
 	return true
+}
+
+// persist writes what is not on disk, in order: what follows a record that the
+// disk refuses waits too, so that no hole can come of it.
+func (s *Spool) persist() {
+	s.trouble = nil
+	for len(s.unsafe) > 0 {
+		if s.trouble = s.files.write(s.unsafe[0].n, s.unsafe[0].data); s.trouble != nil {
+			return
+		}
+		s.safe()
+	}
+}
+
+// safe strikes the oldest off what is not on disk.
+func (s *Spool) safe() {
+	s.risk -= len(s.unsafe[0].data)
+	s.unsafe[0] = record{}
+	s.unsafe = s.unsafe[1:]
 }
 
 func (s *Spool) remember(r record) {
@@ -167,22 +190,25 @@ func (s *Spool) take() (data []byte, ok bool, err error) {
 	s.memory[0] = record{}
 	s.memory = s.memory[1:]
 	s.bytes -= len(r.data)
-	s.taken = append(s.taken, record{n: r.n, kept: r.kept})
+	s.taken = append(s.taken, r.n)
 	signal(s.room)
 	return r.data, true, nil
 }
 
-// refill reads the next records from disk.
+// refill reads the next records from disk, and then those that it refused.
 func (s *Spool) refill() error {
 	for s.behind && len(s.memory) < refillRecords && s.bytes < refillBytes {
 		n, data, err := s.files.read(s.at)
 		switch {
-		case errors.Is(err, io.EOF):
-			s.behind = false
-		case err != nil:
+		case err == nil:
+			s.remember(record{n: n, data: data})
+		case !errors.Is(err, io.EOF):
 			return fmt.Errorf("read spool: %w", err)
 		default:
-			s.remember(record{n: n, data: data, kept: true})
+			i := slices.IndexFunc(s.unsafe, func(r record) bool { return r.n > s.at })
+			if s.behind = i >= 0; s.behind {
+				s.remember(s.unsafe[i])
+			}
 		}
 	}
 	return nil
@@ -192,11 +218,12 @@ func (s *Spool) refill() error {
 func (s *Spool) Done() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.taken[0]
+	n := s.taken[0]
 	s.taken = s.taken[1:]
-	s.files.finish(r.n)
-	if s.waiting--; !r.kept {
-		s.unsafe--
+	s.files.finish(n)
+	s.waiting--
+	if len(s.unsafe) > 0 && s.unsafe[0].n == n {
+		s.safe()
 	}
 	signal(s.room)
 }
@@ -205,16 +232,28 @@ func (s *Spool) Done() {
 func (s *Spool) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if gone := s.files.gone(); gone != nil && s.trouble == nil {
+		s.trouble = gone
+	}
 	return State{
-		Waiting: s.waiting, Unsafe: s.unsafe, Bytes: s.files.bytes(), Behind: s.behind, Trouble: s.trouble, Blocked: s.blocked,
+		Waiting: s.waiting, Unsafe: len(s.unsafe), Bytes: s.files.bytes(), Behind: s.behind, Trouble: s.trouble, Blocked: s.blocked,
 	}
 }
 
-// Close gives the directory back. What is not done waits there for the next Open.
-func (s *Spool) Close() error {
+// Waiting is how many records were pushed and are not done.
+func (s *Spool) Waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.files.close()
+	return s.waiting
+}
+
+// Close gives the directory back. What is not done waits there for the next
+// Open, but for what the disk refuses to the last: its number is returned.
+func (s *Spool) Close() (lost int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.persist()
+	return len(s.unsafe), s.files.close()
 }
 
 func signal(c chan struct{}) {

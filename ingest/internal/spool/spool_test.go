@@ -2,6 +2,7 @@ package spool
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -37,8 +38,15 @@ func open(t testing.TB, dir string, limit int64) (*Spool, Found) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
+	t.Cleanup(func() { _, _ = s.Close() })
 	return s, found
+}
+
+func shut(t testing.TB, s *Spool) {
+	t.Helper()
+	if lost, err := s.Close(); err != nil || lost > 0 {
+		t.Fatal(lost, err)
+	}
 }
 
 func push(t testing.TB, s *Spool, text string) {
@@ -110,16 +118,14 @@ func TestWhatIsNotDoneComesAgain(t *testing.T) {
 			s.Done()
 		}
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	shut(t, s)
 	s, found := open(t, dir, roomy)
 	if found.Records != 60 || found.Torn != 0 || len(found.Damaged) != 0 {
 		t.Fatalf("found %+v", found)
 	}
 	push(t, s, numbered(101))
 	expect(t, drain(t, s), 41, 101)
-	_ = s.Close()
+	_, _ = s.Close()
 	if _, found := open(t, dir, roomy); found.Records != 0 {
 		t.Fatalf("then found %+v", found)
 	}
@@ -134,7 +140,7 @@ func TestTornRecordIsDropped(t *testing.T) {
 				push(t, s, numbered(n))
 			}
 			path := s.files.list[0].path
-			_ = s.Close()
+			_, _ = s.Close()
 			info, err := os.Stat(path)
 			if err == nil {
 				err = os.Truncate(path, info.Size()-lost)
@@ -152,32 +158,80 @@ func TestTornRecordIsDropped(t *testing.T) {
 	}
 }
 
+// A record that has changed costs itself and no other, wherever the change is.
 func TestChangedRecordIsKeptForPeople(t *testing.T) {
-	dir := t.TempDir()
-	s, _ := open(t, dir, 1<<20) // segments of 64 KiB
-	for n := 2900; n < 3000; n++ {
-		push(t, s, numbered(n))
+	const first, last = 2900, 2999
+	for name, offset := range map[string]int{"length": 1, "number": 5, "sums": 13, "data": headerSize + 10} {
+		for where, at := range map[string]int{"in the middle": 2931, "at the end of a file": 2921, "at the end": last} {
+			t.Run(name+" "+where, func(t *testing.T) {
+				dir := t.TempDir()
+				s, _ := open(t, dir, 1<<20) // segments of 64 KiB
+				for n := first; n <= last; n++ {
+					push(t, s, numbered(n))
+				}
+				shut(t, s)
+				flip(t, dir, at, offset)
+				s, found := open(t, dir, 1<<20)
+				if found.Lost != 1 || len(found.Damaged) != 1 || found.Torn != 0 || found.Records != last-first {
+					t.Fatalf("found %+v", found)
+				}
+				got := drain(t, s)
+				expect(t, got[:at-first], first, at-1)
+				expect(t, got[at-first:], at+1, last)
+				shut(t, s)
+				if _, found := open(t, dir, 1<<20); found.Records+found.Lost+len(found.Damaged) > 0 {
+					t.Errorf("then found %+v", found)
+				}
+			})
+		}
 	}
-	path := s.files.list[1].path
-	_ = s.Close()
-	b, err := os.ReadFile(path)
-	if err == nil {
-		b[len(b)/2] ^= 1
-		err = os.WriteFile(path, b, 0o600)
-	}
+}
+
+// flip changes a bit of the record that begins with number n.
+func flip(t *testing.T, dir string, n, offset int) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, found := open(t, dir, 1<<20)
-	if len(found.Damaged) != 1 || found.Records < 80 || found.Records > 95 {
-		t.Fatalf("found %+v", found)
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := bytes.Index(b, []byte(numbered(n)[:10]))
+		if at < 0 {
+			continue
+		}
+		b[at-headerSize+offset] ^= 0x10
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
 	}
-	if kept, err := os.ReadFile(found.Damaged[0]); err != nil || string(kept) != string(b) {
-		t.Errorf("what was damaged is not kept: %v", err)
+	t.Fatalf("record %d is in no file", n)
+}
+
+func TestStrangeFileIsPassedOver(t *testing.T) {
+	dir := t.TempDir()
+	junk := filepath.Join(dir, "junk"+suffix)
+	if err := os.WriteFile(junk, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	got := drain(t, s)
-	if len(got) != found.Records || got[0] != numbered(2900) || got[len(got)-1] != numbered(2999) {
-		t.Fatalf("%d records from %.10q to %.10q", len(got), got[0], got[len(got)-1])
+	if _, found := open(t, dir, roomy); len(found.Strange) != 1 || found.Strange[0] != junk {
+		t.Errorf("found %+v", found)
+	}
+}
+
+func TestDirectoryThatIsTakenAwayIsTold(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "spool")
+	s, _ := open(t, dir, roomy)
+	push(t, s, "x")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if state := s.State(); !errors.Is(state.Trouble, os.ErrNotExist) {
+		t.Errorf("state %+v", state)
 	}
 }
 
@@ -187,7 +241,7 @@ func TestDirectoryHasOneUser(t *testing.T) {
 	if _, _, err := Open(dir, roomy); !errors.Is(err, ErrInUse) {
 		t.Fatalf("got %v", err)
 	}
-	_ = s.Close()
+	_, _ = s.Close()
 	open(t, dir, roomy)
 }
 
@@ -208,17 +262,17 @@ func TestDiskThatTakesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = s.Close() }()
+		defer func() { _, _ = s.Close() }()
 		full := &fullDisk{}
 		s.files.create = full.create
 		for n := 1; n <= 100; n++ {
 			push(t, s, numbered(n))
 		}
 		full.is = true
-		for n := 101; n <= memoryRecords; n++ {
+		for n := 101; n <= 100+memoryRecords; n++ {
 			push(t, s, numbered(n%100))
 		}
-		if state := s.State(); !errors.Is(state.Trouble, syscall.ENOSPC) || state.Unsafe != memoryRecords-100 || state.Behind {
+		if state := s.State(); !errors.Is(state.Trouble, syscall.ENOSPC) || state.Unsafe != memoryRecords {
 			t.Fatalf("state %+v", state)
 		}
 		pushed := make(chan error)
@@ -227,26 +281,68 @@ func TestDiskThatTakesNothing(t *testing.T) {
 		if s.State().Blocked.IsZero() {
 			t.Fatal("not blocked")
 		}
-		if _, err := s.Next(t.Context()); err != nil {
-			t.Fatal(err)
+		for range 101 {
+			if _, err := s.Next(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s.Done()
 		}
 		if err := <-pushed; err != nil || !s.State().Blocked.IsZero() {
 			t.Fatalf("after room was made: %v, %+v", err, s.State())
 		}
-		s.Done()
 		full.is = false
 		push(t, s, "on disk again")
-		if state := s.State(); state.Trouble != nil || !state.Behind {
+		if state := s.State(); state.Trouble != nil || state.Unsafe != 0 {
 			t.Fatalf("then state %+v", state)
 		}
 		got := drain(t, s)
 		if len(got) != memoryRecords+1 || got[len(got)-2] != "last" || got[len(got)-1] != "on disk again" {
 			t.Fatalf("%d records, the last %.20q", len(got), got[len(got)-1])
 		}
-		if state := s.State(); state.Unsafe != 0 || state.Waiting != 0 {
-			t.Fatalf("at last %+v", state)
-		}
 	})
+}
+
+// What fits is not written past what did not: a process that ends leaves no hole.
+func TestNothingIsWrittenPastWhatWasRefused(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir, 1<<20)
+	big := strings.Repeat("x", 300<<10)
+	for _, text := range []string{big, big, big, big, "small", "small"} {
+		push(t, s, text)
+	}
+	if state := s.State(); state.Unsafe != 3 || !errors.Is(state.Trouble, errFull) {
+		t.Fatalf("state %+v", state)
+	}
+	if lost, err := s.Close(); err != nil || lost != 3 {
+		t.Fatalf("%d lost, %v", lost, err)
+	}
+	if s, found := open(t, dir, 1<<20); found.Records != 3 || len(drain(t, s)) != 3 {
+		t.Fatalf("found %+v", found)
+	}
+}
+
+// A disk that is full from the start costs nothing while memory has room, also
+// with records of an earlier process before those of this one.
+func TestFullDiskAtTheStart(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir, roomy)
+	for n := 1; n <= 500; n++ {
+		push(t, s, numbered(n))
+	}
+	shut(t, s)
+	s, _ = open(t, dir, roomy)
+	full := &fullDisk{is: true}
+	s.files.create = full.create
+	for n := 501; n <= 1000; n++ {
+		push(t, s, numbered(n))
+	}
+	if state := s.State(); state.Unsafe != 500 || !errors.Is(state.Trouble, syscall.ENOSPC) {
+		t.Fatalf("state %+v", state)
+	}
+	expect(t, drain(t, s), 1, 1000)
+	if state := s.State(); state.Unsafe != 0 || state.Behind {
+		t.Fatalf("at last %+v", state)
+	}
 }
 
 func TestPushEndsWithItsContext(t *testing.T) {
@@ -334,7 +430,7 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 			t.Fatalf("%d records, %d were pushed", len(got), last)
 		}
 		expect(t, got, 1, len(got))
-		_ = s.Close()
+		_, _ = s.Close()
 	}
 }
 
@@ -365,10 +461,12 @@ func TestSpoolIsAQueue(t *testing.T) {
 			r.Fatal(err)
 		}
 		pushed, taken, done := 0, 0, 0
+		disk := &fullDisk{}
+		s.files.create = disk.create
 		r.Repeat(map[string]func(*rapid.T){
 			"push": func(r *rapid.T) {
 				for range rapid.IntRange(1, 200).Draw(r, "n") {
-					if s.State().Bytes > limit-10000 {
+					if s.State().Bytes+int64(s.risk+len(s.unsafe)*headerSize) > limit-10000 {
 						return
 					}
 					pushed++
@@ -391,15 +489,18 @@ func TestSpoolIsAQueue(t *testing.T) {
 					done++
 				}
 			},
+			"fill": func(*rapid.T) { disk.is = !disk.is },
 			"restart": func(r *rapid.T) {
-				if err := s.Close(); err != nil {
-					r.Fatal(err)
+				disk.is = false
+				if lost, err := s.Close(); err != nil || lost > 0 {
+					r.Fatal(lost, err)
 				}
 				var found Found
 				if s, found, err = Open(dir, limit); err != nil || found.Records != pushed-done || found.Torn != 0 {
 					r.Fatalf("found %+v (%v), want %d", found, err, pushed-done)
 				}
 				taken = done
+				s.files.create = disk.create
 			},
 			"": func(r *rapid.T) {
 				if n := s.State().Waiting; n != pushed-done {
@@ -407,6 +508,6 @@ func TestSpoolIsAQueue(t *testing.T) {
 				}
 			},
 		})
-		_ = s.Close()
+		_, _ = s.Close()
 	})
 }
