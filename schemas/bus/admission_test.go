@@ -27,6 +27,7 @@ import (
 
 	"ringstream/schemas/bus"
 	"ringstream/schemas/bustest"
+	"ringstream/schemas/topology"
 )
 
 // admission is one way to ask to be let in, and what is said of it: nothing
@@ -44,6 +45,7 @@ func admitted(t *testing.T, cases []admission, secrets ...string) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			c.cfg.Provision, c.cfg.Replicas, c.cfg.Partitions = bus.ProvisionVerify, 1, 1
+			c.cfg.Duplicates = topology.ShortestDuplicates
 			all := refusals(t, c.cfg)
 			if (len(all) == 0) != (len(c.want) == 0) {
 				t.Errorf("refused: %s", all)

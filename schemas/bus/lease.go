@@ -33,7 +33,7 @@ type Leases struct {
 func OpenLeases(ctx context.Context, js jetstream.JetStream) (*Leases, error) {
 	kv, err := js.KeyValue(ctx, topology.Leases)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, fmt.Errorf("%w: bucket %s; NATS_PROVISION=create creates it", ErrMissing, topology.Leases)
+		return nil, fmt.Errorf("%w: bucket %s; a start with NATS_PROVISION=create makes it", ErrMissing, topology.Leases)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open bucket %s: %w", topology.Leases, err)

@@ -116,7 +116,7 @@ func (l *Log) readTail(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read its last message: %w", err)
 		}
-		if l.tail, err = positionOf(m.Header); err == nil {
+		if l.tail, err = ownPosition(m.Header, m.Sequence); err == nil {
 			l.empty = false
 			return nil
 		}
@@ -131,6 +131,23 @@ func (l *Log) readTail(ctx context.Context) error {
 // Foreign lists the messages at the end of the log, newest first, that were not
 // written by a writer of this log when it was opened.
 func (l *Log) Foreign() []uint64 { return l.alien }
+
+// errForeign means that no writer of the log has put a message where it stands.
+var errForeign = errors.New("not put there by a writer of this log")
+
+// Own reports whether a message stands in a log where one of its writers put it:
+// every append states the position before it, and the server keeps the header.
+// What somebody else published there has none, a copy that of the original.
+func Own(h nats.Header, seq uint64) bool {
+	return h.Get(jetstream.ExpectedLastSeqHeader) == strconv.FormatUint(seq-1, 10)
+}
+
+func ownPosition(h nats.Header, seq uint64) (Position, error) {
+	if !Own(h, seq) {
+		return Position{}, errForeign
+	}
+	return positionOf(h)
+}
 
 func positionOf(h nats.Header) (Position, error) {
 	in, err := strconv.ParseUint(h.Get(HeaderIn), 10, 64)

@@ -303,10 +303,22 @@ func TestLogPassesOverForeignMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	subject := topology.CallEvent(0, "", "incoming", "")
-	for range 2 {
-		if _, err := js.Publish(t.Context(), subject, []byte("by hand")); err != nil {
+	for _, h := range []nats.Header{nil, {bus.HeaderIn: {"2"}, bus.HeaderIdx: {"0"}, jetstream.ExpectedLastSeqHeader: {"4"}}} {
+		if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: subject, Header: h, Data: []byte("by hand")}); h == nil && err != nil {
 			t.Fatal(err)
 		}
+	}
+	copied, err := js.Stream(t.Context(), logStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := copied.GetMsg(t.Context(), 2)
+	if err == nil {
+		m.Header.Del(jetstream.ExpectedLastSeqHeader) // the server would refuse it
+		_, err = js.PublishMsg(t.Context(), &nats.Msg{Subject: subject, Header: m.Header, Data: m.Data})
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	again := open(t, js)
 	if tail, ok := again.Tail(); !ok || tail != (bus.Position{In: 3}) {

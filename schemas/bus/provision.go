@@ -79,7 +79,7 @@ func Verify(ctx context.Context, js jetstream.JetStream, layout topology.Layout,
 		}
 		stream, err := js.Stream(ctx, s.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			found = append(found, fmt.Errorf("%w: %s; NATS_PROVISION=create creates it", ErrMissing, s.Name))
+			found = append(found, fmt.Errorf("%w: %s; a start with NATS_PROVISION=create makes it%s", ErrMissing, s.Name, besides(s)))
 			continue
 		}
 		if err != nil {
@@ -104,12 +104,21 @@ func Verify(ctx context.Context, js jetstream.JetStream, layout topology.Layout,
 	return errors.Join(found...)
 }
 
+// besides says what to delete first where a stream alone cannot be made again:
+// CALLS follows its sources by their positions.
+func besides(s topology.Stream) string {
+	if s.Rollup && s.Name != topology.Deliveries {
+		return ", but delete CALLS first, or it will hold events twice"
+	}
+	return ""
+}
+
 // verifyBucket checks what leases cannot do without: keys that expire, and
 // watchers that hear of it.
 func verifyBucket(ctx context.Context, js jetstream.JetStream, b topology.Bucket) error {
 	kv, err := js.KeyValue(ctx, b.Name)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return fmt.Errorf("%w: bucket %s; NATS_PROVISION=create creates it", ErrMissing, b.Name)
+		return fmt.Errorf("%w: bucket %s; a start with NATS_PROVISION=create makes it", ErrMissing, b.Name)
 	}
 	if err != nil {
 		return lookUp("KV_"+b.Name, err)

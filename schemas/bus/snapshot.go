@@ -50,7 +50,7 @@ func (l *Log) Snapshot(ctx context.Context) (Snapshot, bool, error) {
 	if err != nil {
 		return Snapshot{}, false, fmt.Errorf("read snapshot: %w", err)
 	}
-	at, err := positionOf(head.Header)
+	at, err := ownPosition(head.Header, head.Sequence)
 	if err != nil {
 		return Snapshot{}, false, nil //nolint:nilerr // somebody else wrote it: there is none
 	}

@@ -12,7 +12,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"ringstream/ingest/internal/feed"
 	"ringstream/ingest/internal/hub"
@@ -63,10 +67,10 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 	if err != nil {
 		return fmt.Errorf("SPOOL_DIR: %w", err)
 	}
-	undo.Add("close spool", queue.Close)
-	tellOf(left, log)
-
 	counts := newMetrics(log)
+	undo.Add("close spool", func() error { return shut(queue, counts, log) })
+	tellOf(left, counts, log)
+
 	out := newOutlet(drain, queue, s.Config, s.instance(), counts, log)
 	web, closeWeb := client()
 	undo.Add("close connections", func() error { closeWeb(); return nil })
@@ -97,11 +101,16 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 	listening, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	undo.Add("stop publishing", program.Background(func(ctx context.Context) {
-		err := prepare(ctx, s.Config, log)
-		if err == nil {
-			board.Set("streams", true, "as the contract says")
-			err = out.run(ctx)
+		if err := prepare(ctx, s.Config, log); err != nil {
+			end(err)
+			return
 		}
+		var watching sync.WaitGroup
+		while, over := context.WithCancel(ctx)
+		watching.Go(func() { watch(while, s.Config, log, board) })
+		err := out.run(ctx)
+		over()
+		watching.Wait()
 		if ctx.Err() == nil {
 			end(err)
 		}
@@ -118,27 +127,65 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 }
 
 // tellOf says what an earlier process left behind.
-func tellOf(left spool.Found, log *slog.Logger) {
+func tellOf(left spool.Found, counts *metrics, log *slog.Logger) {
 	if left.Records > 0 || left.Torn > 0 {
 		log.Info("messages of an earlier process wait in SPOOL_DIR; they go out first", "messages", left.Records, "bytes_cut_off", left.Torn)
 	}
 	for _, path := range left.Damaged {
-		log.Error("a file of the spool was damaged; what followed the damage in it is lost, and the file is kept", "file", path)
+		log.Error("a file of the spool was damaged; the file is kept", "file", path)
 	}
+	if left.Lost > 0 {
+		log.Error("messages lost: what the spool had of them was damaged", "messages", left.Lost)
+		counts.lost.Add(float64(left.Lost))
+	}
+	for _, path := range left.Strange {
+		log.Warn("a file in SPOOL_DIR is not the spool's; passed over", "file", path)
+	}
+}
+
+// shut closes the spool, and says what dies with the process.
+func shut(queue *spool.Spool, counts *metrics, log *slog.Logger) error {
+	lost, err := queue.Close()
+	if lost > 0 {
+		log.Error("messages lost: they were not stored, and SPOOL_DIR takes nothing", "messages", lost)
+		counts.lost.Add(float64(lost))
+	}
+	return err
 }
 
 // prepare verifies the streams over a connection of its own, which it gives up.
 func prepare(ctx context.Context, cfg bus.Config, log *slog.Logger) error {
-	nc, err := bus.Connect(ctx, cfg, name, log)
+	nc, js, err := connect(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
 	defer nc.Close()
+	return bus.Prepare(ctx, js, cfg, log, uses()...)
+}
+
+// watch tells whether the streams are still there, over a connection of its
+// own: that of the publisher ends with every failure.
+func watch(ctx context.Context, cfg bus.Config, log *slog.Logger, board *probe.Board) {
+	nc, js, err := connect(ctx, cfg, log)
+	if err != nil {
+		return // the end
+	}
+	defer nc.Close()
+	bus.Watch(ctx, js, cfg, uses(), board)
+}
+
+func uses() []string { return []string{topology.RTE, topology.DeadLetters} }
+
+func connect(ctx context.Context, cfg bus.Config, log *slog.Logger) (*nats.Conn, jetstream.JetStream, error) {
+	nc, err := bus.Connect(ctx, cfg, name, log)
+	if err != nil {
+		return nil, nil, err
+	}
 	js, err := bus.JetStream(nc)
 	if err != nil {
-		return err
+		nc.Close()
 	}
-	return bus.Prepare(ctx, js, cfg, log, topology.RTE, topology.DeadLetters)
+	return nc, js, err
 }
 
 func heartbeat(ctx context.Context, messages *feed.Writer) {

@@ -74,7 +74,7 @@ func (m *metrics) register(registry *prometheus.Registry, o *outlet, status func
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels},
 			func() float64 { return float64(value()) }))
 	}
-	gauge(telemetry.IngestQueued, "Messages received and not stored yet.", nil, func() int { return o.spool.State().Waiting })
+	gauge(telemetry.IngestQueued, "Messages received and not stored yet.", nil, func() int { return o.spool.Waiting() })
 	gauge(telemetry.IngestUnsafe, "Messages received and not stored yet that are in memory only, because SPOOL_DIR takes nothing.", nil, func() int { return o.spool.State().Unsafe })
 	gauge(telemetry.IngestSpoolBytes, "Bytes that the spool takes on disk.", nil, func() int { return int(o.spool.State().Bytes) })
 	telemetry.NATS(registry, o.connected.Load, o.reconnects)

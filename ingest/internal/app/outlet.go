@@ -61,7 +61,7 @@ func (o *outlet) publish(m bus.Outgoing) error {
 	if err != nil {
 		o.metrics.lost.Inc()
 	}
-	o.progress.Waiting(o.spool.State().Waiting)
+	o.progress.Waiting(o.spool.Waiting())
 	return err
 }
 
@@ -111,7 +111,7 @@ func (o *outlet) stored(m bus.Outgoing, ack *jetstream.PubAck) {
 
 func (o *outlet) settled() {
 	o.spool.Done()
-	o.progress.Waiting(o.spool.State().Waiting)
+	o.progress.Waiting(o.spool.Waiting())
 }
 
 // refused makes the dead letter that takes the place of its message. Those of
@@ -161,13 +161,14 @@ func (o *outlet) flush() error {
 	tick := time.NewTicker(flushPoll)
 	defer tick.Stop()
 	for {
-		left := o.spool.State().Waiting
+		left := o.spool.Waiting()
 		if left == 0 {
 			return nil
 		}
 		select {
 		case <-o.drain.Done():
-			return fmt.Errorf("%w: %d messages wait in SPOOL_DIR for the next start", errUnsent, left)
+			unsafe := o.spool.State().Unsafe
+			return fmt.Errorf("%w: %d messages wait in SPOOL_DIR for the next start, %d are in memory only", errUnsent, left-unsafe, unsafe)
 		case <-tick.C:
 		}
 	}
@@ -181,7 +182,7 @@ func (o *outlet) room() probe.Result {
 	case !s.Blocked.IsZero():
 		return probe.Result{Detail: fmt.Sprintf("reading stopped %s ago, because there is no room (%v); %s",
 			time.Since(s.Blocked).Round(time.Second), s.Trouble, detail)}
-	case s.Trouble != nil:
+	case s.Trouble != nil, s.Unsafe > 0:
 		return probe.Result{Detail: fmt.Sprintf("SPOOL_DIR takes nothing (%v), %d messages are in memory only; %s", s.Trouble, s.Unsafe, detail)}
 	default:
 		return probe.Result{OK: true, Detail: detail}
