@@ -51,7 +51,7 @@ const (
 	DeliverUnread       = "ringstream_deliver_unread_messages"
 	DeliverParked       = "ringstream_deliver_parked"               // cause
 	DeliverPaused       = "ringstream_deliver_paused_seconds"       // until Reapit's limits let anything out again
-	DeliverFailing      = "ringstream_deliver_failing_seconds"      // since an attempt succeeded last
+	DeliverFailing      = "ringstream_deliver_failing_seconds"      // since an attempt, or the first reading of the negotiators, failed first
 	DeliverDeadLetters  = "ringstream_deliver_deadletters_total"    // reason
 	DeliverBudgetLeft   = "ringstream_deliver_budget_left"          // requests of the day
 	DeliverTokens       = "ringstream_deliver_token_requests_total" // result: given, or why not

@@ -23,7 +23,9 @@
 // What was under way at a crash is perhaps on a screen, and so its end is told.
 // Which that may be follows from the log without a record of every attempt: in
 // each lane only the next one, and of the call events behind the newest snapshot
-// only those of its first minute, because later ones make a snapshot first.
+// only those of its first minute, because later ones make a snapshot first. A
+// replica that has to wait for the negotiators sees to it that those are left out
+// which came when nobody could deliver (see vacancy).
 package app
 
 import (
@@ -83,7 +85,7 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	board.Func("negotiators", func() probe.Result { return known(people) })
 	registry := telemetry.Metrics(name, version.Version, version.Revision)
 	client.Fetched = seen.token
-	seen.register(registry, allowed, people.Loaded)
+	seen.register(registry, allowed, people)
 	stopProbes, address, err := probe.Serve(ctx, s.HTTPAddr, board, registry, version)
 	if err != nil {
 		return err

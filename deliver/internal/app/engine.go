@@ -44,6 +44,7 @@ type engine struct {
 	seen      *observer
 	log       *slog.Logger
 	now       func() time.Time
+	vacant    vacancy // as seen last
 }
 
 const leaseKey = "deliver"
@@ -80,7 +81,7 @@ func (e *engine) candidate(stop, life context.Context) error {
 			cancel()
 		}
 	})()
-	if err := e.directory.Wait(waiting); err != nil {
+	if err := e.prepare(waiting); err != nil {
 		return err
 	}
 	// A lease that is not to be had for so long is renewed by somebody who delivers.

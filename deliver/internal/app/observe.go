@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ringstream/deliver/internal/delivery"
+	"ringstream/deliver/internal/directory"
 	"ringstream/deliver/internal/reapit"
 	"ringstream/deliver/internal/schedule"
 	"ringstream/schemas/bus"
@@ -86,13 +87,13 @@ func newObserver(log *slog.Logger, reapit *standing) *observer {
 		queued:    gauge(telemetry.DeliverQueued, "Deliveries that wait or are under way.", "type"),
 		parkedNow: gauge(telemetry.DeliverParked, "Customers who are parked because Reapit refuses them.", "cause"),
 		flying:    single(telemetry.DeliverInFlight, "Deliveries under way."),
-		unreadNow: single(telemetry.DeliverUnread, "Call events that are not taken in yet."),
+		unreadNow: single(telemetry.DeliverUnread, "Call events that are not taken in yet, by this replica or, while it knows no negotiators, by any."),
 		lastDone:  single(telemetry.LastProgressSeconds, "When the last outcome was stored."),
 	}
 }
 
 // register adds what is counted here and what is read from others.
-func (o *observer) register(r *prometheus.Registry, b *budget, loaded func() (bool, int, time.Duration)) {
+func (o *observer) register(r *prometheus.Registry, b *budget, people *directory.Directory) {
 	r.MustRegister(o.outcomes, o.requests, o.tries, o.tokens, o.letters, o.changes, o.fenced, o.requestTime, o.delay,
 		o.snapshots, o.appends, o.queued, o.parkedNow, o.flying, o.unreadNow, o.lastDone)
 	read := func(name, help string, labels prometheus.Labels, value func() float64) {
@@ -106,16 +107,29 @@ func (o *observer) register(r *prometheus.Registry, b *budget, loaded func() (bo
 	})
 	read(telemetry.DeliverBudgetLeft, "Requests left of the day's.", nil, func() float64 { return float64(b.left()) })
 	read(telemetry.DeliverPaused, "For how much longer nothing is sent because of Reapit's limits.", nil, func() float64 { return o.reapit.pause().Seconds() })
-	read(telemetry.DeliverFailing, "Since how long no attempt has succeeded; 0 while they do.", nil, func() float64 { return o.reapit.failing().Seconds() })
+	read(telemetry.DeliverFailing, "Since how long no attempt has succeeded, or none to read the negotiators at all; 0 while they do.", nil,
+		func() float64 { return max(o.reapit.failing(), unknown(people)).Seconds() })
 	read(telemetry.DeliverNegotiators, "Active negotiators known.", nil, func() float64 {
-		_, count, _ := loaded()
+		_, count, _ := people.Loaded()
 		return float64(count)
 	})
 	read(telemetry.DeliverDirectoryAge, "Age of the list of negotiators.", nil, func() float64 {
-		_, _, age := loaded()
+		_, _, age := people.Loaded()
 		return age.Seconds()
 	})
 }
+
+// unknown is since when the negotiators cannot be read, where none are known.
+func unknown(people *directory.Directory) time.Duration {
+	since, err := people.Trouble()
+	if known, _, _ := people.Loaded(); known || err == nil {
+		return 0
+	}
+	return time.Since(since)
+}
+
+// unread tells how many call events wait for somebody to take them in.
+func (o *observer) unread(n uint64) { o.unreadNow.Set(float64(n)) }
 
 func (o *observer) role(r int32) {
 	if was := o.is.Swap(r); was == r {

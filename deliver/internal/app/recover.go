@@ -38,6 +38,7 @@ type memory struct {
 	made  time.Time // when the stream of call events was made
 	since time.Time // call events that were heard of before it are passed over
 	doubt time.Time // call events stored up to then may have been sent, and nobody is left to tell
+	head  uint64    // where the newest snapshot is; 0: there is none
 	spent used      // requests of the day, as far as the log tells
 }
 
@@ -49,6 +50,9 @@ func (e *engine) recall(ctx context.Context, log *bus.Log) (memory, []schedule.R
 	}
 	var err error
 	if m.made, err = e.made(ctx); err != nil {
+		return m, nil, err
+	}
+	if m.head, _, err = e.newest(ctx); err != nil {
 		return m, nil, err
 	}
 	saved, found, err := log.Snapshot(ctx)

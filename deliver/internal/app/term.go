@@ -38,6 +38,7 @@ type term struct {
 	workers sync.WaitGroup
 
 	goal    uint64 // nothing is sent before this call event was taken in
+	doubted uint64 // what comes behind it was not sent by anybody before
 	unread  uint64
 	changes int // records since the newest snapshot
 	taken   int // inputs since the newest snapshot
@@ -77,6 +78,7 @@ func (e *engine) term(stop, held context.Context) error {
 	if t.goal, err = e.goal(ctx); err != nil {
 		return err
 	}
+	t.doubted = e.vacant.bound(m.made, m.head, t.goal)
 	t.record(records)
 	t.snapshot(false) // takes the log: whoever else still writes to it is fenced from here on
 	t.journal.flush(ctx)
@@ -177,7 +179,7 @@ func (t *term) offer(in input) {
 func (t *term) resolve(in input) schedule.Offer {
 	o := schedule.Offer{
 		Call: in.call, Position: in.seq, Received: in.stored, Traceparent: in.traceparent, Now: t.now(),
-		Doubt: in.seq <= t.goal && !in.stored.After(t.memory.doubt),
+		Doubt: in.seq <= t.doubted && !in.stored.After(t.memory.doubt),
 	}
 	organization := in.call.OrganizationID
 	customer, _, known := t.directory.Tenant(organization)
