@@ -37,6 +37,7 @@ func TestFaultsLoseNothing(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	t.Logf("-faults=%v -faults.events=%d -faults.seed=%d", *faultsFor, *faultsEvents, seed)
+	t.Setenv(syncAlways, "true")
 	w := newWorld(t, "RTE_SIM_SENT_LIMIT=10000000")
 	w.ingest("ingest-1")
 	w.ingest("ingest-2")
@@ -250,30 +251,37 @@ func (w *world) verdict(events int) {
 	}
 }
 
-// order counts events that stand in RTE before one that was sent earlier on the same
+// order counts events that stand in RTE behind one that was sent later on the same
 // connection: strictly those that exactly the same connections were sent, and
 // all. What only one replica heard may come behind what both heard later.
 func (w *world) order(log []sentEntry, at map[string]int, hearers map[string][]string) (all, strict int) {
-	newest, newestOf := map[string]int{}, map[string]int{}
-	for _, s := range log {
+	first, firstOf := map[string]int{}, map[string]int{}
+	for _, s := range slices.Backward(log) {
 		n := at[s.ID]
 		if n == 0 {
 			continue
 		}
-		if n < newest[s.Connection] {
+		if before(first, s.Connection, n) {
 			all++
 		}
-		newest[s.Connection] = max(newest[s.Connection], n)
 		those := slices.Sorted(slices.Values(hearers[s.ID]))
-		group := s.Connection + "|" + strings.Join(slices.Compact(those), ",")
-		if n < newestOf[group] {
+		if before(firstOf, s.Connection+"|"+strings.Join(slices.Compact(those), ","), n) {
 			if strict++; strict <= 5 {
-				w.t.Errorf("event %s stands before an earlier one of connection %s", s.ID, s.Connection)
+				w.t.Errorf("event %s, sent %s, stands behind a later one of connection %s", s.ID, s.Time.Format(clock), s.Connection)
 			}
 		}
-		newestOf[group] = max(newestOf[group], n)
 	}
 	return all, strict
+}
+
+// before reports whether something known of a key stands before n, and keeps
+// what stands first.
+func before(first map[string]int, key string, n int) bool {
+	known, is := first[key]
+	if !is || n < known {
+		first[key] = n
+	}
+	return is && known < n
 }
 
 func counts(m map[string]int) string {
@@ -283,6 +291,8 @@ func counts(m map[string]int) string {
 	}
 	return strings.Join(words, ", ")
 }
+
+const clock = "15:04:05.000"
 
 // span is a time in which nobody was subscribed.
 type span struct{ from, until time.Time }
@@ -326,6 +336,9 @@ func (w *world) compareSpans(book []attendance) (hub, told []span, worst time.Du
 	hub = without(whole, covered)
 	told = w.uncovered(whole)
 	for _, s := range slices.Concat(minus(hub, told), minus(told, hub)) {
+		if d := s.until.Sub(s.from); d > heartbeat {
+			w.t.Logf("the spans differ from %s to %s", s.from.Format(clock), s.until.Format(clock))
+		}
 		worst = max(worst, s.until.Sub(s.from))
 	}
 	return hub, told, worst.Round(time.Millisecond)
