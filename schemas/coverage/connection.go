@@ -50,6 +50,7 @@ type connection struct {
 	Heard   moment `json:"heard"`          // the hub's last word on it
 	Live    bool   `json:"live,omitempty"` // has been called live
 	Stands  bool   `json:"stands,omitempty"`
+	Answers bool   `json:"answers,omitempty"` // its hub answers pings: Heard tells more than Said
 	All     bool   `json:"all,omitempty"`  // it began before the stream does: what it holds is not known
 	Held    int    `json:"held,omitempty"` // items
 	Over    bool   `json:"over,omitempty"`
@@ -60,8 +61,17 @@ type connection struct {
 func (c *connection) hear(f event.Feed, at moment) {
 	c.Heard = max(c.Heard, heardBy(f))
 	c.Said = max(c.Said, at)
-	c.Stands = f.Live || !c.Live && c.Said-c.Heard <= int64(lately) // before it is live it is still subscribing
+	c.Answers = f.Answers
+	c.Stands = f.Live || !c.Live && c.Said-c.Heard <= c.lately() // before it is live it is still subscribing
 	c.Live = c.Live || f.Live
+}
+
+// lately is for how long its hub may say nothing.
+func (c *connection) lately() moment {
+	if c.Answers {
+		return int64(Silence)
+	}
+	return int64(lately)
 }
 
 // heardBy is how far an event says that its connection reaches. Events from
@@ -80,6 +90,8 @@ func (c *connection) reach(now moment) moment {
 		return c.Heard
 	case !c.Over && now-c.Said <= int64(Silence):
 		return forever
+	case c.Answers: // the next answer would have come within a heartbeat
+		return max(c.Heard, min(c.Said, c.Heard+int64(heartbeat)))
 	default:
 		return max(c.Heard, c.Said)
 	}

@@ -10,8 +10,10 @@
 //   - Once the replica doubts it (not live any more), or says that it has
 //     ended, it counts until its hub was last heard, which may be long ago.
 //   - A replica that has fallen silent, or began anew without a word, is taken
-//     at its last word. It may be paused, or cut off from NATS: what it tells
-//     later counts from when it happened.
+//     at its last word, but no further than a heartbeat behind the last sign of
+//     life of a hub that answers pings: it would have answered the next. The
+//     replica may be paused, or cut off from NATS: what it tells later counts
+//     from when it happened.
 //   - Of a connection whose beginning the stream no longer holds nobody knows
 //     what it subscribed. It is taken to hold everything.
 //
@@ -46,7 +48,8 @@ const Everything = "*"
 
 const (
 	// Silence is how long a replica, which speaks every second, may say nothing
-	// before its connection is no longer taken to stand.
+	// before its connection is no longer taken to stand, and a hub that answers
+	// pings, which is asked every second.
 	Silence = 3 * time.Second
 	// Gone is how long a replica must have been silent to be no longer expected:
 	// it has another name now. Somebody else must be listening by then.

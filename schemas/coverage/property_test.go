@@ -25,12 +25,12 @@ var items = [][2]string{{"x", "s"}, {"x", "u"}, {"y", "s"}, {"z", "s"}}
 func live(t *rapid.T, name string) timeline {
 	at, heard, epoch := 0, 0, 0
 	held := map[int]bool{}
-	connected, complete := false, false
+	connected, complete, answering := false, false, false
 	var line timeline
 	say := func(kind event.FeedType, f event.Feed) {
 		f.Instance, f.Type, f.At = name, kind, start.Add(time.Duration(at)*time.Second)
 		if connected {
-			f.Epoch, f.HeardAt = fmt.Sprint(name, epoch), start.Add(time.Duration(heard)*time.Second)
+			f.Epoch, f.HeardAt, f.Answers = fmt.Sprint(name, epoch), start.Add(time.Duration(heard)*time.Second), answering
 		}
 		line = append(line, f)
 	}
@@ -54,6 +54,7 @@ func live(t *rapid.T, name string) timeline {
 		at += rapid.IntRange(1, 4).Draw(t, "later")
 		if connected && rapid.IntRange(0, 3).Draw(t, "hub speaks") > 0 {
 			heard = rapid.IntRange(heard, at).Draw(t, "heard")
+			answering = answering || rapid.Bool().Draw(t, "answers a ping")
 		}
 		switch rapid.IntRange(0, 7).Draw(t, "what") {
 		case 0, 1, 2:
@@ -77,7 +78,7 @@ func live(t *rapid.T, name string) timeline {
 			}
 		default:
 			if !connected {
-				epoch, heard, connected = epoch+1, at, true
+				epoch, heard, connected, answering = epoch+1, at, true, false
 				say(event.Opened, event.Feed{})
 				answer(true)
 			}
@@ -129,7 +130,7 @@ func (line timeline) claims(item [2]string, now int) (all []claim) {
 // reach is how far a connection got.
 func (line timeline) reach(epoch string, now int) int {
 	sec := func(t time.Time) int { return int(t.Sub(start) / time.Second) }
-	heard, said, stands, live, last := 0, 0, false, false, false
+	heard, said, stands, live, answers, last := 0, 0, false, false, false, false
 	for i, f := range line {
 		if f.Epoch != epoch {
 			continue
@@ -139,7 +140,8 @@ func (line timeline) reach(epoch string, now int) int {
 			return heard
 		}
 		said, live = sec(f.At), live || f.Live
-		stands = f.Live || !live && said-heard <= 20
+		answers = f.Answers
+		stands = f.Live || !live && said-heard <= map[bool]int{false: 20, true: 3}[answers]
 		last = i == len(line)-1
 	}
 	switch {
@@ -147,6 +149,8 @@ func (line timeline) reach(epoch string, now int) int {
 		return heard
 	case last && now-said <= 3:
 		return 1 << 30
+	case answers:
+		return min(said, heard+1)
 	default:
 		return said
 	}
@@ -307,6 +311,9 @@ func (line timeline) String() (out string) {
 		out += fmt.Sprintf(" %s:%s%s@%s", f.Instance, f.Type, f.Epoch, seconds(f.At))
 		if !f.HeardAt.IsZero() {
 			out += "/" + seconds(f.HeardAt)
+		}
+		if f.Answers {
+			out += "^"
 		}
 		for _, s := range f.Subscriptions {
 			out += fmt.Sprintf(" %s.%s=%v", s.EntityID, s.EventName, s.Subscribed)

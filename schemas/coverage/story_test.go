@@ -26,7 +26,8 @@ func second(t testing.TB, s string) time.Time {
 func seconds(at time.Time) string { return strconv.FormatFloat(at.Sub(start).Seconds(), 'f', -1, 64) }
 
 // A story has words such as "a:live1@10/0": replica a says at second 10 that it
-// is live on connection 1 and heard its hub at second 0. The words are opened,
+// is live on connection 1 and heard its hub at second 0; "/0^": which answers
+// pings. The words are opened,
 // answers (with ":x.s+,y.s-" behind it: what the hub said of events s of x and
 // y; live too when there is a "!" behind it), live, doubt, beat (without a
 // connection) and closed (with its reason behind another colon).
@@ -34,9 +35,10 @@ func feedOf(t testing.TB, word string) event.Feed {
 	t.Helper()
 	said := strings.SplitN(word, ":", 3)
 	kind, times, _ := strings.Cut(said[1], "@")
+	times, answers := strings.CutSuffix(times, "^")
 	at, heard, told := strings.Cut(times, "/")
 	verb := strings.TrimRight(kind, "0123456789")
-	f := event.Feed{Instance: said[0], Epoch: kind[len(verb):], At: second(t, at), Live: verb == "live"}
+	f := event.Feed{Instance: said[0], Epoch: kind[len(verb):], At: second(t, at), Answers: answers, Live: verb == "live"}
 	f.Type = map[string]event.FeedType{"opened": event.Opened, "answers": event.Subscribed, "closed": event.Closed}[verb]
 	switch {
 	case told:
@@ -134,6 +136,18 @@ func TestGaps(t *testing.T) {
 		{
 			"one that ended without a word too", begun("a", "1", "0") + " a:live1@1/0 a:beat@9" + begun("a", "2", "9.5"),
 			"* 1-9.5 (a: ended without a word); x 1-9.5 (a: ended without a word); y 1-9.5 (a: ended without a word)",
+		},
+		{
+			"one whose hub answers pings too", begun("a", "1", "0") + " a:live1@1/0.5^ a:live1@2/1.5^ b:beat@9",
+			"* 2-9… (a: nothing heard of the replica); x 2-9… (a: nothing heard of the replica); y 2-9… (a: nothing heard of the replica)",
+		},
+		{
+			"but not beyond the next ping that its hub did not answer", begun("a", "1", "0") + " a:live1@1/0.5^ a:live1@2/0.5^ a:live1@3/0.5^" + begun("a", "2", "9"),
+			"* 1.5-9 (a: ended without a word); x 1.5-9 (a: ended without a word); y 1.5-9 (a: ended without a word)",
+		},
+		{
+			"nor while it still subscribes", "a:opened1@0 a:answers1@0:x.s+ a:doubt1@2/0^ a:doubt1@3.5/0^ a:doubt1@4/4^ a:doubt1@6/4^ a:answers1@6.5/4^:x.u+ a:doubt1@7.5/4^",
+			"* 4-7.5… (a: nothing heard of the hub); x 4-7.5… (a: nothing heard of the hub)",
 		},
 		{
 			"one that was paused heard on", begun("a", "1", "0") + " a:live1@1/1 b:beat@30 a:live1@31/31", "",

@@ -28,6 +28,7 @@ type Feed struct {
 	Live          bool           `json:"live"`                       // connected and subscribed when this was said, and the hub heard of lately
 	At            time.Time      `json:"at"`                         // UTC, the replica's clock; of a closed event: when the hub was last heard
 	HeardAt       time.Time      `json:"heardAt,omitempty,omitzero"` // UTC; when this epoch's hub was last heard, which is how far it is known to reach
+	Answers       bool           `json:"answers,omitempty"`          // the hub answers WebSocket pings on this connection: while it stands, heardAt is a second old or so
 	Hub           string         `json:"hub,omitempty"`              // host of the hub
 	Received      uint64         `json:"received"`                   // messages of this epoch so far
 	LastEventID   string         `json:"lastEventId,omitempty"`      // newest RTE event of this epoch

@@ -35,8 +35,11 @@ import (
 
 // Lately is how long a hub that is well may say nothing: ASP.NET Core pings
 // every 15 s unless it is told otherwise (HubOptions.KeepAliveInterval), and a
-// ping may be late.
-const Lately = 20 * time.Second
+// ping may be late. One that answers pings is asked every second.
+const (
+	Lately          = 20 * time.Second
+	LatelyAnswering = 3 * time.Second
+)
 
 // Writer writes for one replica. Its methods may be called concurrently.
 type Writer struct {
@@ -51,8 +54,12 @@ type Writer struct {
 	n    uint64     // coverage events so far
 	now  event.Feed // what the next coverage event would say
 
-	heard func() time.Time // when this connection's hub was last heard; nil while there is none
+	heard Heard // of this connection; nil while there is none
 }
+
+// Heard tells when the hub was last heard on a connection, and whether it
+// answers pings there.
+type Heard = func() (at time.Time, answers bool)
 
 // New makes a writer. received is called for every message, one at
 // a time.
@@ -64,7 +71,7 @@ func New(instance string, partitions int, publish func(bus.Outgoing) error, rece
 }
 
 // Opened tells that a connection stands. heard is asked from now on.
-func (w *Writer) Opened(epoch, host string, heard func() time.Time) {
+func (w *Writer) Opened(epoch, host string, heard Heard) {
 	w.turn.Lock()
 	defer w.turn.Unlock()
 	w.now, w.heard = event.Feed{Instance: w.instance, Epoch: epoch, Hub: host}, heard
@@ -96,7 +103,8 @@ func (w *Writer) Closed(reason string) {
 	defer w.turn.Unlock()
 	w.now.Live = false
 	w.now.Reason = reason
-	w.tell(event.Closed, w.heard())
+	at, _ := w.heard()
+	w.tell(event.Closed, at)
 	w.now, w.heard = event.Feed{Instance: w.instance}, nil
 }
 
@@ -106,8 +114,9 @@ func (w *Writer) tell(kind event.FeedType, at time.Time) {
 	f := w.now
 	f.Type, f.At = kind, at.UTC()
 	if w.heard != nil {
-		f.HeardAt = w.heard().UTC()
-		f.Live = f.Live && at.Sub(f.HeardAt) <= Lately
+		f.HeardAt, f.Answers = w.heard()
+		f.HeardAt = f.HeardAt.UTC()
+		f.Live = f.Live && at.Sub(f.HeardAt) <= lately(f.Answers)
 	}
 	e, err := event.NewFeed(f, w.start, w.n)
 	if err != nil {
@@ -117,6 +126,13 @@ func (w *Writer) tell(kind event.FeedType, at time.Time) {
 	subject := topology.Feed(w.instance, string(kind))
 	out, err := outgoing(e, subject, topology.Feed(w.instance, "*"), e.ID())
 	w.hand(out, err, e.ID())
+}
+
+func lately(answers bool) time.Duration {
+	if answers {
+		return LatelyAnswering
+	}
+	return Lately
 }
 
 // Message publishes one MessageReceived argument. The writer keeps it.

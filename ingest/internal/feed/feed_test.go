@@ -22,6 +22,8 @@ const (
 	body = `{"data":{"organizationId":"` + org + `","eventType":"UserCallInComing","CALLID":"` + call + `","id":"` + id + `","timestamp":"2023-10-19T14:21:19.7009158Z"}, "subscription":null}`
 )
 
+func now() (time.Time, bool) { return time.Now(), false }
+
 // recorder keeps what a writer publishes.
 func recorder(t *testing.T) (*Writer, *[]bus.Outgoing) {
 	t.Helper()
@@ -41,7 +43,7 @@ func data(t *testing.T, m bus.Outgoing) event.Feed {
 
 func TestMessageIsPublishedAsTheContractSays(t *testing.T) {
 	w, out := recorder(t)
-	w.Opened("epoch", "rte.example", time.Now)
+	w.Opened("epoch", "rte.example", now)
 	w.Message([]byte(body))
 	m := (*out)[1]
 	msgID := "//rte.example/organizations/" + org + "#" + id
@@ -62,7 +64,7 @@ func TestTwoReplicasWriteTheSame(t *testing.T) {
 	one, first := recorder(t)
 	two, second := recorder(t)
 	for _, w := range []*Writer{one, two} {
-		w.Opened("any", "rte.example", time.Now)
+		w.Opened("any", "rte.example", now)
 		w.Message([]byte(body))
 	}
 	a, b := (*first)[1], (*second)[1]
@@ -75,7 +77,7 @@ func TestTwoReplicasWriteTheSame(t *testing.T) {
 
 func TestWhatIsNoJSONIsPublished(t *testing.T) {
 	w, out := recorder(t)
-	w.Opened("epoch", "rte.example", time.Now)
+	w.Opened("epoch", "rte.example", now)
 	w.Message([]byte("\xff not json"))
 	m := (*out)[1]
 	if !strings.HasSuffix(m.Subject, ".none.Unknown.none") || string(m.Data) != "\xff not json" {
@@ -89,7 +91,7 @@ func TestWhatIsNoJSONIsPublished(t *testing.T) {
 func TestCoverageTellsTheStoryOfAConnection(t *testing.T) {
 	w, out := recorder(t)
 	w.Heartbeat()
-	w.Opened("epoch-1", "rte.example", time.Now)
+	w.Opened("epoch-1", "rte.example", now)
 	w.Subscribed([]event.Subscription{{EntityID: org, EventName: "UserStatus", Subscribed: true}}, true)
 	w.Message([]byte(body))
 	w.Heartbeat()
@@ -133,12 +135,18 @@ func TestCoverageTellsTheStoryOfAConnection(t *testing.T) {
 // A blackholed connection ends when its hub was last heard, not when somebody
 // noticed, and is not called live in between.
 func TestCoverageReachesAsFarAsTheHubWasHeard(t *testing.T) {
+	t.Run("a hub that answers no pings", func(t *testing.T) { blackhole(t, false, 15, Lately) })
+	t.Run("one that does", func(t *testing.T) { blackhole(t, true, 2, LatelyAnswering) })
+}
+
+func blackhole(t *testing.T, answers bool, quiet int, lately time.Duration) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w, out := recorder(t)
 		heard := time.Now().UTC()
-		w.Opened("epoch", "rte.example", func() time.Time { return heard })
+		w.Opened("epoch", "rte.example", func() (time.Time, bool) { return heard, answers })
 		w.Subscribed(nil, true)
-		for range 15 { // until the hub pings
+		for range quiet { // until the hub is heard
 			time.Sleep(time.Second)
 			w.Heartbeat()
 		}
@@ -159,13 +167,16 @@ func TestCoverageReachesAsFarAsTheHubWasHeard(t *testing.T) {
 					t.Errorf("closed at %s, heard at %s, want %s", f.At, f.HeardAt, heard)
 				}
 			case event.Heartbeat:
-				if beats++; beats == 51 {
+				if f.Answers != (answers && f.Epoch != "") {
+					t.Errorf("answers: %v", f.Answers)
+				}
+				if beats++; beats == quiet+36 {
 					if f.Live || !f.HeardAt.IsZero() {
 						t.Errorf("without a connection: %+v", f)
 					}
 					continue
 				}
-				if want := beats <= 15+int(Lately/time.Second); f.Live != want || beats > 15 && !f.HeardAt.Equal(heard) {
+				if want := beats <= quiet+int(lately/time.Second); f.Live != want || beats > quiet && !f.HeardAt.Equal(heard) {
 					t.Errorf("beat %d: live %v, heard at %s", beats, f.Live, f.HeardAt)
 				}
 			}
@@ -185,7 +196,7 @@ func TestIdsOfCoverageDifferBetweenStarts(t *testing.T) {
 
 func TestDeadLetterFitsWhereItsMessageDidNot(t *testing.T) {
 	w, out := recorder(t)
-	w.Opened("epoch", "rte.example", time.Now)
+	w.Opened("epoch", "rte.example", now)
 	large := strings.Replace(body, `"id"`, `"note":"`+strings.Repeat("x", 2<<20)+`","id"`, 1)
 	w.Message([]byte(large))
 	letters, err := DeadLetters((*out)[1], errors.New("maximum payload exceeded"))
@@ -238,7 +249,7 @@ func TestStrayIsKeptWholeOnceWhateverTheReplica(t *testing.T) {
 		one, first := recorder(t)
 		two, second := recorder(t)
 		for _, w := range []*Writer{one, two} {
-			w.Opened("any", "rte.example", time.Now)
+			w.Opened("any", "rte.example", now)
 			w.Stray([]byte(record), "broken-frame")
 		}
 		a, b := (*first)[1:], (*second)[1:]
@@ -260,7 +271,7 @@ func TestMessageTTLBecomesExpiryTime(t *testing.T) {
 	} {
 		for _, name := range []string{"messageTTLSeconds", "MessageTTLSeconds"} {
 			w, out := recorder(t)
-			w.Opened("any", "rte.example", time.Now)
+			w.Opened("any", "rte.example", now)
 			w.Message([]byte(strings.Replace(body, `"id"`, `"`+name+`":`+ttl+`,"id"`, 1)))
 			if got := (*out)[1].Header["ce-expirytime"]; len(got) > 1 || strings.Join(got, "") != want {
 				t.Errorf("%s %s: expirytime is %q, want %q", name, ttl, got, want)

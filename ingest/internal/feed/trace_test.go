@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace/noop"
@@ -29,7 +28,7 @@ func TestSpanHasTheIdsOfItsMessage(t *testing.T) {
 	}
 	defer otel.SetTracerProvider(noop.NewTracerProvider())
 	w, out := recorder(t)
-	w.Opened("epoch", "rte.example", time.Now)
+	w.Opened("epoch", "rte.example", now)
 	w.Message([]byte(body))
 	if err := flush(t.Context()); err != nil {
 		t.Fatal(err)

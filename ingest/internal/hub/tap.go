@@ -37,11 +37,14 @@ type tap struct {
 	mu    sync.Mutex
 	asked map[string]bool // invocations without an answer yet, by id
 
-	part    []byte // of a record that goes on in the next WebSocket message
+	part    []byte    // of a record that goes on in the next WebSocket message
+	left    time.Time // when the socket was last read
 	library *io.PipeReader
 	toward  *io.PipeWriter
 	fed     time.Time // when the library last saw something
 	heard   atomic.Pointer[time.Time]
+	reading atomic.Bool // run waits for the hub, and for nothing else
+	ponged  atomic.Bool // the hub has answered a WebSocket ping
 
 	done    chan struct{}         // nothing more will be delivered
 	fault   atomic.Pointer[error] // what first went wrong with the socket
@@ -54,19 +57,11 @@ func newTap(ws *websocket.Conn, id string, limit int64, timeout time.Duration, d
 	r, w := io.Pipe()
 	t := &tap{
 		ws: ws, ctx: ctx, cancel: cancel, id: id, limit: limit, timeout: timeout, deliver: deliver, stray: stray,
-		library: r, toward: w, done: make(chan struct{}), asked: map[string]bool{},
+		library: r, toward: w, done: make(chan struct{}), left: time.Now(), asked: map[string]bool{},
 	}
-	t.hear() // the hub has just agreed to the WebSocket
+	t.hear(time.Now()) // the hub has just agreed to the WebSocket
 	return t
 }
-
-func (t *tap) hear() {
-	now := time.Now()
-	t.heard.Store(&now)
-}
-
-// heardAt is when something was last read from the socket.
-func (t *tap) heardAt() time.Time { return *t.heard.Load() }
 
 // over reports whether the hub has said that it closes, or the socket is gone.
 func (t *tap) over() bool { return t.goodbye.Load() != nil || t.fault.Load() != nil }
@@ -101,9 +96,8 @@ func (t *tap) close() {
 // again without a pause, and in the handshake with a lock held.
 func (t *tap) run() {
 	for {
-		kind, b, err := t.ws.Read(t.ctx)
+		kind, b, err := t.read()
 		if err == nil {
-			t.hear()
 			err = t.consume(kind, b)
 		}
 		if err != nil {
@@ -118,6 +112,23 @@ func (t *tap) run() {
 		}
 		t.feed()
 	}
+}
+
+// read reads a WebSocket message, and notes that the hub was heard. An end may
+// have come at any time while nobody read.
+func (t *tap) read() (websocket.MessageType, []byte, error) {
+	away := time.Since(t.left)
+	t.reading.Store(true)
+	kind, b, err := t.ws.Read(t.ctx)
+	t.reading.Store(false)
+	t.left = time.Now()
+	switch {
+	case err == nil:
+		t.hear(t.left)
+	case t.spoke(err):
+		t.hear(t.left.Add(-away))
+	}
+	return kind, b, err
 }
 
 // errEndless means that a record has grown past what is kept of one.

@@ -77,7 +77,8 @@
 //	POST /control/drop          {mode: close | close-reconnect | eof | reset | silent, connection, error}
 //	POST /control/fail          {what, count, delay}: discovery-5xx, token-401, token-429, token-5xx,
 //	     token-slow (by delay), token-malformed, negotiate-401, negotiate-5xx, connect-401, connect-5xx
-//	POST /control/stall         {duration}: nothing is written, no pings either; 0s ends it
+//	POST /control/stall         {duration}: no record is written, no ping of SignalR either, but pings of the
+//	     WebSocket are answered; 0s ends it
 //	POST /control/coalesce      {records}: most records in one WebSocket message
 //	POST /control/unauthorized  {entityIds}: replaces those that nobody may subscribe
 //	GET  /control/sent          ?connection=&offset=&limit=: {total, dropped, entries}, oldest first,

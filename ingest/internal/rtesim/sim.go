@@ -197,7 +197,8 @@ func (s *Sim) Drop(mode, connection, message string) (int, error) {
 // Fail makes requests fail.
 func (s *Sim) Fail(f Fault) error { return s.hub.faults.add(f) }
 
-// Stall stops all writing for a time, pings too; 0 lets it go on.
+// Stall stops all writing for a time, pings too, but not the answers to pings of
+// the WebSocket, which no hub gives itself; 0 lets it go on.
 func (s *Sim) Stall(d time.Duration) { s.hub.setStall(d) }
 
 // Coalesce puts up to n waiting records into one WebSocket message.

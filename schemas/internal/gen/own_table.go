@@ -73,6 +73,7 @@ var feedProperties = []property{
 	{name: "live", doc: "Whether the replica was connected and subscribed when it said this, and had heard the hub lately.", is: truth},
 	{name: "at", doc: "When, by the replica's clock, UTC. Of a closed event: when the hub was last heard.", is: utc},
 	{name: "heardAt", doc: "When the hub was last heard on this connection, UTC: how far the connection is known to have reached. A quiet hub pings every 15 s.", is: utc, optional: true},
+	{name: "answers", doc: "Whether the hub answers WebSocket pings on this connection: if so, heardAt is hardly older than a second while the connection stands, and live is false once it is older than 3 s.", is: truth, optional: true},
 	{name: "hub", doc: "Host of the hub.", is: anyText, optional: true},
 	{name: "received", doc: "Messages of this connection so far.", is: count},
 	{name: "lastEventId", doc: "Newest RTE event of this connection.", is: anyText, optional: true},
