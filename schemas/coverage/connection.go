@@ -51,8 +51,8 @@ type connection struct {
 	Live    bool   `json:"live,omitempty"` // has been called live
 	Stands  bool   `json:"stands,omitempty"`
 	Answers bool   `json:"answers,omitempty"` // its hub answers pings: Heard tells more than Said
-	All     bool   `json:"all,omitempty"`  // it began before the stream does: what it holds is not known
-	Held    int    `json:"held,omitempty"` // items
+	All     bool   `json:"all,omitempty"`     // it began before the stream does: what it holds is not known
+	Held    int    `json:"held,omitempty"`    // items
 	Over    bool   `json:"over,omitempty"`
 	Why     string `json:"why,omitempty"` // it is over
 }

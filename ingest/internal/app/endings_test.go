@@ -128,6 +128,7 @@ func TestBlackholedConnectionCoversUntilItWasLastHeard(t *testing.T) {
 	if _, err := r.sim.Drop(rtesim.DropSilent, known, ""); err != nil {
 		t.Fatal(err)
 	}
+	bustest.Eventually(t, "silence", func() bool { return r.sim.Connections()[0].Silent })
 	dropped := time.Now()
 	r.connected(known)
 	if err := p.end(); err != nil {
@@ -138,6 +139,8 @@ func TestBlackholedConnectionCoversUntilItWasLastHeard(t *testing.T) {
 		switch {
 		case f.Type == event.Opened && epoch == "":
 			epoch = f.Epoch
+		case f.Epoch == epoch && f.Type == event.Closed && !f.Answers:
+			t.Errorf("answered no ping: %+v", f)
 		case f.Epoch == epoch && f.HeardAt.After(dropped):
 			t.Errorf("silent since %s: %+v", dropped, f)
 		case f.Epoch == epoch && f.Type == event.Closed && !f.At.Equal(f.HeardAt):
