@@ -19,7 +19,9 @@
 // second, not for a whole one.
 //
 // The POST is at least once: a crash between Reapit's answer and the stored
-// outcome makes the next replica send again. Everything else is exactly once.
+// outcome makes the next replica send again. A foreign message in the log does
+// not: the term ends, but the requests under way are waited for a little, and what
+// is known of them goes into the next one under the same lease. Everything else is exactly once.
 // What was under way at a crash is perhaps on a screen, and so its end is told.
 // Which that may be follows from the log without a record of every attempt: in
 // each lane only the next one, and of the call events behind the newest snapshot

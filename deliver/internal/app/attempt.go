@@ -24,8 +24,8 @@ const (
 )
 
 // attempt makes one request, decides what follows and reports it. A dead
-// letter is stored before anybody can count the delivery as done. If the term
-// ends meanwhile there is nobody to report to: the next one starts over.
+// letter is stored before anybody can count the delivery as done. If requests are
+// broken off meanwhile there is nobody to report to: the next term starts over.
 func (t *term) attempt(d schedule.Delivery) {
 	started := t.now()
 	r := t.post(d)
@@ -38,9 +38,9 @@ func (t *term) attempt(d schedule.Delivery) {
 	if r.Kind == reapit.Answered && r.Status == http.StatusUnauthorized {
 		t.reapit.RefreshToken(d.Customer)
 	}
-	t.seen.attempt(t.ctx, d, r, v)
+	t.seen.attempt(t.posts, d, r, v)
 	if v.Action == delivery.Reject || v.Action == delivery.Bury {
-		if bury(t.ctx, t.js, letterOf(d, v.Cause, v.Reason, r, t.now()), name+"/"+d.ID(), d.Traceparent, t.log) != nil {
+		if bury(t.posts, t.js, letterOf(d, v.Cause, v.Reason, r, t.now()), name+"/"+d.ID(), d.Traceparent, t.log) != nil {
 			return
 		}
 		t.seen.letter(v.Cause)
@@ -50,7 +50,7 @@ func (t *term) attempt(d schedule.Delivery) {
 	}
 	select {
 	case t.reports <- report:
-	case <-t.ctx.Done():
+	case <-t.posts.Done():
 	}
 }
 
@@ -92,7 +92,7 @@ func (t *term) post(d schedule.Delivery) reapit.Result {
 	if t.shadow {
 		return reapit.Result{Kind: withheld}
 	}
-	ctx, cancel := context.WithTimeout(t.ctx, t.timeout(d))
+	ctx, cancel := context.WithTimeout(t.posts, t.timeout(d))
 	defer cancel()
 	if parent, ok := telemetry.ParseTraceparent(d.Traceparent); ok {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)

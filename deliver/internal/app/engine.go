@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -92,8 +93,24 @@ func (e *engine) candidate(stop, life context.Context) error {
 		close(working)
 		e.seen.role(leading)
 		e.log.Info("delivering")
-		return e.term(stop, held)
+		return e.reign(stop, held)
 	})
+}
+
+// reign works under one lease. A foreign message in the log ends a term and no
+// reign: nobody else delivers, so what Reapit has answered still holds.
+func (e *engine) reign(stop, held context.Context) error {
+	var answered []schedule.Record
+	for {
+		var err error
+		answered, err = e.term(stop, held, answered)
+		if !errors.Is(err, bus.ErrFenced) || !bus.Held(held) || stop.Err() != nil {
+			return err
+		}
+		e.seen.ended(err)
+		e.log.Warn("somebody else wrote into the log; starting over from it", "error", err, "answered_meanwhile", len(answered))
+		pause(held, restart)
+	}
 }
 
 func pause(ctx context.Context, d time.Duration) {

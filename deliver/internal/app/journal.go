@@ -22,9 +22,16 @@ import (
 // in the order of the calls, each stored before the next; and dead letters.
 type journal struct {
 	log   *bus.Log
-	queue chan func() error
+	queue chan entry
 	lost  context.CancelCauseFunc // of the term
 	ended chan struct{}
+	left  []schedule.Record // not stored, or not known to be; complete when ended is closed
+}
+
+// entry is one thing to do with the log.
+type entry struct {
+	store  func() error
+	record *schedule.Record // an outcome
 }
 
 // backlog is how many records may wait to be stored; who makes more waits.
@@ -32,7 +39,7 @@ const backlog = 4096
 
 // newJournal takes the log over: nobody else uses it until close returns.
 func newJournal(log *bus.Log, lost context.CancelCauseFunc) *journal {
-	j := &journal{log: log, queue: make(chan func() error, backlog), lost: lost, ended: make(chan struct{})}
+	j := &journal{log: log, queue: make(chan entry, backlog), lost: lost, ended: make(chan struct{})}
 	go j.write()
 	return j
 }
@@ -40,12 +47,14 @@ func newJournal(log *bus.Log, lost context.CancelCauseFunc) *journal {
 func (j *journal) write() {
 	defer close(j.ended)
 	var failed error
-	for store := range j.queue {
-		if failed != nil {
-			continue
+	for next := range j.queue {
+		if failed == nil {
+			if failed = next.store(); failed != nil {
+				j.lost(failed)
+			}
 		}
-		if failed = store(); failed != nil {
-			j.lost(failed)
+		if failed != nil && next.record != nil {
+			j.left = append(j.left, *next.record)
 		}
 	}
 }
@@ -70,7 +79,7 @@ func (j *journal) outcome(r schedule.Record, stored func(event.Outcome, time.Dur
 	}
 	subject := topology.Delivery(o.Customer, o.NegotiatorID, string(o.Outcome), o.CallID)
 	at := bus.Position{In: r.Delivery.Position, Idx: r.Delivery.Index}
-	j.queue <- func() error {
+	store := func() error {
 		began := time.Now()
 		if err := j.log.Append(subject, nats.Header(header), body, at); err != nil {
 			return err
@@ -78,6 +87,7 @@ func (j *journal) outcome(r schedule.Record, stored func(event.Outcome, time.Dur
 		stored(o, time.Since(began))
 		return nil
 	}
+	j.queue <- entry{store, &r}
 	return nil
 }
 
@@ -85,10 +95,10 @@ func (j *journal) outcome(r schedule.Record, stored func(event.Outcome, time.Dur
 // does when something is lost.
 func (j *journal) flush(ctx context.Context) {
 	stored := make(chan struct{})
-	j.queue <- func() error {
+	j.queue <- entry{store: func() error {
 		close(stored)
 		return nil
-	}
+	}}
 	select {
 	case <-stored:
 	case <-ctx.Done():
@@ -97,12 +107,12 @@ func (j *journal) flush(ctx context.Context) {
 
 // snapshot hands over a state that includes the call events up to in.
 func (j *journal) snapshot(in uint64, data []byte, took func(time.Duration)) {
-	j.queue <- func() error {
+	j.queue <- entry{store: func() error {
 		began := time.Now()
 		err := j.log.SaveSnapshot(bus.Position{In: in}, data)
 		took(time.Since(began))
 		return err
-	}
+	}}
 }
 
 func outcomeOf(r schedule.Record) event.Outcome {

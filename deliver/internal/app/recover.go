@@ -43,8 +43,9 @@ type memory struct {
 }
 
 // recall rebuilds the memory from the newest snapshot and the outcomes behind
-// it, and returns the records that follow from the two.
-func (e *engine) recall(ctx context.Context, log *bus.Log) (memory, []schedule.Record, error) {
+// it, and of what the term before it under the same lease knows, and returns the
+// records that follow from these.
+func (e *engine) recall(ctx context.Context, log *bus.Log, before []schedule.Record) (memory, []schedule.Record, error) {
 	m := memory{
 		Schedule: schedule.New(e.deadlines), spent: used{Day: dayOf(e.now())},
 	}
@@ -70,10 +71,11 @@ func (e *engine) recall(ctx context.Context, log *bus.Log) (memory, []schedule.R
 		from = saved.Seq + 1
 	}
 	var records []schedule.Record
+	stored := map[string]bool{}
 	err = bus.ReadAll(ctx, e.js, topology.Deliveries, []string{"deliveries.>"}, from, func(msg bus.Message) error {
 		var o event.Outcome
 		err := json.Unmarshal(msg.Data, &o)
-		if msg.Header.Get(bus.HeaderIn) == "" || err != nil {
+		if msg.Header.Get(bus.HeaderIn) == "" || err != nil || o.EventID == "" {
 			e.log.Error("somebody else has written into the log of outcomes; passed over", telemetry.Stream, topology.Deliveries,
 				telemetry.Seq, msg.Seq, "error", err)
 			return nil
@@ -81,17 +83,27 @@ func (e *engine) recall(ctx context.Context, log *bus.Log) (memory, []schedule.R
 		if dayOf(o.FinishedAt) == m.spent.Day {
 			m.spent.Requests += o.Attempts
 		}
-		records = append(records, m.Settle(schedule.Recorded{
-			EventID: o.EventID, CallID: o.CallID, Negotiator: o.NegotiatorID, Users: o.Users, Outcome: o.Outcome, At: o.FinishedAt,
-			Perhaps: perhaps(o),
-		}, e.now())...)
+		stored[o.ID()] = true
+		records = append(records, m.Settle(recorded(o), e.now())...)
 		return nil
 	})
+	for _, r := range before {
+		if o := outcomeOf(r); !stored[o.ID()] {
+			records = append(append(records, r), m.Settle(recorded(o), e.now())...)
+		}
+	}
 	e.budget.recall(m.spent)
 	if !m.doubt.IsZero() {
 		m.Doubt()
 	}
 	return m, records, err
+}
+
+func recorded(o event.Outcome) schedule.Recorded {
+	return schedule.Recorded{
+		EventID: o.EventID, CallID: o.CallID, Negotiator: o.NegotiatorID, Users: o.Users, Outcome: o.Outcome, At: o.FinishedAt,
+		Perhaps: perhaps(o),
+	}
 }
 
 // farAway is behind every call event.

@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"ringstream/schemas/bus"
 	"ringstream/schemas/bustest"
 	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
@@ -244,4 +246,39 @@ func TestLogThatIsTakenAwayIsNotReady(t *testing.T) {
 	bustest.Eventually(t, "ready", func() bool {
 		return strings.Contains(r.page(d.probes+"/readyz"), `"name":"log","ok":true,"detail":"all done"`)
 	})
+}
+
+// Somebody else's message ends a term, but what Reapit has answered meanwhile,
+// or is about to, is known to the next one: no pop comes twice.
+func TestForeignMessageRepeatsNothingThatIsUnderWay(t *testing.T) {
+	r := newRig(t)
+	d := r.deliver(r.settings())
+	r.say(1, event.Missed, "", "jane")
+	r.until(1)
+	r.fault(strings.Replace(hanging, "20s", "2s", 1))
+	r.say(2, event.Incoming, "", "jane")
+	bustest.Eventually(t, "the pop", func() bool { return len(r.shown()) == 2 })
+	header := nats.Header{bus.HeaderIn: {"99999999"}, bus.HeaderIdx: {"0"}}
+	if _, err := r.js.PublishMsg(t.Context(), &nats.Msg{Subject: topology.Delivery("SBOX", "JAS", "delivered", "by-hand"), Header: header, Data: []byte("{}")}); err != nil {
+		t.Fatal(err)
+	}
+	r.say(3, event.Incoming, "", "tom") // its outcome finds the place taken
+	r.logged("somebody else has written into the log of outcomes")
+	r.say(2, event.Ended, "", "jane")
+	bustest.Eventually(t, "the end", func() bool { return slices.Contains(brief(r.shown(), "JAS"), "endedCall 0002") })
+	d.stop()
+	r.want("JAS", brief(r.shown(), "JAS"), []string{"missedCall 0001", "incomingCall 0002", "endedCall 0002"})
+	r.want("TOM", brief(r.shown(), "TOM"), []string{"incomingCall 0003"})
+	want := map[string]int{}
+	for _, o := range r.outcomes() {
+		if o.EventID != "" {
+			want[o.EventID]++
+		}
+		if o.EventID != "" && (o.Outcome != event.Delivered || o.Attempts != 1) {
+			t.Errorf("%+v", o)
+		}
+	}
+	if len(want) != 4 {
+		t.Error(want)
+	}
 }

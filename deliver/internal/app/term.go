@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ var errFrozen = errors.New("the lease ended before anybody noticed")
 type term struct {
 	*engine
 	ctx     context.Context //nolint:containedctx // the term is what the context is the life of
+	posts   context.Context //nolint:containedctx // of the requests, which may outlive the log
 	cancel  context.CancelCauseFunc
 	memory  memory
 	journal *journal
@@ -54,36 +56,37 @@ type input struct {
 	readable     bool
 }
 
-// term works until stop ends (nil) or something is lost (an error).
-func (e *engine) term(stop, held context.Context) error {
+// term works until stop ends (nil) or something is lost (an error). It is told
+// what the term before it under the same lease could not store of Reapit's
+// answers, and tells the same.
+func (e *engine) term(stop, held context.Context, before []schedule.Record) (left []schedule.Record, err error) {
 	ctx, cancel := context.WithCancelCause(held)
 	defer cancel(nil)
 	log, err := bus.OpenSerialLog(ctx, e.js, topology.Deliveries, topology.DeliveryLogPrefix)
 	if err != nil {
-		return err
+		return before, err
 	}
-	m, records, err := e.recall(ctx, log)
+	m, records, err := e.recall(ctx, log, before)
 	if err != nil {
 		log.Close()
-		return err
+		return before, err
 	}
+	posts, breakOff := context.WithCancel(held)
 	t := &term{
-		engine: e, ctx: ctx, cancel: cancel, memory: m, journal: newJournal(log, cancel),
+		engine: e, ctx: ctx, posts: posts, cancel: cancel, memory: m, journal: newJournal(log, cancel),
 		inputs: make(chan input, 256), reports: make(chan schedule.Report, e.slots),
 		savedAt: e.now(),
 	}
-	defer t.journal.close()
-	defer t.workers.Wait() // before the journal, which they do not use, and after cancel
-	defer cancel(nil)
+	defer func() { left = append(left, t.end(err, breakOff)...) }()
 	if t.goal, err = e.goal(ctx); err != nil {
-		return err
+		return before, err
 	}
 	t.doubted = e.vacant.bound(m.made, m.head, t.goal)
 	t.record(records)
 	t.snapshot(false) // takes the log: whoever else still writes to it is fenced from here on
 	t.journal.flush(ctx)
 	t.workers.Go(t.read)
-	return t.loop(stop)
+	return nil, t.loop(stop)
 }
 
 func (t *term) loop(stop context.Context) error {
@@ -264,6 +267,40 @@ func (t *term) finish() error {
 	}
 	t.snapshot(true)
 	return nil
+}
+
+// end takes the term down and returns what Reapit has answered and the log does
+// not have, as far as is known.
+func (t *term) end(err error, breakOff func()) (left []schedule.Record) {
+	if errors.Is(err, bus.ErrFenced) {
+		left = t.answers()
+	}
+	t.cancel(nil)
+	breakOff()
+	t.workers.Wait() // before the journal, which they do not use
+	t.journal.close()
+	return slices.DeleteFunc(append(t.journal.left, left...), func(r schedule.Record) bool { return !r.Answered() })
+}
+
+// aftermath is for how long a term that has lost its log waits for answers. Calls
+// that ring meanwhile wait, too.
+const aftermath = 4 * time.Second
+
+// answers waits for the requests under way and returns how deliveries ended.
+func (t *term) answers() (ended []schedule.Record) {
+	late := time.NewTimer(aftermath)
+	defer late.Stop()
+	for t.memory.Flying() > 0 {
+		select {
+		case r := <-t.reports:
+			ended = append(ended, t.memory.Result(r)...)
+		case <-t.posts.Done():
+			return ended
+		case <-late.C:
+			return ended
+		}
+	}
+	return ended
 }
 
 // read hands over CALLS from behind what the memory has.

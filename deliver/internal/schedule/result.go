@@ -26,6 +26,17 @@ var endings = map[delivery.Action]event.OutcomeType{
 	delivery.Bury:    event.Dead,
 }
 
+// Answered reports whether an attempt was what ended the delivery, so that
+// nobody else can come to the same.
+func (r Record) Answered() bool {
+	for _, outcome := range endings {
+		if r.Outcome == outcome {
+			return true
+		}
+	}
+	return false
+}
+
 // Result takes in what came of an attempt. It returns the record of the
 // delivery if this was its end.
 func (s *Schedule) Result(r Report) []Record {
