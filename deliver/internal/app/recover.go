@@ -75,7 +75,7 @@ func (e *engine) recall(ctx context.Context, log *bus.Log, before []schedule.Rec
 	err = bus.ReadAll(ctx, e.js, topology.Deliveries, []string{"deliveries.>"}, from, func(msg bus.Message) error {
 		var o event.Outcome
 		err := json.Unmarshal(msg.Data, &o)
-		if msg.Header.Get(bus.HeaderIn) == "" || err != nil || o.EventID == "" {
+		if !bus.Own(msg.Header, msg.Seq) || err != nil {
 			e.log.Error("somebody else has written into the log of outcomes; passed over", telemetry.Stream, topology.Deliveries,
 				telemetry.Seq, msg.Seq, "error", err)
 			return nil
