@@ -8,11 +8,11 @@ import (
 
 // A record on disk, all numbers big endian:
 //
-//	 4 bytes  length of the data
-//	 8 bytes  number of the record
-//	 4 bytes  CRC-32C of the data
-//	 4 bytes  CRC-32C of the 16 bytes before
-//	 n bytes  data
+//	4 bytes  length of the data
+//	8 bytes  number of the record
+//	4 bytes  CRC-32C of the data
+//	4 bytes  CRC-32C of the 16 bytes before
+//	n bytes  data
 //
 // The header has a checksum of its own: only a length that can be trusted tells
 // a record that was cut off from one that has changed, and where the next begins.
