@@ -13,6 +13,7 @@ import (
 // A service whose streams are taken away under it says that it is not ready,
 // and which is missing.
 func TestMissingStreamIsNotReady(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := start(t, stack.Options{})
 	for _, stream := range []string{"KV_ringstream-leases", "CALL_LOG_1"} {
 		if err := r.js.DeleteStream(t.Context(), stream); err != nil {
@@ -39,6 +40,7 @@ func TestMissingStreamIsNotReady(t *testing.T) {
 // call events come again, what is in DELIVERIES is not sent again, and what
 // rings afterwards is.
 func TestStreamsMadeAgain(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := start(t, stack.Options{Partitions: 2, Env: map[string][]string{"transform": {"SETTLE_TIMEOUT=1s"}}})
 	scenario, want := readStory(t, "testdata/direct-missed.txtar")
 	tell := func(when string) {
