@@ -190,6 +190,9 @@ func TestGoFeedsAreValid(t *testing.T) {
 		if kind == event.Heartbeat {
 			minimal.Epoch = ""
 		}
+		if kind == event.Audit {
+			full.Unheard, full.UnheardIDs, minimal.Unheard = 2, []string{"x", "y"}, 1
+		}
 		for _, f := range []event.Feed{full, minimal} {
 			e, err := event.NewFeed(f, "s1", 1)
 			valid(t, e, err)

@@ -19,11 +19,11 @@ type Ledger struct {
 	lists         map[string][]string // of events, by what is in them
 }
 
-// Take takes the next coverage event. What it has seen before, and what has no
-// time, changes nothing.
+// Take takes the next coverage event. What it has seen before, what has no time
+// and what tells of something else changes nothing.
 func (l *Ledger) Take(f event.Feed) {
 	at := momentOf(f.At)
-	if at == 0 {
+	if at == 0 || f.Type == event.Audit {
 		return
 	}
 	if l.first == 0 {

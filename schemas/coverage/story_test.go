@@ -339,3 +339,23 @@ func TestTimesThatCannotBeAreNotBelieved(t *testing.T) {
 		t.Error("taken")
 	}
 }
+
+// What a replica has missed while it listened changes nothing, even in an epoch
+// of which nothing else is known.
+func TestAuditsTellNothingOfCoverage(t *testing.T) {
+	l := &Ledger{}
+	for word := range strings.FieldsSeq(begun("a", "1", "0") + " a:beat@2") {
+		l.Take(feedOf(t, word))
+	}
+	before, err := json.Marshal(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, instance := range []string{"a", "b"} {
+		at := second(t, "7")
+		l.Take(event.Feed{Instance: instance, Epoch: "2", Type: event.Audit, Live: true, At: at, HeardAt: at, Unheard: 3})
+	}
+	if after, err := json.Marshal(l); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("%s\nbecame\n%s (%v)", before, after, err)
+	}
+}

@@ -41,6 +41,9 @@ func NewRaw(r Raw, body []byte, hub, key string, recorded time.Time, traceparent
 	e := newEvent(RawTypePrefix+rawKind(r), RawSource(hub, r.OrganizationID), r.ID, r.Key(), rawSchema, at, body)
 	e.SetExtension(ExtPartitionKey, key)
 	e.SetExtension(ExtRecordedTime, formatTime(recorded))
+	if r.EntityID != "" {
+		e.SetExtension(ExtEntityID, r.EntityID)
+	}
 	if r.TTL > 0 {
 		e.SetExtension(ExtExpiryTime, formatTime(at.Add(r.TTL)))
 	}
@@ -64,6 +67,7 @@ func EncodeRaw(r Raw, hub, key string, recorded time.Time, traceparent string) (
 	h.setContentType(jsonMediaType)
 	h.set(ExtPartitionKey, key)
 	h.set(ExtRecordedTime, formatTime(recorded))
+	h.set(ExtEntityID, r.EntityID)
 	if r.TTL > 0 {
 		h.set(ExtExpiryTime, formatTime(at.Add(r.TTL)))
 	}

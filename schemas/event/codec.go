@@ -157,6 +157,13 @@ func setAttribute(e *cloudevents.Event, name, value string) error {
 	return nil
 }
 
+// Attribute reads one attribute of an event in binary mode from its header; of
+// one that it has not, it is empty. Nothing is checked: it costs little where
+// the body is not there.
+func Attribute(header map[string][]string, name string) string {
+	return unescape(lookup(header, prefix+name))
+}
+
 // lookup finds a header in any casing; NATS itself compares names exactly.
 func lookup(header map[string][]string, name string) string {
 	if v := header[name]; len(v) > 0 {

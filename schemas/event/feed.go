@@ -5,16 +5,17 @@ import "time"
 // FeedType says what an ingest replica tells about its own listening.
 type FeedType string
 
-// The four coverage events of a replica.
+// What a replica tells: four coverage events, and what it has missed.
 const (
 	Opened     FeedType = "opened"     // a connection to the hub stands
 	Subscribed FeedType = "subscribed" // the hub answered a Subscribe
 	Heartbeat  FeedType = "heartbeat"  // once a second, connected or not
 	Closed     FeedType = "closed"     // the connection ended
+	Audit      FeedType = "audit"      // the hub sent others what it did not send this replica; tells nothing of coverage
 )
 
 // FeedTypes lists every feed event type.
-func FeedTypes() []FeedType { return []FeedType{Opened, Subscribed, Heartbeat, Closed} }
+func FeedTypes() []FeedType { return []FeedType{Opened, Subscribed, Heartbeat, Closed, Audit} }
 
 // CloudEvent returns the CloudEvents type, such as dev.ringstream.feed.opened.v1.
 func (t FeedType) CloudEvent() string { return FeedTypePrefix + string(t) + versionSuffix }
@@ -34,6 +35,8 @@ type Feed struct {
 	LastEventID   string         `json:"lastEventId,omitempty"`      // newest RTE event of this epoch
 	Subscriptions []Subscription `json:"subscriptions,omitempty"`    // of a subscribed event: the hub's answers
 	Reason        string         `json:"reason,omitempty"`           // of a closed event: why
+	Unheard       int            `json:"unheard,omitempty"`          // of an audit event: events that another replica heard and this one should have
+	UnheardIDs    []string       `json:"unheardIds,omitempty"`       // of an audit event: the first few of them
 }
 
 // Subscription is the hub's answer to one subscription item.

@@ -50,10 +50,16 @@ var errNoObject = errors.New("read RTE message: it is no JSON object")
 
 const zeroGUID = "00000000-0000-0000-0000-000000000000"
 
+const fallbackPrefix = "sha256-"
+
+// HasFallbackID tells whether an id was derived from bytes. Replicas may derive
+// different ones.
+func HasFallbackID(id string) bool { return strings.HasPrefix(id, fallbackPrefix) }
+
 // FallbackID derives an id from bytes, for what has none.
 func FallbackID(body []byte) string {
 	sum := sha256.Sum256(body)
-	return "sha256-" + hex.EncodeToString(sum[:])
+	return fallbackPrefix + hex.EncodeToString(sum[:])
 }
 
 // fallbackID goes by the data where there are some: the subscription around them

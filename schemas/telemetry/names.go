@@ -29,6 +29,7 @@ const (
 	IngestRefused       = "ringstream_ingest_subscription_refused"   // entity, event_type, reason
 	IngestRenewals      = "ringstream_ingest_token_renewals_total"   // result: renewed, failed
 	IngestLost          = "ringstream_ingest_lost_messages_total"
+	IngestUnheard       = "ringstream_ingest_unheard_total"          // heard by another replica only
 	IngestHubSkew       = "ringstream_ingest_hub_clock_skew_seconds" // above 0: the hub's clock is behind
 
 	// Transform.

@@ -44,11 +44,11 @@ var (
 
 // Run listens until ctx ends, then stores what it has.
 func Run(ctx context.Context, s Settings, log *slog.Logger) error {
-	return run(ctx, s, hub.DefaultLimits(), log, func(string) {})
+	return run(ctx, s, hub.DefaultLimits(), feed.Grace, log, func(string) {})
 }
 
 // run tells where the probes are once they are served.
-func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, serving func(address string)) (err error) {
+func run(ctx context.Context, s Settings, limits hub.Limits, grace time.Duration, log *slog.Logger, serving func(address string)) (err error) {
 	var undo program.Cleanups
 	defer undo.Run(&err)
 	log = log.With(telemetry.Instance, s.instance())
@@ -74,7 +74,7 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 	out := newOutlet(drain, queue, s.Config, s.instance(), counts, log)
 	web, closeWeb := client()
 	undo.Add("close connections", func() error { closeWeb(); return nil })
-	messages := feed.New(s.instance(), s.Partitions, out.publish, counts.received, log)
+	messages := feed.New(s.instance(), s.Partitions, out.publish, counts.received, feed.NewAudit(grace), log)
 	listener := &hub.Hub{
 		Grant: s.api(web).Grant, Source: s.source(), Sink: messages, Observe: counts,
 		HTTP: web, Limits: limits, Log: log,
@@ -97,6 +97,7 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 	log.Info("probes served", "address", address)
 	serving(address)
 
+	audits := &auditor{messages: messages, every: grace, unheard: counts.unheard, log: log}
 	// What is heard before NATS answers waits in the spool.
 	listening, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -107,13 +108,13 @@ func run(ctx context.Context, s Settings, limits hub.Limits, log *slog.Logger, s
 		}
 		var watching sync.WaitGroup
 		while, over := context.WithCancel(ctx)
-		watching.Go(func() { watch(while, s.Config, log, board) })
+		watching.Go(func() { watch(while, s.Config, log, board, audits.run) })
 		err := out.run(ctx)
-		over()
-		watching.Wait()
 		if ctx.Err() == nil {
 			end(err)
 		}
+		over()
+		watching.Wait()
 	}))
 	undo.Add("flush", out.flush)
 	undo.Add("stop heartbeat", program.Background(func(ctx context.Context) { heartbeat(ctx, messages) }))
@@ -164,13 +165,16 @@ func prepare(ctx context.Context, cfg bus.Config, log *slog.Logger) error {
 }
 
 // watch tells whether the streams are still there, over a connection of its
-// own: that of the publisher ends with every failure.
-func watch(ctx context.Context, cfg bus.Config, log *slog.Logger, board *probe.Board) {
+// own: that of the publisher ends with every failure. audit runs over it too.
+func watch(ctx context.Context, cfg bus.Config, log *slog.Logger, board *probe.Board, audit func(context.Context, jetstream.JetStream)) {
 	nc, js, err := connect(ctx, cfg, log)
 	if err != nil {
 		return // the end
 	}
 	defer nc.Close()
+	var auditing sync.WaitGroup
+	auditing.Go(func() { audit(ctx, js) })
+	defer auditing.Wait()
 	bus.Watch(ctx, js, cfg, uses(), board)
 }
 

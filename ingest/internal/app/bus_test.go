@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"ringstream/ingest/internal/feed"
 	"ringstream/ingest/internal/rtesim"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/bustest"
@@ -212,7 +213,7 @@ func TestTwoProcessesDoNotShareASpool(t *testing.T) {
 	r := newRig(t)
 	p := r.start(r.settings("a"), fast())
 	p.waitReady()
-	err := run(t.Context(), r.settings("a"), fast(), quiet(t), func(string) {})
+	err := run(t.Context(), r.settings("a"), fast(), feed.Grace, quiet(t), func(string) {})
 	if err == nil || !strings.Contains(err.Error(), "SPOOL_DIR: ") || !strings.Contains(err.Error(), "in use by another process") {
 		t.Errorf("got %v", err)
 	}

@@ -18,7 +18,7 @@ import (
 type metrics struct {
 	messages, published, connections, letters *prometheus.CounterVec
 	renewals                                  *prometheus.CounterVec
-	swallowed, lost                           prometheus.Counter
+	swallowed, lost, unheard                  prometheus.Counter
 	delay                                     prometheus.Histogram
 	progress                                  prometheus.Gauge
 	skewNow                                   *prometheus.GaugeVec // without labels: there is none before the first event
@@ -43,6 +43,7 @@ func newMetrics(log *slog.Logger) *metrics {
 		renewals:    vector(telemetry.IngestRenewals, "Attempts to fetch the token for the next connection while the present one is live.", "result"),
 		swallowed:   counter(telemetry.IngestSwallowed, "Records of the hub that are no message: unknown callbacks, answers to nothing that was asked, and broken ones."),
 		lost:        counter(telemetry.IngestLost, "Messages received and not stored."),
+		unheard:     counter(telemetry.IngestUnheard, "Events that another replica heard and this one did not, though it listened and had them subscribed."),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: telemetry.IngestPublishDelay, Help: "From arrival to the stream's ack.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 		}),
@@ -69,7 +70,7 @@ func newMetrics(log *slog.Logger) *metrics {
 
 // register adds what is counted here and what is read from others.
 func (m *metrics) register(registry *prometheus.Registry, o *outlet, status func() hub.Status) {
-	registry.MustRegister(m.messages, m.published, m.connections, m.letters, m.renewals, m.swallowed, m.lost, m.delay, m.progress, m.skewNow)
+	registry.MustRegister(m.messages, m.published, m.connections, m.letters, m.renewals, m.swallowed, m.lost, m.unheard, m.delay, m.progress, m.skewNow)
 	gauge := func(name, help string, labels prometheus.Labels, value func() int) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels},
 			func() float64 { return float64(value()) }))

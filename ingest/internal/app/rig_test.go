@@ -15,6 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"ringstream/ingest/internal/feed"
 	"ringstream/ingest/internal/hub"
 	"ringstream/ingest/internal/rtesim"
 	"ringstream/schemas/bus"
@@ -35,6 +36,7 @@ type rig struct {
 
 	spools string
 	log    *slog.Logger // of replicas; nil: the test's
+	grace  time.Duration
 }
 
 func newRig(t *testing.T, change ...func(*rtesim.Settings)) *rig {
@@ -49,7 +51,7 @@ func newRig(t *testing.T, change ...func(*rtesim.Settings)) *rig {
 	}
 	t.Cleanup(func() { _ = sim.Close() })
 	nats := bustest.Run(t)
-	r := &rig{t: t, sim: sim, nats: nats, js: nats.Provisioned(4), spools: t.TempDir()}
+	r := &rig{t: t, sim: sim, nats: nats, js: nats.Provisioned(4), spools: t.TempDir(), grace: feed.Grace}
 	for _, u := range rtesim.Agency().Users {
 		if u.Name == "jane" {
 			r.jane = u.ID
@@ -101,7 +103,7 @@ func (r *rig) start(s Settings, limits hub.Limits) *replica {
 	if log == nil {
 		log = quiet(r.t)
 	}
-	go func() { p.ended <- run(ctx, s, limits, log, func(a string) { serving <- a }) }()
+	go func() { p.ended <- run(ctx, s, limits, r.grace, log, func(a string) { serving <- a }) }()
 	select {
 	case p.address = <-serving:
 	case err := <-p.ended:

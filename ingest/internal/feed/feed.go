@@ -6,6 +6,9 @@
 // A connection is called live only while its hub was heard lately, and every
 // coverage event tells when that was: it may be dead since.
 //
+// What the stream holds it compares with what was heard here (see [Audit]): what
+// only another replica heard the hub did not send, and that is told too.
+//
 // It owns ids, subjects and order: messages and coverage events leave through
 // one function, one at a time, so that the stream has them in the order in
 // which they happened. It changes no byte of a message and refuses none; what
@@ -55,17 +58,18 @@ type Writer struct {
 	now  event.Feed // what the next coverage event would say
 
 	heard Heard // of this connection; nil while there is none
+	audit *Audit
 }
 
-// Heard tells when the hub was last heard on a connection, and whether it
-// answers pings there.
-type Heard = func() (at time.Time, answers bool)
+// Heard tells when the hub was last heard on a connection, and when the newest
+// ping left that it has answered there; zero: it has answered none.
+type Heard = func() (at, answered time.Time)
 
 // New makes a writer. received is called for every message, one at
-// a time.
-func New(instance string, partitions int, publish func(bus.Outgoing) error, received func(event.Raw, time.Time), log *slog.Logger) *Writer {
+// a time. The audit is the writer's from now on.
+func New(instance string, partitions int, publish func(bus.Outgoing) error, received func(event.Raw, time.Time), audit *Audit, log *slog.Logger) *Writer {
 	return &Writer{
-		instance: instance, partitions: partitions, start: rand.Text(), publish: publish, received: received, log: log,
+		instance: instance, partitions: partitions, start: rand.Text(), publish: publish, received: received, audit: audit, log: log,
 		now: event.Feed{Instance: instance},
 	}
 }
@@ -75,6 +79,7 @@ func (w *Writer) Opened(epoch, host string, heard Heard) {
 	w.turn.Lock()
 	defer w.turn.Unlock()
 	w.now, w.heard = event.Feed{Instance: w.instance, Epoch: epoch, Hub: host}, heard
+	w.audit.Ended() // what went before, if anything
 	w.tell(event.Opened, time.Now())
 }
 
@@ -83,6 +88,7 @@ func (w *Writer) Subscribed(answers []event.Subscription, live bool) {
 	w.turn.Lock()
 	defer w.turn.Unlock()
 	w.now.Live = live
+	w.audit.Answered(answers, time.Now())
 	w.now.Subscriptions = answers
 	w.tell(event.Subscribed, time.Now())
 	w.now.Subscriptions = nil
@@ -106,6 +112,7 @@ func (w *Writer) Closed(reason string) {
 	at, _ := w.heard()
 	w.tell(event.Closed, at)
 	w.now, w.heard = event.Feed{Instance: w.instance}, nil
+	w.audit.Ended()
 }
 
 // tell publishes a coverage event.
@@ -114,8 +121,8 @@ func (w *Writer) tell(kind event.FeedType, at time.Time) {
 	f := w.now
 	f.Type, f.At = kind, at.UTC()
 	if w.heard != nil {
-		f.HeardAt, f.Answers = w.heard()
-		f.HeardAt = f.HeardAt.UTC()
+		heardAt, answered := w.heard()
+		f.HeardAt, f.Answers = heardAt.UTC(), !answered.IsZero()
 		f.Live = f.Live && at.Sub(f.HeardAt) <= lately(f.Answers)
 	}
 	e, err := event.NewFeed(f, w.start, w.n)
@@ -146,6 +153,7 @@ func (w *Writer) Message(argument []byte) {
 	}
 	w.now.Received++
 	w.now.LastEventID = raw.ID
+	w.audit.Heard(raw.ID, arrived)
 	key := topology.KeyToken(raw.Key())
 	id := event.RawSource(w.now.Hub, raw.OrganizationID) + "#" + raw.ID
 	header := event.EncodeRaw(raw, w.now.Hub, key, arrived, trace(id, raw))
@@ -153,6 +161,34 @@ func (w *Writer) Message(argument []byte) {
 	subject := topology.Raw(topology.Partition(key, w.partitions), raw.OrganizationID, raw.EventType, key)
 	w.received(raw, arrived)
 	w.hand(bus.Outgoing{Subject: subject, Header: header, Data: argument, Key: key, Arrived: arrived}, nil, raw.ID)
+}
+
+// Stored takes in the header of a raw event that RTE holds, whoever wrote it.
+func (w *Writer) Stored(header nats.Header) {
+	c, seen := copyOf(header), time.Now()
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	w.audit.Stored(c, seen)
+}
+
+// named is how many unheard events are told by name.
+const named = 10
+
+// Compare tells of the events that only others heard, and returns their ids.
+func (w *Writer) Compare() []string {
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	if w.heard == nil {
+		return nil
+	}
+	_, answered := w.heard()
+	ids := w.audit.Due(time.Now(), answered)
+	if len(ids) > 0 {
+		w.now.Unheard, w.now.UnheardIDs = len(ids), ids[:min(len(ids), named)]
+		w.tell(event.Audit, time.Now())
+		w.now.Unheard, w.now.UnheardIDs = 0, nil
+	}
+	return ids
 }
 
 // Stray keeps a record of the hub that is no message, as dead letters. The

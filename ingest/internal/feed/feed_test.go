@@ -22,14 +22,14 @@ const (
 	body = `{"data":{"organizationId":"` + org + `","eventType":"UserCallInComing","CALLID":"` + call + `","id":"` + id + `","timestamp":"2023-10-19T14:21:19.7009158Z"}, "subscription":null}`
 )
 
-func now() (time.Time, bool) { return time.Now(), false }
+func now() (at, answered time.Time) { return time.Now(), time.Time{} }
 
 // recorder keeps what a writer publishes.
 func recorder(t *testing.T) (*Writer, *[]bus.Outgoing) {
 	t.Helper()
 	var out []bus.Outgoing
 	publish := func(m bus.Outgoing) error { out = append(out, m); return nil }
-	return New("replica-1", 4, publish, func(event.Raw, time.Time) {}, slog.New(slog.DiscardHandler)), &out
+	return New("replica-1", 4, publish, func(event.Raw, time.Time) {}, NewAudit(Grace), slog.New(slog.DiscardHandler)), &out
 }
 
 func data(t *testing.T, m bus.Outgoing) event.Feed {
@@ -144,7 +144,12 @@ func blackhole(t *testing.T, answers bool, quiet int, lately time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		w, out := recorder(t)
 		heard := time.Now().UTC()
-		w.Opened("epoch", "rte.example", func() (time.Time, bool) { return heard, answers })
+		w.Opened("epoch", "rte.example", func() (at, answered time.Time) {
+			if answers {
+				answered = heard
+			}
+			return heard, answered
+		})
 		w.Subscribed(nil, true)
 		for range quiet { // until the hub is heard
 			time.Sleep(time.Second)

@@ -23,8 +23,15 @@ func (t *tap) hear(at time.Time) {
 	}
 }
 
-// heardAt is when the hub was last known to be there, and whether it answers pings.
-func (t *tap) heardAt() (at time.Time, answers bool) { return *t.heard.Load(), t.ponged.Load() }
+// heardAt is when the hub was last known to be there, and when the newest ping
+// left that it has answered; zero while it has answered none. All that it wrote
+// before it saw that ping has been delivered.
+func (t *tap) heardAt() (at, answered time.Time) {
+	if ponged := t.ponged.Load(); ponged != nil {
+		answered = *ponged
+	}
+	return *t.heard.Load(), answered
+}
 
 // ping sends a WebSocket ping at every tick, one at a time, until the
 // connection ends. No answer means nothing here: the keep-alive of SignalR ends
@@ -53,7 +60,7 @@ func (t *tap) pong() {
 	sent := time.Now()
 	if t.ws.Ping(ctx) == nil {
 		t.hear(sent)
-		t.ponged.Store(true)
+		t.ponged.Store(&sent)
 	}
 }
 
@@ -66,8 +73,8 @@ func (t *tap) spoke(err error) bool {
 	case websocket.CloseStatus(err) != -1, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return true
 	case errors.Is(err, syscall.ECONNRESET):
-		at, answers := t.heardAt()
-		return !answers || time.Since(at) <= pingEvery
+		at, answered := t.heardAt()
+		return answered.IsZero() || time.Since(at) <= pingEvery
 	default:
 		return false
 	}

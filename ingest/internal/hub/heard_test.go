@@ -60,8 +60,8 @@ func TestQuietHubIsHeardByItsPongs(t *testing.T) {
 	go tap.ping(5 * time.Millisecond)
 	began := time.Now()
 	eventually(t, "heard again and again", func() bool {
-		at, answers := tap.heardAt()
-		return answers && at.After(began.Add(30*time.Millisecond))
+		at, answered := tap.heardAt()
+		return !answered.IsZero() && !answered.After(at) && at.After(began.Add(30*time.Millisecond))
 	})
 	if at, _ := tap.heardAt(); at.After(time.Now()) {
 		t.Errorf("heard at %s", at)
@@ -82,8 +82,8 @@ func TestHubThatAnswersNoPing(t *testing.T) {
 		close(pinged)
 	}()
 	<-pinged
-	if at, answers := tap.heardAt(); answers || !at.Equal(before) || tap.over() {
-		t.Errorf("heard at %s after %s, answers: %v, over: %v", at, before, answers, tap.over())
+	if at, answered := tap.heardAt(); !answered.IsZero() || !at.Equal(before) || tap.over() {
+		t.Errorf("heard at %s after %s, answered: %s, over: %v", at, before, answered, tap.over())
 	}
 	if err := hub.ws.Write(t.Context(), websocket.MessageText, []byte(record(`{"n":1}`))); err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestHubThatAnswersNoPing(t *testing.T) {
 	}
 	hub.listens()
 	go tap.ping(5 * time.Millisecond)
-	eventually(t, "answered at last", func() bool { _, answers := tap.heardAt(); return answers })
+	eventually(t, "answered at last", func() bool { _, answered := tap.heardAt(); return !answered.IsZero() })
 }
 
 // While a message waits, nobody would read an answer.
@@ -113,7 +113,7 @@ func TestNoPingWhileAMessageWaits(t *testing.T) {
 		t.Errorf("%d pings", n)
 	}
 	close(release)
-	eventually(t, "pinged", func() bool { _, answers := tap.heardAt(); return answers })
+	eventually(t, "pinged", func() bool { _, answered := tap.heardAt(); return !answered.IsZero() })
 }
 
 // How a connection ends tells whether its hub was there until then.
@@ -136,7 +136,7 @@ func TestEndIsHeardWhenItIsTheHubs(t *testing.T) {
 			if c.old {
 				long := time.Now().Add(-10 * time.Second)
 				tap.heard.Store(&long)
-				tap.ponged.Store(true)
+				tap.ponged.Store(&long)
 			}
 			before := time.Now()
 			c.end(tap, hub)

@@ -66,7 +66,7 @@ func DefaultLimits() Limits {
 // per method. It must not drop a message. Stray is a record that is no message,
 // or not only one; the reason is one of the Stray constants.
 type Sink interface {
-	Opened(epoch, host string, heard func() (at time.Time, answers bool)) // heard: when the hub was last heard on it, and whether it answers pings
+	Opened(epoch, host string, heard func() (at, answered time.Time)) // heard: when the hub was last heard on it, and when the newest ping left that it answered
 	Message(argument []byte)
 	Stray(record []byte, reason string)
 	Subscribed(answers []event.Subscription, live bool)

@@ -18,7 +18,7 @@ type counter struct {
 	opened atomic.Int64
 }
 
-func (c *counter) Opened(string, string, func() (time.Time, bool)) { c.opened.Add(1) }
+func (c *counter) Opened(string, string, func() (time.Time, time.Time)) { c.opened.Add(1) }
 
 // open counts what this process holds.
 type open struct{ goroutines, files int }

@@ -43,8 +43,8 @@ type tap struct {
 	toward  *io.PipeWriter
 	fed     time.Time // when the library last saw something
 	heard   atomic.Pointer[time.Time]
-	reading atomic.Bool // run waits for the hub, and for nothing else
-	ponged  atomic.Bool // the hub has answered a WebSocket ping
+	reading atomic.Bool               // run waits for the hub, and for nothing else
+	ponged  atomic.Pointer[time.Time] // when the newest ping left that the hub has answered
 
 	done    chan struct{}         // nothing more will be delivered
 	fault   atomic.Pointer[error] // what first went wrong with the socket

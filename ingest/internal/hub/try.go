@@ -36,11 +36,11 @@ func (h *Hub) Try(ctx context.Context, grant rte.Grant) ([]event.Subscription, e
 // nobody wants to know.
 type nobody struct{}
 
-func (nobody) Opened(string, string, func() (time.Time, bool)) {}
-func (nobody) Message([]byte)                                  {}
-func (nobody) Subscribed([]event.Subscription, bool)           {}
-func (nobody) Closed(string)                                   {}
-func (nobody) Ended(session.Cause)                             {}
-func (nobody) Swallowed(string)                                {}
-func (nobody) Renewed(error)                                   {}
-func (nobody) Stray([]byte, string)                            {}
+func (nobody) Opened(string, string, func() (time.Time, time.Time)) {}
+func (nobody) Message([]byte)                                       {}
+func (nobody) Subscribed([]event.Subscription, bool)                {}
+func (nobody) Closed(string)                                        {}
+func (nobody) Ended(session.Cause)                                  {}
+func (nobody) Swallowed(string)                                     {}
+func (nobody) Renewed(error)                                        {}
+func (nobody) Stray([]byte, string)                                 {}

@@ -104,13 +104,13 @@ func (s *ids) Message(argument []byte) {
 	}
 }
 
-func (*ids) Opened(string, string, func() (time.Time, bool)) {}
-func (*ids) Stray([]byte, string)                            {}
-func (*ids) Subscribed([]event.Subscription, bool)           {}
-func (*ids) Closed(string)                                   {}
-func (*ids) Ended(session.Cause)                             {}
-func (*ids) Swallowed(string)                                {}
-func (*ids) Renewed(error)                                   {}
+func (*ids) Opened(string, string, func() (time.Time, time.Time)) {}
+func (*ids) Stray([]byte, string)                                 {}
+func (*ids) Subscribed([]event.Subscription, bool)                {}
+func (*ids) Closed(string)                                        {}
+func (*ids) Ended(session.Cause)                                  {}
+func (*ids) Swallowed(string)                                     {}
+func (*ids) Renewed(error)                                        {}
 
 // TestOfficialClientAndIngestHearTheSame has both connected at once: they hear
 // the same events, all of them, in the same order.

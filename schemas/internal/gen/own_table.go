@@ -79,6 +79,8 @@ var feedProperties = []property{
 	{name: "lastEventId", doc: "Newest RTE event of this connection.", is: anyText, optional: true},
 	{name: "subscriptions", doc: "The hub's answers, item by item.", is: arrayOf(ref("#/$defs/subscription")), optional: true},
 	{name: "reason", doc: "Why the connection ended.", is: anyText, optional: true},
+	{name: "unheard", doc: "How many events another replica heard and this one, which listened and had subscribed them, did not.", is: count, optional: true},
+	{name: "unheardIds", doc: "Ids of the first few of them.", is: arrayOf(nonEmpty), optional: true},
 }
 
 var feedDefs = obj("$defs", obj("subscription", obj(
@@ -98,6 +100,11 @@ var feedRules = map[event.FeedType]rule{
 	event.Subscribed: {doc: "The hub answered a Subscribe.", narrow: obj("epoch", nonEmpty)},
 	event.Heartbeat:  {doc: "The replica is alive, connected or not. Once a second."},
 	event.Closed:     {doc: "The connection ended.", narrow: obj("epoch", nonEmpty)},
+	event.Audit: {
+		doc:    "The hub sent another replica events that it did not send this one. It tells nothing of who was listening.",
+		also:   []string{"unheard"},
+		narrow: obj("unheard", obj("type", "integer", "minimum", 1)),
+	},
 }
 
 var outcomeProperties = []property{

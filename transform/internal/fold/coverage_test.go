@@ -167,3 +167,16 @@ func TestCoverageIsForgotten(t *testing.T) {
 		t.Errorf("%d bytes, and %d after a hundred connections", before, after)
 	}
 }
+
+// What a replica tells of what it has missed is no word of a connection, of which
+// it might have been taken for the oldest.
+func TestAuditFillsNoGap(t *testing.T) {
+	s := newScene(t)
+	s.feed("a", "1", event.Opened)
+	s.feed("a", "1", event.Subscribed, "jane+")
+	s.raw("c", "jane", "", "UserCallInUserAllocated")
+	s.feed("a", "1", event.Closed)
+	s.step(Input{Feed: &event.Feed{Instance: "b", Epoch: "1", Type: event.Audit, Live: true, At: s.now(), HeardAt: s.now(), Unheard: 1}})
+	s.raw("c", "jane", "", "UserCallInUserConnected")
+	s.want("c incoming complete", "c answered gap")
+}
