@@ -25,7 +25,7 @@ type cluster struct {
 	nodes   []*bustest.Server
 	cfg     bus.Config
 	js      jetstream.JetStream
-	publish *bus.Publisher
+	publish *queue
 
 	mu    sync.Mutex
 	again map[string]int // how often a writer started over
@@ -41,8 +41,8 @@ func runCluster(t *testing.T) *cluster {
 	if err := bus.Prepare(t.Context(), c.js, cfg, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	p, start := run(t, cfg)
-	c.publish = p
+	_, q, start := run(t, cfg)
+	c.publish = q
 	start()
 	return c
 }
@@ -166,12 +166,9 @@ func (c *cluster) round(stream string, from, to int, members ...string) {
 	}
 	writing.Go(func() {
 		for i := from; i < to; i++ {
-			if err := c.publish.Publish(c.t.Context(), outgoing(i, 50)); err != nil {
-				c.t.Error(err)
-				return
-			}
+			c.publish.publish(outgoing(i, 50))
 		}
-		c.insist("publisher", c.publish.Flush)
+		c.publish.flush(c.t)
 	})
 	<-under
 	leader := slices.IndexFunc(c.nodes, func(s *bustest.Server) bool { return s.Leads(stream) })

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -21,8 +22,18 @@ type Outgoing struct {
 	Arrived time.Time
 }
 
-// Publisher sends messages to JetStream in the order of the calls, pipelined,
-// and repeats what was not acknowledged without letting anything overtake it.
+// Source is where a [Publisher] takes its messages.
+type Source interface {
+	// Take returns the next messages, at most so many, and none while there are
+	// none. An error ends the Publisher.
+	Take(most int) ([]Outgoing, error)
+	// Ready has a value whenever messages came since Take returned none.
+	Ready() <-chan struct{}
+}
+
+// Publisher sends the messages of a source to JetStream in their order,
+// pipelined, and repeats what was not acknowledged without letting anything
+// overtake it.
 //
 // It holds a connection of its own that does not reconnect: one TCP session
 // delivers a prefix of what was written to it, so after any failure the
@@ -30,125 +41,91 @@ type Outgoing struct {
 // the server drops repeats by their Nats-Msg-Id. What TCP cannot order, a
 // server that refuses one message and takes the next, is kept off a key by
 // never having two of its messages in flight.
+//
+// It reads the acks itself: the futures of the jetstream package cost a timer,
+// two channels and a search for each message, which is as much as all the rest.
 type Publisher struct {
 	dial    func(...nats.Option) (*nats.Conn, error)
 	log     *slog.Logger
-	in      chan Outgoing
-	flushes chan chan struct{}
+	source  Source
+	queue   []Outgoing // taken and not sent
 	unacked []flight
-	bytes   int // of what is unacked
+	first   uint64 // number of the oldest in flight
+	bytes   int    // of what is unacked
 	keys    map[string]bool
 	nc      *nats.Conn
-	js      jetstream.JetStream
-	closed  chan struct{} // of the present connection
-	wait    time.Duration // before the next connection; grows while nothing is stored
+	inbox   string         // where answers come to, each under the number of its message
+	answers chan *nats.Msg // of the present connection
+	closed  chan struct{}  // of the present connection
+	wait    time.Duration  // before the next connection; grows while nothing is stored
 
 	// Stored is called for every message that the stream has, in order, with
 	// the server's answer. Refused is called for one that it can never take
 	// (too large, no subject) and returns what is sent in its place, a dead
-	// letter, or nil. Connected tells of changes.
+	// letter, or nil. Settled is called when so many of the oldest messages are
+	// over, stored or refused. Connected tells of changes.
 	// They are called from one goroutine and must not block for long.
 	Stored    func(Outgoing, *jetstream.PubAck)
 	Refused   func(Outgoing, error) *Outgoing
+	Settled   func(n int)
 	Connected func(bool, error)
 }
 
+// flight is a message in flight, and then its answer.
 type flight struct {
-	msg Outgoing
-	ok  <-chan *jetstream.PubAck
-	bad <-chan error
+	msg      Outgoing
+	sent     time.Time
+	answered bool
+	ack      *jetstream.PubAck
+	err      error
 }
 
-// windowBytes is how much may be in flight; one message always may.
-const windowBytes = 8 << 20
+const (
+	// windowBytes is how much may be in flight; one message always may.
+	windowBytes = 8 << 20
+	takeAtOnce  = 64
+	// punctuality is how often unanswered messages are looked for.
+	punctuality = publishTimeout / 10
+)
 
-// NewPublisher makes a publisher that dials with cfg. queue is how many
-// messages may wait; Publish blocks behind them. Run must be called.
-func NewPublisher(cfg Config, name string, queue int, log *slog.Logger) *Publisher {
+// NewPublisher makes a publisher of what source has, that dials with cfg. Run
+// must be called.
+func NewPublisher(cfg Config, name string, source Source, log *slog.Logger) *Publisher {
 	return &Publisher{
-		dial:    func(extra ...nats.Option) (*nats.Conn, error) { return Dial(cfg, name, extra...) },
-		log:     log,
-		in:      make(chan Outgoing, queue),
-		flushes: make(chan chan struct{}),
-		keys:    map[string]bool{},
-		closed:  make(chan struct{}),
+		dial:   func(extra ...nats.Option) (*nats.Conn, error) { return Dial(cfg, name, extra...) },
+		log:    log,
+		source: source,
+		keys:   map[string]bool{},
 
 		Stored:    func(Outgoing, *jetstream.PubAck) {},
 		Refused:   func(Outgoing, error) *Outgoing { return nil },
+		Settled:   func(int) {},
 		Connected: func(bool, error) {},
 	}
 }
 
-// Publish hands over one message; it blocks while the queue is full. The only
-// error is that of ctx.
-func (p *Publisher) Publish(ctx context.Context, m Outgoing) error {
-	select {
-	case p.in <- m:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// Waiting is how many messages wait to be sent.
-func (p *Publisher) Waiting() int { return len(p.in) }
-
-// Flush waits until everything handed over before it is stored or ctx ends.
-func (p *Publisher) Flush(ctx context.Context) error {
-	done := make(chan struct{})
-	select {
-	case p.flushes <- done:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// Run sends until ctx ends; what is then unacknowledged is lost to this
-// process, so call Flush first.
+// Run sends until ctx ends or the source fails. What is then unacknowledged, the
+// source has to give to the next Publisher.
 func (p *Publisher) Run(ctx context.Context) error {
 	defer p.hangUp()
-	var held *Outgoing // taken from the queue, waiting for its key
-	var flushing []chan struct{}
+	late := time.NewTicker(punctuality)
+	defer late.Stop()
 	for ctx.Err() == nil {
 		if p.nc == nil {
 			if err := p.connect(ctx); err != nil {
 				break
 			}
 		}
-		if held != nil && !p.keys[held.Key] {
-			p.send(*held)
-			held = nil
-			continue
-		}
-		if held == nil && len(p.unacked) == 0 && len(p.in) == 0 {
-			release(flushing)
-			flushing = nil
-		}
-		var in chan Outgoing
-		if held == nil && len(p.unacked) < defaultWindow && p.bytes < windowBytes {
-			in = p.in
-		}
-		var ok <-chan *jetstream.PubAck
-		var bad <-chan error
-		if len(p.unacked) > 0 {
-			ok, bad = p.unacked[0].ok, p.unacked[0].bad
+		if err := p.fill(); err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-		case m := <-in:
-			held = &m
-		case done := <-p.flushes:
-			flushing = append(flushing, done)
-		case ack := <-ok:
-			p.stored(ack)
-		case err := <-bad:
-			p.failed(err)
+		case <-p.ready():
+		case m := <-p.answers:
+			p.answered(m)
+		case now := <-late.C:
+			p.overdue(now)
 		case <-p.closed:
 			p.lost(nats.ErrConnectionClosed)
 		}
@@ -156,61 +133,124 @@ func (p *Publisher) Run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-func release(waiting []chan struct{}) {
-	for _, done := range waiting {
-		close(done)
+// ready is nil while an answer has to come before anything else can be sent.
+func (p *Publisher) ready() <-chan struct{} {
+	if len(p.queue) > 0 || p.full() {
+		return nil
 	}
+	return p.source.Ready()
+}
+
+func (p *Publisher) full() bool { return len(p.unacked) >= defaultWindow || p.bytes >= windowBytes }
+
+// fill sends what there is, as far as the window and the keys in flight allow.
+func (p *Publisher) fill() (err error) {
+	for p.nc != nil && !p.full() {
+		if len(p.queue) == 0 {
+			if p.queue, err = p.source.Take(takeAtOnce); err != nil || len(p.queue) == 0 {
+				return err
+			}
+		}
+		if p.keys[p.queue[0].Key] {
+			return nil
+		}
+		p.send(p.queue[0])
+		p.queue[0] = Outgoing{}
+		p.queue = p.queue[1:]
+	}
+	return nil
 }
 
 func (p *Publisher) send(m Outgoing) {
 	p.unacked = append(p.unacked, flight{msg: m})
 	p.bytes += len(m.Data)
 	p.keys[m.Key] = true
-	p.transmit(&p.unacked[len(p.unacked)-1])
-}
-
-func (p *Publisher) transmit(f *flight) {
-	ack, err := p.js.PublishMsgAsync(&nats.Msg{Subject: f.msg.Subject, Header: f.msg.Header, Data: f.msg.Data},
-		jetstream.WithRetryAttempts(0), jetstream.WithStallWait(publishTimeout))
-	if err != nil {
-		bad := make(chan error, 1)
-		bad <- err
-		f.ok, f.bad = nil, bad
-		return
+	if p.transmit(len(p.unacked) - 1); p.unacked[0].answered {
+		p.settle()
 	}
-	f.ok, f.bad = ack.Ok(), ack.Err()
 }
 
-func (p *Publisher) stored(ack *jetstream.PubAck) {
-	p.wait = 0
-	p.Stored(p.pop(), ack)
+// transmit writes the i-th message in flight. One that cannot be written has its
+// answer at once.
+func (p *Publisher) transmit(i int) {
+	f := &p.unacked[i]
+	reply := p.inbox + strconv.FormatUint(p.first+uint64(i), 10) //nolint:gosec // an index
+	err := p.nc.PublishMsg(&nats.Msg{Subject: f.msg.Subject, Reply: reply, Header: f.msg.Header, Data: f.msg.Data})
+	f.sent, f.answered, f.err = time.Now(), err != nil, err
 }
 
-func (p *Publisher) pop() Outgoing {
+// answered takes in an answer and all that have come with it.
+func (p *Publisher) answered(m *nats.Msg) {
+	for more := true; more; {
+		p.note(m)
+		select {
+		case m = <-p.answers:
+		default:
+			more = false
+		}
+	}
+	p.settle()
+}
+
+func (p *Publisher) note(m *nats.Msg) {
+	n, err := strconv.ParseUint(m.Subject[len(p.inbox):], 10, 64)
+	if err != nil || n < p.first || n >= p.first+uint64(len(p.unacked)) {
+		return // an answer to what is over
+	}
+	f := &p.unacked[n-p.first]
+	f.ack, f.err = readAck(m)
+	f.answered = true
+}
+
+// overdue gives up on an answer that does not come.
+func (p *Publisher) overdue(now time.Time) {
+	if len(p.unacked) > 0 && now.Sub(p.unacked[0].sent) > publishTimeout {
+		p.failed(jetstream.ErrAsyncPublishTimeout)
+	}
+}
+
+// settle ends the oldest messages as far as they are answered.
+func (p *Publisher) settle() {
+	before := p.first
+	for p.nc != nil && len(p.unacked) > 0 && p.unacked[0].answered {
+		if f := p.unacked[0]; f.err != nil {
+			p.failed(f.err)
+		} else {
+			p.wait = 0
+			p.pop()
+			p.Stored(f.msg, f.ack)
+		}
+	}
+	if n := p.first - before; n > 0 {
+		p.Settled(int(n)) //nolint:gosec // a window at most
+	}
+}
+
+func (p *Publisher) pop() {
 	m := p.unacked[0].msg
 	p.unacked[0] = flight{}
 	p.unacked = p.unacked[1:]
+	p.first++
 	delete(p.keys, m.Key)
 	p.bytes -= len(m.Data)
-	return m
 }
 
 // failed handles the oldest message in flight being refused or unanswered.
 func (p *Publisher) failed(err error) {
-	if never(err) {
-		refused := p.unacked[0].msg
-		instead := p.Refused(refused, err)
-		if instead == nil {
-			p.pop()
-			return
-		}
-		instead.Key = refused.Key
-		p.bytes += len(instead.Data) - len(refused.Data)
-		p.unacked[0].msg = *instead
-		p.transmit(&p.unacked[0])
+	if !never(err) {
+		p.lost(fmt.Errorf("publish to %s: %w", p.unacked[0].msg.Subject, err))
 		return
 	}
-	p.lost(fmt.Errorf("publish to %s: %w", p.unacked[0].msg.Subject, err))
+	refused := p.unacked[0].msg
+	instead := p.Refused(refused, err)
+	if instead == nil {
+		p.pop()
+		return
+	}
+	instead.Key = refused.Key
+	p.bytes += len(instead.Data) - len(refused.Data)
+	p.unacked[0].msg = *instead
+	p.transmit(0)
 }
 
 // never reports whether repeating a message cannot help.
@@ -245,15 +285,26 @@ func (p *Publisher) connect(ctx context.Context) error {
 			return err
 		}
 		p.nc, p.closed = nc, closed
-		p.js, err = JetStream(nc)
-		return err
+		return p.listen()
 	})
 	if err != nil {
 		return err
 	}
 	p.Connected(true, nil)
 	for i := range p.unacked {
-		p.transmit(&p.unacked[i])
+		p.transmit(i)
+	}
+	p.settle()
+	return nil
+}
+
+// listen makes the inbox of the answers. There are never more of them than
+// messages in flight.
+func (p *Publisher) listen() error {
+	p.inbox, p.answers = p.nc.NewInbox()+".", make(chan *nats.Msg, 2*defaultWindow)
+	if _, err := p.nc.ChanSubscribe(p.inbox+"*", p.answers); err != nil {
+		p.hangUp()
+		return fmt.Errorf("listen for acks: %w", err)
 	}
 	return nil
 }

@@ -2,8 +2,11 @@ package bus_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -22,12 +25,54 @@ func outgoing(i, keys int) bus.Outgoing {
 	}
 }
 
-func run(t *testing.T, cfg bus.Config) (*bus.Publisher, func()) {
+// queue is a source that holds everything until it is taken.
+type queue struct {
+	mu    sync.Mutex
+	all   []bus.Outgoing
+	put   int
+	ready chan struct{}
+	over  atomic.Int64 // stored or refused
+}
+
+func (q *queue) Ready() <-chan struct{} { return q.ready }
+
+func (q *queue) Take(most int) ([]bus.Outgoing, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	batch := q.all[:min(most, len(q.all))]
+	q.all = q.all[len(batch):]
+	return batch, nil
+}
+
+func (q *queue) publish(m bus.Outgoing) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.all = append(q.all, m)
+	q.put++
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
+}
+
+// flush waits until everything that was published is over.
+func (q *queue) flush(t *testing.T) {
 	t.Helper()
-	p := bus.NewPublisher(cfg, "publisher", 1000, slog.New(slog.DiscardHandler))
+	bustest.Eventually(t, "everything to be stored", func() bool {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		return q.over.Load() == int64(q.put)
+	})
+}
+
+func run(t *testing.T, cfg bus.Config) (*bus.Publisher, *queue, func()) {
+	t.Helper()
+	q := &queue{ready: make(chan struct{}, 1)}
+	p := bus.NewPublisher(cfg, "publisher", q, slog.New(slog.DiscardHandler))
+	p.Settled = func(n int) { q.over.Add(int64(n)) }
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	return p, func() {
+	return p, q, func() {
 		go func() { defer close(ended); _ = p.Run(ctx) }()
 		t.Cleanup(func() { cancel(); <-ended })
 	}
@@ -50,7 +95,7 @@ func TestPublisherKeepsOrderWhileTheServerRestarts(t *testing.T) {
 	const n = 20_000
 	s := bustest.Run(t)
 	js := s.Provisioned(1)
-	p, start := run(t, s.Config(1))
+	p, q, start := run(t, s.Config(1))
 	stored := 0
 	restarts := make(chan struct{}, 3)
 	p.Stored = func(bus.Outgoing, *jetstream.PubAck) {
@@ -69,13 +114,9 @@ func TestPublisherKeepsOrderWhileTheServerRestarts(t *testing.T) {
 	}()
 	start()
 	for i := range n {
-		if err := p.Publish(t.Context(), outgoing(i, 97)); err != nil {
-			t.Fatal(err)
-		}
+		q.publish(outgoing(i, 97))
 	}
-	if err := p.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	q.flush(t)
 	<-restarted
 	if stored != n {
 		t.Fatalf("%d were reported stored, want %d", stored, n)
@@ -87,24 +128,17 @@ func TestTwoPublishersOfTheSameEventsMakeOneCopy(t *testing.T) {
 	const n = 3000
 	s := bustest.Run(t)
 	js := s.Provisioned(1)
-	done := make(chan error, 2)
+	var both []*queue
 	for range 2 {
-		p, start := run(t, s.Config(1))
-		start()
-		go func() {
-			for i := range n {
-				if err := p.Publish(t.Context(), outgoing(i, 11)); err != nil {
-					done <- err
-					return
-				}
-			}
-			done <- p.Flush(t.Context())
-		}()
-	}
-	for range 2 {
-		if err := <-done; err != nil {
-			t.Fatal(err)
+		_, q, start := run(t, s.Config(1))
+		for i := range n {
+			q.publish(outgoing(i, 11))
 		}
+		start()
+		both = append(both, q)
+	}
+	for _, q := range both {
+		q.flush(t)
 	}
 	expectInOrder(t, js, n)
 }
@@ -112,7 +146,7 @@ func TestTwoPublishersOfTheSameEventsMakeOneCopy(t *testing.T) {
 func TestPublisherHandsBackWhatCanNeverBeStored(t *testing.T) {
 	s := bustest.Run(t)
 	js := s.Provisioned(1)
-	p, start := run(t, s.Config(1))
+	p, q, start := run(t, s.Config(1))
 	refused := make(chan error, 2)
 	p.Refused = func(_ bus.Outgoing, err error) *bus.Outgoing {
 		refused <- err
@@ -124,13 +158,9 @@ func TestPublisherHandsBackWhatCanNeverBeStored(t *testing.T) {
 	nowhere := outgoing(-2, 1)
 	nowhere.Subject = "two words"
 	for _, m := range []bus.Outgoing{outgoing(0, 5), big, nowhere, outgoing(1, 5)} {
-		if err := p.Publish(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
+		q.publish(m)
 	}
-	if err := p.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	q.flush(t)
 	for range 2 {
 		if err := <-refused; err == nil {
 			t.Fatal("refused without an error")
@@ -142,7 +172,7 @@ func TestPublisherHandsBackWhatCanNeverBeStored(t *testing.T) {
 // A server that is not there yet: the publisher waits and loses nothing.
 func TestPublisherWaitsForTheStream(t *testing.T) {
 	s := bustest.Run(t)
-	p, start := run(t, s.Config(1))
+	p, q, start := run(t, s.Config(1))
 	told := make(chan error, 100)
 	p.Connected = func(up bool, err error) {
 		if !up {
@@ -151,16 +181,59 @@ func TestPublisherWaitsForTheStream(t *testing.T) {
 	}
 	start()
 	for i := range 100 {
-		if err := p.Publish(t.Context(), outgoing(i, 7)); err != nil {
-			t.Fatal(err)
-		}
+		q.publish(outgoing(i, 7))
 	}
 	if err := <-told; err == nil {
 		t.Fatal("no reason given")
 	}
 	js := s.Provisioned(1)
-	if err := p.Flush(t.Context()); err != nil {
+	q.flush(t)
+	expectInOrder(t, js, 100)
+}
+
+// A server that takes a message and says nothing: it is sent again, once the
+// answer is overdue, and what is stored twice is one.
+func TestPublisherRepeatsWhatIsNotAnswered(t *testing.T) {
+	s := bustest.Run(t)
+	js := s.Provisioned(1)
+	nc := js.Conn()
+	silent, err := nc.QueueSubscribe("lonely", "q", func(*nats.Msg) {})
+	if err != nil {
 		t.Fatal(err)
 	}
-	expectInOrder(t, js, 100)
+	p, q, start := run(t, s.Config(1))
+	told := make(chan error, 100)
+	p.Connected = func(up bool, err error) {
+		if !up {
+			told <- err
+		}
+	}
+	start()
+	q.publish(outgoing(0, 1))
+	lonely := outgoing(1, 2)
+	lonely.Subject, lonely.Key = "lonely", "lonely"
+	q.publish(lonely)
+	for i := 2; i < 10; i++ {
+		q.publish(outgoing(i, 1))
+	}
+	if err := <-told; !errors.Is(err, jetstream.ErrAsyncPublishTimeout) {
+		t.Fatalf("told %v", err)
+	}
+	if n := q.over.Load(); n != 1 {
+		t.Errorf("%d are over, want the one before", n)
+	}
+	if err := silent.Unsubscribe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-told; !errors.Is(err, jetstream.ErrNoStreamResponse) {
+		t.Fatalf("then told %v", err)
+	}
+	answer := []byte(`{"stream":"X","domain":"d","seq":7}`)
+	if _, err := nc.Subscribe("lonely", func(m *nats.Msg) { _ = m.Respond(answer) }); err != nil {
+		t.Fatal(err)
+	}
+	q.flush(t)
+	if n := len(bustest.Messages(t, js, topology.RTE)); n != 9 {
+		t.Errorf("%d stored, want 9", n)
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,9 +20,6 @@ import (
 )
 
 const (
-	// ahead is how many messages the publisher takes from the spool beyond
-	// those in flight.
-	ahead = 64
 	// stuck is how long messages may wait without any being stored.
 	stuck     = 10 * time.Second
 	flushPoll = 5 * time.Millisecond
@@ -47,10 +43,11 @@ type outlet struct {
 
 func newOutlet(drain context.Context, queue *spool.Spool, cfg bus.Config, instance string, m *metrics, log *slog.Logger) *outlet {
 	o := &outlet{
-		spool: queue, publisher: bus.NewPublisher(cfg, "ingest", ahead, log), drain: drain, metrics: m, log: log,
+		spool: queue, drain: drain, metrics: m, log: log,
 		progress: probe.NewProgress(stuck), canary: newCanary(instance),
 	}
-	o.publisher.Stored, o.publisher.Refused, o.publisher.Connected = o.stored, o.refused, o.changed
+	o.publisher = bus.NewPublisher(cfg, name, o, log)
+	o.publisher.Stored, o.publisher.Refused, o.publisher.Settled, o.publisher.Connected = o.stored, o.refused, o.settled, o.changed
 	return o
 }
 
@@ -67,33 +64,29 @@ func (o *outlet) publish(m bus.Outgoing) error {
 
 // run sends what the spool has until ctx ends. Any other error is the spool's,
 // which must be opened anew.
-func (o *outlet) run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var feeding sync.WaitGroup
-	feeding.Go(func() { cancel(o.feed(ctx)) })
-	err := o.publisher.Run(ctx) // it ends only with ctx
-	feeding.Wait()
-	return err
+func (o *outlet) run(ctx context.Context) error { return o.publisher.Run(ctx) }
+
+// Ready implements [bus.Source].
+func (o *outlet) Ready() <-chan struct{} { return o.spool.Ready() }
+
+// Take implements [bus.Source].
+func (o *outlet) Take(most int) ([]bus.Outgoing, error) {
+	packed, err := o.spool.Take(most)
+	batch := make([]bus.Outgoing, len(packed))
+	for i, b := range packed {
+		batch[i] = o.unpacked(b)
+	}
+	return batch, err
 }
 
-// feed carries messages from the spool to the publisher.
-func (o *outlet) feed(ctx context.Context) error {
-	for {
-		packed, err := o.spool.Next(ctx)
-		if err != nil {
-			return err
-		}
-		m, err := unpack(packed)
-		if err != nil {
-			o.log.Error("the spool has something that is no message, kept as a dead letter", telemetry.Error, err, "bytes", len(packed))
-			o.metrics.letters.WithLabelValues(feed.NotReadable).Inc()
-			m = feed.Unreadable(packed, err)
-		}
-		if err := o.publisher.Publish(ctx, m); err != nil {
-			return err
-		}
+func (o *outlet) unpacked(packed []byte) bus.Outgoing {
+	m, err := unpack(packed)
+	if err != nil {
+		o.log.Error("the spool has something that is no message, kept as a dead letter", telemetry.Error, err, "bytes", len(packed))
+		o.metrics.letters.WithLabelValues(feed.NotReadable).Inc()
+		return feed.Unreadable(packed, err)
 	}
+	return m
 }
 
 func (o *outlet) stored(m bus.Outgoing, ack *jetstream.PubAck) {
@@ -103,15 +96,15 @@ func (o *outlet) stored(m bus.Outgoing, ack *jetstream.PubAck) {
 	}
 	o.metrics.published.WithLabelValues(result).Inc()
 	o.metrics.delay.Observe(time.Since(m.Arrived).Seconds())
-	o.metrics.progress.SetToCurrentTime()
 	o.canary.stored(m)
-	o.settled()
-	o.progress.Done()
 }
 
-func (o *outlet) settled() {
-	o.spool.Done()
+// settled strikes the oldest messages off.
+func (o *outlet) settled(n int) {
+	o.spool.Done(n)
+	o.metrics.progress.SetToCurrentTime()
 	o.progress.Waiting(o.spool.Waiting())
+	o.progress.Done()
 }
 
 // refused makes the dead letter that takes the place of its message. Those of
@@ -121,7 +114,6 @@ func (o *outlet) refused(m bus.Outgoing, refusal error) *bus.Outgoing {
 	if err != nil || strings.HasPrefix(m.Subject, topology.DeadLetter(name, "")) {
 		o.log.Error("message lost: neither it nor its dead letter can be stored", telemetry.Error, errors.Join(refusal, err), "bytes", len(m.Data))
 		o.metrics.lost.Inc()
-		o.settled()
 		return nil
 	}
 	o.log.Error("message too large for the stream, kept as a dead letter", "subject", m.Subject, telemetry.Error, refusal, "bytes", len(m.Data))

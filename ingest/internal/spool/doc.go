@@ -15,6 +15,6 @@
 // told. It refuses to take more than its limit on disk. When the disk takes
 // nothing, records wait in memory for as long as that has room; then Push blocks.
 //
-// The caller owes one goroutine that pushes, one that takes, and a call of Done
-// for every record taken, in the order in which they were taken.
+// The caller owes one goroutine that takes, and calls of Done for all records
+// taken.
 package spool

@@ -158,41 +158,34 @@ func (s *Spool) remember(r record) {
 	s.at = r.n
 }
 
-// Next takes the oldest record that was not taken, and blocks while there is
-// none. It does not end the record: see Done. The errors are that of ctx, and
-// one of the disk, after which the spool must be opened anew.
-func (s *Spool) Next(ctx context.Context) ([]byte, error) {
-	for {
-		data, ok, err := s.take()
-		if ok || err != nil {
-			return data, err
-		}
-		select {
-		case <-s.pushed:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
-}
+// Ready has a value whenever records were pushed since Take returned none.
+func (s *Spool) Ready() <-chan struct{} { return s.pushed }
 
-func (s *Spool) take() (data []byte, ok bool, err error) {
+// Take takes the oldest records that were not taken, at most so many, and none
+// while there are none. It does not end them: see Done. The error is one of the
+// disk, after which the spool must be opened anew.
+func (s *Spool) Take(most int) ([][]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.memory) == 0 && s.behind {
 		if err := s.refill(); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 	}
-	if len(s.memory) == 0 {
-		return nil, false, nil
+	batch := s.memory[:min(most, len(s.memory))]
+	if len(batch) == 0 {
+		return nil, nil
 	}
-	r := s.memory[0]
-	s.memory[0] = record{}
-	s.memory = s.memory[1:]
-	s.bytes -= len(r.data)
-	s.taken = append(s.taken, r.n)
+	all := make([][]byte, len(batch))
+	for i, r := range batch {
+		all[i] = r.data
+		s.taken = append(s.taken, r.n)
+		s.bytes -= len(r.data)
+	}
+	clear(batch)
+	s.memory = s.memory[len(batch):]
 	signal(s.room)
-	return r.data, true, nil
+	return all, nil
 }
 
 // refill reads the next records from disk, and then those that it refused.
@@ -214,15 +207,18 @@ func (s *Spool) refill() error {
 	return nil
 }
 
-// Done ends the oldest record that was taken: it will not come again.
-func (s *Spool) Done() {
+// Done ends the n oldest records that were taken: they will not come again.
+func (s *Spool) Done(n int) {
+	if n == 0 {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := s.taken[0]
-	s.taken = s.taken[1:]
-	s.files.finish(n)
-	s.waiting--
-	if len(s.unsafe) > 0 && s.unsafe[0].n == n {
+	last := s.taken[n-1]
+	s.taken = s.taken[n:]
+	s.files.finish(last)
+	s.waiting -= n
+	for len(s.unsafe) > 0 && s.unsafe[0].n <= last {
 		s.safe()
 	}
 	signal(s.room)

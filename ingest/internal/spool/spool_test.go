@@ -56,16 +56,28 @@ func push(t testing.TB, s *Spool, text string) {
 	}
 }
 
+// next takes one record, which is there.
+func next(t testing.TB, s *Spool) string {
+	t.Helper()
+	batch, err := s.Take(1)
+	if err != nil || len(batch) != 1 {
+		t.Fatalf("took %d records (%v), want one", len(batch), err)
+	}
+	return string(batch[0])
+}
+
 // drain takes and ends everything that is there.
 func drain(t testing.TB, s *Spool) (got []string) {
 	t.Helper()
 	for s.State().Waiting > 0 {
-		data, err := s.Next(t.Context())
+		batch, err := s.Take(7)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, string(data))
-		s.Done()
+		for _, data := range batch {
+			got = append(got, string(data))
+		}
+		s.Done(len(batch))
 	}
 	return got
 }
@@ -111,11 +123,9 @@ func TestWhatIsNotDoneComesAgain(t *testing.T) {
 		push(t, s, numbered(n))
 	}
 	for n := range 60 {
-		if _, err := s.Next(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		next(t, s)
 		if n < 40 {
-			s.Done()
+			s.Done(1)
 		}
 	}
 	shut(t, s)
@@ -282,10 +292,8 @@ func TestDiskThatTakesNothing(t *testing.T) {
 			t.Fatal("not blocked")
 		}
 		for range 101 {
-			if _, err := s.Next(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			s.Done()
+			next(t, s)
+			s.Done(1)
 		}
 		if err := <-pushed; err != nil || !s.State().Blocked.IsZero() {
 			t.Fatalf("after room was made: %v, %+v", err, s.State())
@@ -476,18 +484,20 @@ func TestSpoolIsAQueue(t *testing.T) {
 				}
 			},
 			"take": func(r *rapid.T) {
-				for range min(rapid.IntRange(1, 200).Draw(r, "n"), pushed-taken) {
-					taken++
-					if data, err := s.Next(t.Context()); err != nil || string(data) != numbered(taken) {
-						r.Fatalf("took %.20q (%v), want %d", data, err, taken)
+				batch, err := s.Take(rapid.IntRange(1, 200).Draw(r, "n"))
+				if err != nil || len(batch) == 0 && taken < pushed {
+					r.Fatalf("took %d records of %d (%v)", len(batch), pushed-taken, err)
+				}
+				for _, data := range batch {
+					if taken++; string(data) != numbered(taken) {
+						r.Fatalf("took %.20q, want %d", data, taken)
 					}
 				}
 			},
 			"done": func(r *rapid.T) {
-				for range min(rapid.IntRange(1, 200).Draw(r, "n"), taken-done) {
-					s.Done()
-					done++
-				}
+				n := min(rapid.IntRange(1, 200).Draw(r, "n"), taken-done)
+				s.Done(n)
+				done += n
 			},
 			"fill": func(*rapid.T) { disk.is = !disk.is },
 			"restart": func(r *rapid.T) {
