@@ -15,7 +15,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/session": {
 			"std", "-context", "-net", "-os", "-sync", "-log/slog", "-math/rand", "-crypto/rand", policytest.Pure,
 		},
-		"internal/rte": {"std"},
+		"internal/rte": {"std", "ringstream/schemas/event"},
 		"internal/hub": {
 			"std", "./internal/rte", "./internal/session", "ringstream/schemas/event", "ringstream/schemas/telemetry",
 			"github.com/philippseith/signalr", "github.com/go-kit/log", "github.com/coder/websocket",

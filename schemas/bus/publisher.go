@@ -25,9 +25,9 @@ type Outgoing struct {
 // Source is where a [Publisher] takes its messages.
 type Source interface {
 	// Take returns the next messages, at most so many, and none while there are
-	// none. An error ends the Publisher.
-	Take(most int) ([]Outgoing, error)
-	// Ready has a value whenever messages came since Take returned none.
+	// fewer than least. An error ends the Publisher.
+	Take(least, most int) ([]Outgoing, error)
+	// Ready has a value once there are as many as Take last wanted in vain.
 	Ready() <-chan struct{}
 }
 
@@ -41,6 +41,9 @@ type Source interface {
 // the server drops repeats by their Nats-Msg-Id. What TCP cannot order, a
 // server that refuses one message and takes the next, is kept off a key by
 // never having two of its messages in flight.
+//
+// While something is in flight it sends only full batches: what comes meanwhile
+// goes out together, as in Nagle's algorithm, an ack later at most.
 //
 // It reads the acks itself: the futures of the jetstream package cost a timer,
 // two channels and a search for each message, which is as much as all the rest.
@@ -83,7 +86,8 @@ type flight struct {
 const (
 	// windowBytes is how much may be in flight; one message always may.
 	windowBytes = 8 << 20
-	takeAtOnce  = 64
+	// batch is how many messages are taken at once.
+	batch = 64
 	// punctuality is how often unanswered messages are looked for.
 	punctuality = publishTimeout / 10
 )
@@ -147,7 +151,7 @@ func (p *Publisher) full() bool { return len(p.unacked) >= defaultWindow || p.by
 func (p *Publisher) fill() (err error) {
 	for p.nc != nil && !p.full() {
 		if len(p.queue) == 0 {
-			if p.queue, err = p.source.Take(takeAtOnce); err != nil || len(p.queue) == 0 {
+			if p.queue, err = p.source.Take(p.least(), batch); err != nil || len(p.queue) == 0 {
 				return err
 			}
 		}
@@ -159,6 +163,13 @@ func (p *Publisher) fill() (err error) {
 		p.queue = p.queue[1:]
 	}
 	return nil
+}
+
+func (p *Publisher) least() int {
+	if len(p.unacked) == 0 {
+		return 1
+	}
+	return batch
 }
 
 func (p *Publisher) send(m Outgoing) {

@@ -36,9 +36,12 @@ type queue struct {
 
 func (q *queue) Ready() <-chan struct{} { return q.ready }
 
-func (q *queue) Take(most int) ([]bus.Outgoing, error) {
+func (q *queue) Take(least, most int) ([]bus.Outgoing, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if len(q.all) < least {
+		return nil, nil
+	}
 	batch := q.all[:min(most, len(q.all))]
 	q.all = q.all[len(batch):]
 	return batch, nil

@@ -75,11 +75,16 @@ func (t *text) read(value []byte) {
 }
 
 // unquote decodes a valid JSON string.
-func unquote(quoted []byte) (s string) {
+func unquote(quoted []byte) string {
 	plain := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(plain, '\\') < 0 && utf8.Valid(plain) {
 		return string(plain)
 	}
+	return unescaped(quoted)
+}
+
+// unescaped is apart so that only what needs it pays for a string on the heap.
+func unescaped(quoted []byte) (s string) {
 	_ = json.Unmarshal(quoted, &s) // a valid one
 	return s
 }

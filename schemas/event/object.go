@@ -75,6 +75,10 @@ func valueLength(b []byte) int {
 }
 
 func stringLength(b []byte) int {
+	end := 1 + bytes.IndexByte(b[1:], '"')
+	if bytes.IndexByte(b[1:end], '\\') < 0 {
+		return end + 1
+	}
 	for i := 1; ; i++ {
 		switch b[i] {
 		case '\\':

@@ -90,7 +90,7 @@ func (t text) id() string {
 // ParseRaw reads one MessageReceived argument. It fails only on bytes that are
 // not a JSON object; then the returned Raw still has the fallback id.
 func ParseRaw(body []byte) (Raw, error) {
-	if !json.Valid(body) {
+	if !Valid(body) {
 		return Raw{ID: FallbackID(body)}, fmt.Errorf("read RTE message: %w", json.Unmarshal(body, new(any)))
 	}
 	message, ok := openObject(body)

@@ -70,8 +70,8 @@ func (o *outlet) run(ctx context.Context) error { return o.publisher.Run(ctx) }
 func (o *outlet) Ready() <-chan struct{} { return o.spool.Ready() }
 
 // Take implements [bus.Source].
-func (o *outlet) Take(most int) ([]bus.Outgoing, error) {
-	packed, err := o.spool.Take(most)
+func (o *outlet) Take(least, most int) ([]bus.Outgoing, error) {
+	packed, err := o.spool.Take(least, most)
 	batch := make([]bus.Outgoing, len(packed))
 	for i, b := range packed {
 		batch[i] = o.unpacked(b)

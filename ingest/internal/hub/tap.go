@@ -37,8 +37,9 @@ type tap struct {
 	mu    sync.Mutex
 	asked map[string]bool // invocations without an answer yet, by id
 
-	part    []byte    // of a record that goes on in the next WebSocket message
-	left    time.Time // when the socket was last read
+	message bytes.Buffer // what was read last
+	part    []byte       // of a record that goes on in the next WebSocket message
+	left    time.Time    // when the socket was last read
 	library *io.PipeReader
 	toward  *io.PipeWriter
 	fed     time.Time // when the library last saw something
@@ -114,12 +115,12 @@ func (t *tap) run() {
 	}
 }
 
-// read reads a WebSocket message, and notes that the hub was heard. An end may
-// have come at any time while nobody read.
+// read reads a WebSocket message, which is good until the next, and notes that
+// the hub was heard. An end may have come at any time while nobody read.
 func (t *tap) read() (websocket.MessageType, []byte, error) {
 	away := time.Since(t.left)
 	t.reading.Store(true)
-	kind, b, err := t.ws.Read(t.ctx)
+	kind, err := t.readMessage()
 	t.reading.Store(false)
 	t.left = time.Now()
 	switch {
@@ -128,7 +129,24 @@ func (t *tap) read() (websocket.MessageType, []byte, error) {
 	case t.spoke(err):
 		t.hear(t.left.Add(-away))
 	}
-	return kind, b, err
+	return kind, t.message.Bytes(), err
+}
+
+// keptBuffer is how large the buffer of a message may be to serve again.
+const keptBuffer = 64 << 10
+
+// readMessage is ended by the socket being closed, not by a context: to watch
+// one costs more than to read.
+func (t *tap) readMessage() (websocket.MessageType, error) {
+	if t.message.Cap() > keptBuffer {
+		t.message = bytes.Buffer{}
+	}
+	t.message.Reset()
+	kind, r, err := t.ws.Reader(context.Background())
+	if err == nil {
+		_, err = t.message.ReadFrom(r)
+	}
+	return kind, err
 }
 
 // errEndless means that a record has grown past what is kept of one.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"ringstream/schemas/event"
 )
 
 // Separator ends every record of SignalR's JSON protocol.
@@ -78,7 +80,7 @@ var (
 func MessageArgument(record []byte) (argument []byte, ok bool) {
 	if inner, found := bytes.CutPrefix(record, messageHead); found {
 		// Two arguments would not be one valid JSON value.
-		if inner, found = bytes.CutSuffix(inner, messageTail); found && json.Valid(inner) {
+		if inner, found = bytes.CutSuffix(inner, messageTail); found && event.Valid(inner) {
 			return bytes.TrimSpace(inner), true
 		}
 	}

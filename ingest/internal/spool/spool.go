@@ -41,6 +41,7 @@ type Spool struct {
 	behind  bool     // the newest records are on disk only
 	at      uint64   // newest record that is or was in memory
 	taken   []uint64 // and not done
+	wanted  int      // of the reader who waits, in memory; 0 while none does
 	waiting int      // pushed and not done
 	unsafe  []record // of them those that are not on disk: the newest, whole
 	risk    int      // bytes of what is not on disk
@@ -103,7 +104,6 @@ func (s *Spool) Push(ctx context.Context, data []byte) error {
 			return context.Cause(ctx)
 		}
 	}
-	signal(s.pushed)
 	return nil
 }
 
@@ -130,6 +130,10 @@ func (s *Spool) push(data []byte) bool {
 	s.blocked = time.Time{}
 	s.next++
 	s.waiting++
+	if s.wanted > 0 && (s.behind || len(s.memory) >= s.wanted) {
+		s.wanted = 0
+		signal(s.pushed)
+	}
 	return true
 }
 
@@ -158,13 +162,14 @@ func (s *Spool) remember(r record) {
 	s.at = r.n
 }
 
-// Ready has a value whenever records were pushed since Take returned none.
+// Ready has a value once there are as many records as Take last wanted in vain.
 func (s *Spool) Ready() <-chan struct{} { return s.pushed }
 
 // Take takes the oldest records that were not taken, at most so many, and none
-// while there are none. It does not end them: see Done. The error is one of the
-// disk, after which the spool must be opened anew.
-func (s *Spool) Take(most int) ([][]byte, error) {
+// while there are fewer than least in memory and none behind. It does not end
+// them: see Done. The error is one of the disk, after which the spool must be
+// opened anew.
+func (s *Spool) Take(least, most int) ([][]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.memory) == 0 && s.behind {
@@ -172,10 +177,12 @@ func (s *Spool) Take(most int) ([][]byte, error) {
 			return nil, err
 		}
 	}
-	batch := s.memory[:min(most, len(s.memory))]
-	if len(batch) == 0 {
+	if len(s.memory) < least && !s.behind {
+		s.wanted = least
 		return nil, nil
 	}
+	s.wanted = 0
+	batch := s.memory[:min(most, len(s.memory))]
 	all := make([][]byte, len(batch))
 	for i, r := range batch {
 		all[i] = r.data

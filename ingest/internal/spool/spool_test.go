@@ -59,7 +59,7 @@ func push(t testing.TB, s *Spool, text string) {
 // next takes one record, which is there.
 func next(t testing.TB, s *Spool) string {
 	t.Helper()
-	batch, err := s.Take(1)
+	batch, err := s.Take(1, 1)
 	if err != nil || len(batch) != 1 {
 		t.Fatalf("took %d records (%v), want one", len(batch), err)
 	}
@@ -70,7 +70,7 @@ func next(t testing.TB, s *Spool) string {
 func drain(t testing.TB, s *Spool) (got []string) {
 	t.Helper()
 	for s.State().Waiting > 0 {
-		batch, err := s.Take(7)
+		batch, err := s.Take(1, 7)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,6 +113,37 @@ func TestEverythingComesInOrderHoweverFarBehind(t *testing.T) {
 	}
 	if n := s.State().Bytes; n > largestSegment+(1<<20) {
 		t.Errorf("an empty spool takes %d bytes", n)
+	}
+}
+
+func TestReaderIsWokenForWhatItWants(t *testing.T) {
+	s, _ := open(t, t.TempDir(), roomy)
+	woken := func() bool {
+		select {
+		case <-s.Ready():
+			return true
+		default:
+			return false
+		}
+	}
+	for n := 1; n <= 5; n++ {
+		if batch, err := s.Take(5, 5); err != nil || len(batch) != 0 || woken() {
+			t.Fatalf("took %d of %d records (%v)", len(batch), n-1, err)
+		}
+		push(t, s, numbered(n))
+	}
+	if !woken() {
+		t.Fatal("not woken with five")
+	}
+	if push(t, s, numbered(6)); woken() {
+		t.Fatal("woken, and does not wait")
+	}
+	expect(t, drain(t, s), 1, 6)
+	for range memoryRecords + 1 {
+		push(t, s, "x")
+	}
+	if batch, err := s.Take(2*memoryRecords, 3); err != nil || len(batch) != 3 {
+		t.Fatalf("took %d records with more on disk (%v)", len(batch), err)
 	}
 }
 
@@ -484,7 +515,7 @@ func TestSpoolIsAQueue(t *testing.T) {
 				}
 			},
 			"take": func(r *rapid.T) {
-				batch, err := s.Take(rapid.IntRange(1, 200).Draw(r, "n"))
+				batch, err := s.Take(1, rapid.IntRange(1, 200).Draw(r, "n"))
 				if err != nil || len(batch) == 0 && taken < pushed {
 					r.Fatalf("took %d records of %d (%v)", len(batch), pushed-taken, err)
 				}
