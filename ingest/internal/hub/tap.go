@@ -135,14 +135,13 @@ func (t *tap) read() (websocket.MessageType, []byte, error) {
 // keptBuffer is how large the buffer of a message may be to serve again.
 const keptBuffer = 64 << 10
 
-// readMessage is ended by the socket being closed, not by a context: to watch
-// one costs more than to read.
+// readMessage reads one WebSocket message into the buffer of the one before.
 func (t *tap) readMessage() (websocket.MessageType, error) {
 	if t.message.Cap() > keptBuffer {
 		t.message = bytes.Buffer{}
 	}
 	t.message.Reset()
-	kind, r, err := t.ws.Reader(context.Background())
+	kind, r, err := t.ws.Reader(t.ctx)
 	if err == nil {
 		_, err = t.message.ReadFrom(r)
 	}
