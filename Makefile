@@ -42,8 +42,8 @@ e2e: build ## the end-to-end stories over the real binaries
 	@go test -count=1 $(TESTFLAGS) ./deploy/e2e/...
 
 .PHONY: race
-race: ## the race detector on the concurrent packages
-	@go test -race -short $(TESTFLAGS) $(CONCURRENT)
+race: ## the race detector on the concurrent packages; a cluster only makes its servers slow
+	@go test -race -short -skip '^TestCluster' $(TESTFLAGS) $(CONCURRENT)
 
 .PHONY: bench
 bench: build ## what ingest sustains, as ratios to a bare reader and bare JetStream

@@ -108,6 +108,10 @@ func reference(t *testing.T, js jetstream.JetStream) (want []string) {
 // Three workers compete for one log with no lease between them, and each is
 // stopped at random moments: after so many outputs, whatever they are.
 func TestCompetingPartitionsWriteTheReferenceFold(t *testing.T) {
+	calls := 500
+	if testing.Short() {
+		calls = 100
+	}
 	s := bustest.Run(t)
 	js := s.Provisioned(1)
 	ctx, stop := context.WithCancel(t.Context())
@@ -120,7 +124,7 @@ func TestCompetingPartitionsWriteTheReferenceFold(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(uint64(w), 7))
 			for ctx.Err() == nil {
 				term, end := context.WithCancelCause(ctx)
-				mine.Observe = &counter{left: 20 + rnd.IntN(100), stop: func() { end(errStopped) }}
+				mine.Observe = &counter{left: calls/25 + rnd.IntN(calls/5), stop: func() { end(errStopped) }}
 				err := mine.Run(term)
 				end(nil)
 				switch {
@@ -132,7 +136,7 @@ func TestCompetingPartitionsWriteTheReferenceFold(t *testing.T) {
 			}
 		})
 	}
-	if err := feed(ctx, js, morning(5, 500)); err != nil {
+	if err := feed(ctx, js, morning(5, calls)); err != nil {
 		t.Fatal(err)
 	}
 	// The clock of the fold is the server's: past every limit, three heartbeats
@@ -151,7 +155,7 @@ func TestCompetingPartitionsWriteTheReferenceFold(t *testing.T) {
 			t.Fatalf("output %d of %d differs from the reference (%d)", i, len(got), len(want))
 		}
 	}
-	if len(got) != len(want) || len(want) < 800 {
+	if len(got) != len(want) || len(want) < calls*3/2 {
 		t.Fatalf("%d outputs, the reference has %d", len(got), len(want))
 	}
 	t.Logf("%d outputs, %d stops, %d refusals", len(got), stops.Load(), fenced.Load())
