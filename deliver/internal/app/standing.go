@@ -228,8 +228,8 @@ func cure(r reapit.Result, v delivery.Verdict) string {
 	if setting := r.Suspect(); setting != "" {
 		return "; check " + setting
 	}
-	if todo := cures[v.Cause]; todo != "" {
-		return "; " + todo
+	if advice := cures[v.Cause]; advice != "" {
+		return "; " + advice
 	}
 	return ""
 }
