@@ -84,6 +84,9 @@ func TestGoTypesAndSchemasHaveTheSameMembers(t *testing.T) {
 		case "feed":
 			agree[event.Feed](t, path, o)
 			agree[event.Subscription](t, path, o.Defs["subscription"])
+		case "heard":
+			agree[event.Heard](t, path, o)
+			agree[event.HeardItem](t, path, o.Defs["item"])
 		case "delivery":
 			agree[event.Outcome](t, path, o)
 			agree[event.User](t, path, o.Defs["user"])
@@ -197,6 +200,16 @@ func TestGoFeedsAreValid(t *testing.T) {
 			e, err := event.NewFeed(f, "s1", 1)
 			valid(t, e, err)
 		}
+	}
+}
+
+func TestGoHeardIsValid(t *testing.T) {
+	for _, h := range []event.Heard{
+		{Instance: "ingest-a", Epoch: "e1", After: at, Items: []event.HeardItem{{EntityID: "u", EventType: "UserStatus", IDs: []string{"x", "y"}}}},
+		{Instance: "a", Epoch: "e", Items: []event.HeardItem{}},
+	} {
+		e, err := event.NewHeard(h, "s1", 1, at)
+		valid(t, e, err)
 	}
 }
 

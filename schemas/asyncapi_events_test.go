@@ -42,6 +42,8 @@ func everySent(t *testing.T) []sent {
 		e, err := event.NewFeed(f, "s", 1)
 		add("feed", messageName("feed", kind), topology.Feed(f.Instance, string(kind)), e, err)
 	}
+	heard, err := event.NewHeard(event.Heard{Instance: "ingest a", Epoch: "e", After: at}, "s", 1, at)
+	add("heard", "heard", topology.Heard("ingest a"), heard, err)
 	for _, kind := range event.CallTypes() {
 		c := fullCall(kind)
 		e, err := event.NewCall(c, c.CallID, trace)

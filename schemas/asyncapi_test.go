@@ -84,7 +84,7 @@ var (
 // filters are the subjects of a channel, as "stream subject". The channel of a
 // stream by partition stands for one in each.
 func (c asyncChannel) filters(partitions int) []string {
-	if !strings.Contains(c.Stream, "{partition}") {
+	if !strings.Contains(c.Stream, "{partition}") { // also what is in none
 		return []string{c.Stream + " " + placeholder.ReplaceAllString(c.Address, "*")}
 	}
 	var out []string
@@ -113,6 +113,9 @@ func TestChannelsAreTheSubjectsOfTheStreams(t *testing.T) {
 			for _, subject := range stored(s) {
 				want = append(want, s.Name+" "+subject)
 			}
+		}
+		for _, p := range topology.Plains() {
+			want = append(want, " "+p.Subject)
 		}
 		for _, c := range doc.Channels {
 			got = append(got, c.filters(partitions)...)
@@ -154,6 +157,9 @@ func TestSendersAreTheWritersOfTheStreams(t *testing.T) {
 				want[service+" sends to "+byPartition(s.Name)] = true
 			}
 		}
+	}
+	for _, p := range topology.Plains() {
+		want[p.Writer+" sends to "] = true
 	}
 	heard := map[string]bool{}
 	for name, o := range doc.Operations {

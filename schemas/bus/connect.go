@@ -56,7 +56,7 @@ func (c Config) Redacted() string {
 // connecting. The only error is that of ctx.
 func Connect(ctx context.Context, cfg Config, name string, log *slog.Logger) (*nats.Conn, error) {
 	var made atomic.Pointer[nats.Conn] // for what is called without one
-	var news news
+	var news, refusals news
 	tell := func(err error) {
 		if err = explain(err, cfg); news.fresh(err) {
 			log.Error("not connected to NATS yet", "error", err)
@@ -84,7 +84,9 @@ func Connect(ctx context.Context, cfg Config, name string, log *slog.Logger) (*n
 			if unauthorized(err) || nc.IsReconnecting() {
 				return // the next delay tells it
 			}
-			log.Warn("NATS refused something", "error", err, "subject", subjectOf(sub))
+			if refusals.fresh(err) {
+				log.Warn("NATS refused something", "error", err, "subject", subjectOf(sub))
+			}
 		}),
 	}
 	err := retry(ctx, log, func() error {

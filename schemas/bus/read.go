@@ -36,18 +36,6 @@ func Read(ctx context.Context, js jetstream.JetStream, stream string, filters []
 	if from > 1 {
 		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
 	}
-	return read(ctx, js, stream, cfg, handle)
-}
-
-// ReadHeaders is [Read] of what comes from now on, without the bodies.
-func ReadHeaders(ctx context.Context, js jetstream.JetStream, stream string, filters []string, handle func(Message) error) error {
-	cfg := jetstream.OrderedConsumerConfig{
-		FilterSubjects: filters, InactiveThreshold: abandoned, DeliverPolicy: jetstream.DeliverNewPolicy, HeadersOnly: true,
-	}
-	return read(ctx, js, stream, cfg, handle)
-}
-
-func read(ctx context.Context, js jetstream.JetStream, stream string, cfg jetstream.OrderedConsumerConfig, handle func(Message) error) error {
 	consumer, err := js.OrderedConsumer(ctx, stream, cfg)
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", stream, err)

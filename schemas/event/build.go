@@ -41,9 +41,6 @@ func NewRaw(r Raw, body []byte, hub, key string, recorded time.Time, traceparent
 	e := newEvent(RawTypePrefix+rawKind(r), RawSource(hub, r.OrganizationID), r.ID, r.Key(), rawSchema, at, body)
 	e.SetExtension(ExtPartitionKey, key)
 	e.SetExtension(ExtRecordedTime, formatTime(recorded))
-	if r.EntityID != "" {
-		e.SetExtension(ExtEntityID, r.EntityID)
-	}
 	if r.TTL > 0 {
 		e.SetExtension(ExtExpiryTime, formatTime(at.Add(r.TTL)))
 	}
@@ -67,7 +64,6 @@ func EncodeRaw(r Raw, hub, key string, recorded time.Time, traceparent string) (
 	h.setContentType(jsonMediaType)
 	h.set(ExtPartitionKey, key)
 	h.set(ExtRecordedTime, formatTime(recorded))
-	h.set(ExtEntityID, r.EntityID)
 	if r.TTL > 0 {
 		h.set(ExtExpiryTime, formatTime(at.Add(r.TTL)))
 	}
@@ -120,8 +116,24 @@ func NewFeed(f Feed, start string, n uint64) (cloudevents.Event, error) {
 		return cloudevents.Event{}, fmt.Errorf("encode feed event: %w", err)
 	}
 	id := f.Instance + "/" + start + "/" + strconv.FormatUint(n, 10)
-	return newEvent(f.Type.CloudEvent(), "/ingest/"+url.PathEscape(f.Instance), id, f.Instance, "feed/"+string(f.Type)+".v1.json", f.At, data), nil
+	return newEvent(f.Type.CloudEvent(), ingestSource(f.Instance), id, f.Instance, "feed/"+string(f.Type)+".v1.json", f.At, data), nil
 }
+
+// NewHeard makes the CloudEvent in which a replica tells the others what it has
+// heard; n counts those of one start of the replica, which start names.
+func NewHeard(h Heard, start string, n uint64, at time.Time) (cloudevents.Event, error) {
+	data, err := json.Marshal(h)
+	if err != nil {
+		return cloudevents.Event{}, fmt.Errorf("encode what was heard: %w", err)
+	}
+	id := HeardIDs(h.Instance, start) + strconv.FormatUint(n, 10)
+	return newEvent(HeardType, ingestSource(h.Instance), id, h.Instance, "heard/v1.json", at, data), nil
+}
+
+// HeardIDs is what the ids of [Heard] events of one start of a replica begin with.
+func HeardIDs(instance, start string) string { return instance + "/" + start + "/heard/" }
+
+func ingestSource(instance string) string { return "/ingest/" + url.PathEscape(instance) }
 
 // NewOutcome makes the CloudEvent of a delivery outcome.
 func NewOutcome(o Outcome, traceparent string) (cloudevents.Event, error) {

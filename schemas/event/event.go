@@ -3,8 +3,8 @@
 // on NATS.
 //
 // It owns what outsiders see on the wire and nothing else: no connection, no
-// clock, no policy. Ingest writes [Raw] and [Feed] events, transform writes
-// [Call] events, deliver writes [Outcome] and [DeadLetter] events; anybody may
+// clock, no policy. Ingest writes [Raw], [Feed] and [Heard] events, transform
+// writes [Call] events, deliver writes [Outcome] and [DeadLetter] events; anybody may
 // read them. The JSON Schemas of the same shapes are in schemas/jsonschema.
 package event
 
@@ -12,7 +12,6 @@ package event
 const (
 	ExtPartitionKey  = "partitionkey"  // what the partition was computed from
 	ExtRecordedTime  = "recordedtime"  // arrival of a raw message, RFC 3339, UTC
-	ExtEntityID      = "entityid"      // user, queue or call list that a raw event is about
 	ExtExpiryTime    = "expirytime"    // when a raw event has outlived its MessageTTLSeconds
 	ExtTraceParent   = "traceparent"   // W3C trace context of the raw message
 	ExtCausationID   = "causationid"   // id of the event that caused this one
@@ -27,5 +26,6 @@ const (
 	FeedTypePrefix     = "dev.ringstream.feed."
 	DeliveryTypePrefix = "dev.ringstream.delivery."
 	DeadLetterType     = "dev.ringstream.deadletter.v1"
+	HeardType          = "dev.ringstream.heard.v1"
 	versionSuffix      = ".v1"
 )

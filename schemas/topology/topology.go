@@ -1,6 +1,6 @@
 // Package topology is the layout of the bus as data: which streams there are,
-// which subjects they take, who writes them, how long they keep what, and how
-// a key finds its partition.
+// which subjects they take and which none takes, who writes them, how long they
+// keep what, and how a key finds its partition.
 //
 // It owns names and numbers only. Package bus makes a server honour them.
 package topology
@@ -131,6 +131,16 @@ func Buckets(l Layout) []Bucket {
 	}}
 }
 
+// Plain is a family of subjects that no stream takes: what is published there
+// reaches those who listen just then, at most once.
+type Plain struct {
+	Subject string
+	Writer  string // the service that may publish; its replicas listen
+}
+
+// Plains lists them.
+func Plains() []Plain { return []Plain{{Subject: HeardAll, Writer: "ingest"}} }
+
 // Partition is FNV-1a 32 of the key mod n, as the server's own partition() computes it.
 func Partition(key string, n int) int {
 	h := fnv.New32a()
@@ -161,6 +171,13 @@ func Feed(instance, event string) string { return "feed." + nameToken(instance, 
 
 // FeedAll selects the coverage events of every replica.
 const FeedAll = "feed.*.*"
+
+// Heard is the subject on which a replica of ingest tells the others what it has
+// heard: heard.<instance>.
+func Heard(instance string) string { return "heard." + nameToken(instance, none) }
+
+// HeardAll selects what every replica tells the others.
+const HeardAll = "heard.*"
 
 // CallEvent is the subject of a call event in its partition's log. In CALLS it
 // becomes calls.<organization>.<type>.<callId>.

@@ -109,6 +109,13 @@ func TestNoTwoStreamsTakeASubject(t *testing.T) {
 			all = append(all, taken{s.Name, subject})
 		}
 	}
+	for _, p := range topology.Plains() {
+		for _, other := range all {
+			if overlap(p.Subject, other.subject) {
+				t.Errorf("%s is to be kept by no stream and overlaps %s of %s", p.Subject, other.subject, other.stream)
+			}
+		}
+	}
 }
 
 func TestOnlyWhatCannotBeRebuiltIsProtected(t *testing.T) {

@@ -166,14 +166,14 @@ func prepare(ctx context.Context, cfg bus.Config, log *slog.Logger) error {
 
 // watch tells whether the streams are still there, over a connection of its
 // own: that of the publisher ends with every failure. audit runs over it too.
-func watch(ctx context.Context, cfg bus.Config, log *slog.Logger, board *probe.Board, audit func(context.Context, jetstream.JetStream)) {
+func watch(ctx context.Context, cfg bus.Config, log *slog.Logger, board *probe.Board, audit func(context.Context, *nats.Conn)) {
 	nc, js, err := connect(ctx, cfg, log)
 	if err != nil {
 		return // the end
 	}
 	defer nc.Close()
 	var auditing sync.WaitGroup
-	auditing.Go(func() { audit(ctx, js) })
+	auditing.Go(func() { audit(ctx, nc) })
 	defer auditing.Wait()
 	bus.Watch(ctx, js, cfg, uses(), board)
 }

@@ -2,23 +2,23 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ringstream/ingest/internal/feed"
-	"ringstream/schemas/bus"
 	"ringstream/schemas/telemetry"
 	"ringstream/schemas/topology"
 )
 
 const (
-	auditRetry = 5 * time.Second // until RTE is read again
-	auditWarn  = time.Minute     // between lines of the log
-	auditNamed = 10              // ids in one of them
+	auditBacklog = 64          // messages of other replicas that may wait
+	auditWarn    = time.Minute // between lines of the log
+	auditNamed   = 10          // ids in one of them
 )
 
 // auditor tells what the hub sent to other replicas and not to this one.
@@ -33,22 +33,45 @@ type auditor struct {
 	ids    []string // the first of the unsaid
 }
 
-// run compares until ctx ends. What nobody reads meanwhile is not compared.
-func (a *auditor) run(ctx context.Context, js jetstream.JetStream) {
-	var comparing sync.WaitGroup
-	comparing.Go(func() { a.compare(ctx) })
-	defer comparing.Wait()
-	for ctx.Err() == nil {
-		err := bus.ReadHeaders(ctx, js, topology.RTE, []string{"rte.>"}, func(m bus.Message) error {
-			a.messages.Stored(m.Header)
-			return nil
-		})
-		if ctx.Err() == nil {
-			a.log.Warn("what other replicas heard cannot be compared", telemetry.Error, err)
-		}
+// run tells the other replicas what was heard here, listens to what they tell,
+// and compares, until ctx ends. What is lost on the way is not compared.
+func (a *auditor) run(ctx context.Context, nc *nats.Conn) {
+	others, err := nc.Subscribe(topology.HeardAll, a.told)
+	if err != nil {
+		a.log.Warn("what other replicas heard cannot be compared", telemetry.Error, err)
+		return
+	}
+	defer func() { _ = others.Unsubscribe() }()                            // the connection may have ended
+	_ = others.SetPendingLimits(auditBacklog, auditBacklog*feed.HeardRoom) // fails on a subscription that has ended
+	var telling sync.WaitGroup
+	telling.Go(func() { a.say(ctx, nc) })
+	defer telling.Wait()
+	a.compare(ctx)
+}
+
+func (a *auditor) told(m *nats.Msg) {
+	if err := a.messages.Told(m); err != nil {
+		a.log.Warn("what another replica heard cannot be read", telemetry.Error, err)
+	}
+}
+
+// say tells what was heard every second, and sooner when there is much of it.
+func (a *auditor) say(ctx context.Context, nc *nats.Conn) {
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	for {
 		select {
 		case <-ctx.Done():
-		case <-time.After(auditRetry):
+			return
+		case <-tick.C:
+		case <-a.messages.Enough():
+		}
+		said, err := a.messages.Unsaid(int(nc.MaxPayload()))
+		for _, m := range said {
+			err = errors.Join(err, nc.PublishMsg(m))
+		}
+		if err != nil && nc.IsConnected() { // else it is lost, and that is told elsewhere
+			a.log.Warn("other replicas were not told what was heard", telemetry.Error, err)
 		}
 	}
 }

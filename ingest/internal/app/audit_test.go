@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ringstream/ingest/internal/rtesim"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/bustest"
 	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
 )
 
 const unheard = "ringstream_ingest_unheard_total"
@@ -27,105 +29,143 @@ func (r *rig) settled() {
 	})
 }
 
-// oneEach sends each of two connections an event, made after a sample, that the
-// other is not sent, and returns their ids.
-func (r *rig) oneEach(a, b string, sample bus.Message) (onlyA, onlyB string) {
+// only sends an event, made after a sample, to one connection, and returns its id.
+func (r *rig) only(to string, sample bus.Message) (id string) {
 	r.t.Helper()
 	raw, err := event.ParseRaw(sample.Data)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	ids := []string{uuid.NewString(), uuid.NewString()}
-	for i, to := range []string{a, b} {
-		sent, err := r.sim.Send(r.t.Context(), rtesim.Send{Raw: strings.ReplaceAll(string(sample.Data), raw.ID, ids[i]), To: to})
-		if err != nil || sent.Receivers != 1 {
-			r.t.Fatalf("sent to %d, %v", sent.Receivers, err)
+	id = uuid.NewString()
+	sent, err := r.sim.Send(r.t.Context(), rtesim.Send{Raw: strings.ReplaceAll(string(sample.Data), raw.ID, id), To: to})
+	if err != nil || sent.Receivers != 1 {
+		r.t.Fatalf("sent to %d, %v", sent.Receivers, err)
+	}
+	return id
+}
+
+// flood sends a little all the time, until stopped.
+func (r *rig) flood() (stop func()) {
+	enough, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			_, _ = r.sim.Send(r.t.Context(), rtesim.Send{EventType: "UserCallInComing", User: "jane", Count: 2, Calls: 5})
+			select {
+			case <-enough:
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}()
+	return func() { close(enough); <-stopped }
+}
+
+// babble says what no replica says, and what one says that nobody knows.
+func (r *rig) babble() {
+	r.t.Helper()
+	nc := r.js.Conn()
+	say := func(header nats.Header, body string) {
+		if err := nc.PublishMsg(&nats.Msg{Subject: topology.Heard("stranger"), Header: header, Data: []byte(body)}); err != nil {
+			r.t.Fatal(err)
 		}
 	}
-	return ids[0], ids[1]
+	h := event.Heard{Instance: "stranger", Epoch: "e", After: time.Now().Add(time.Hour), Items: []event.HeardItem{
+		{EntityID: uuid.NewString(), EventType: "UserCallInComing", IDs: []string{uuid.NewString()}},
+		{EntityID: r.jane, EventType: "NoSuchEvent", IDs: []string{uuid.NewString()}},
+		{EntityID: r.jane, EventType: "UserCallInComing", IDs: []string{event.FallbackID(nil), ""}},
+	}}
+	e, err := event.NewHeard(h, "s", 1, time.Now())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	header, body, err := event.Encode(e)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	say(header, string(body))
+	say(nil, "hello")
+	for _, odd := range []string{"", "hello", "null", `{"items":7}`, strings.Replace(string(body), `""`, strings.Repeat(`"x",`, 200_000)+`""`, 1)} {
+		say(header, odd)
+	}
+	if err := nc.Flush(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// tells checks that a replica tells of what was sent to the other only, and of
+// nothing else.
+func (r *rig) tells(instance string, others []string, log *lines) {
+	r.t.Helper()
+	var told []event.Feed
+	bustest.Eventually(r.t, "told by "+instance, func() bool {
+		told = slices.DeleteFunc(r.feed(instance), func(f event.Feed) bool { return f.Type != event.Audit })
+		return len(told) > 0
+	})
+	for _, f := range told {
+		for _, id := range f.UnheardIDs {
+			if !slices.Contains(others, id) {
+				r.t.Errorf("false alarm of %s: %+v", instance, f)
+				break
+			}
+		}
+	}
+	if first := told[0].UnheardIDs[0]; !strings.Contains(log.String(), first) {
+		r.t.Errorf("the log of %s does not say %s", instance, first)
+	}
 }
 
 // Of what both were sent nothing is said, whatever happened meanwhile; of what
 // only one was sent the other tells.
 func TestWhatOnlyOneReplicaHeardIsCounted(t *testing.T) {
 	r := newRig(t)
-	r.grace = 2 * time.Second
+	r.grace = time.Second
 	var log lines
 	r.log = slog.New(slog.NewTextHandler(&log, nil))
 	a := r.start(r.settings("a"), fast())
 	a.waitReady()
-	first := r.connected()
+	ofA := r.connected()
 	b := r.start(r.settings("b"), fast())
 	b.waitReady()
-	second := r.connected(first)
-	r.settled()
-
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for {
-			_, _ = r.sim.Send(t.Context(), rtesim.Send{EventType: "UserCallInComing", User: "jane", Count: 20, Calls: 5})
-			select {
-			case <-stop:
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-	}()
-	known := []string{first, second}
-	for i, mode := range []string{rtesim.DropClose, rtesim.DropReset, rtesim.DropSilent} {
-		dropped := known[len(known)-1]
-		if _, err := r.sim.Drop(mode, dropped, "away"); err != nil {
+	ofB := r.connected(ofA)
+	known := []string{ofA, ofB}
+	again := func(mode, id string) string {
+		t.Helper()
+		if _, err := r.sim.Drop(mode, id, "away"); err != nil {
 			t.Fatal(err)
 		}
-		if mode != rtesim.DropSilent { // which is noticed long after
-			known = append(known, r.connected(known...))
-		}
-		if i == 1 {
-			r.nats.Stop()
-			r.settled()
-			r.nats.Start()
-		}
-		r.settled()
+		known = append(known, r.connected(known...))
+		return known[len(known)-1]
 	}
-	close(stop)
-	<-stopped
-	for _, c := range r.sim.Connections() {
-		if c.Silent {
-			if _, err := r.sim.Drop(rtesim.DropReset, c.ID, ""); err != nil {
-				t.Fatal(err)
-			}
-			known = append(known, r.connected(known...))
-		}
+
+	stop := r.flood()
+	r.babble()
+	r.settled()
+	ofA, ofB = again(rtesim.DropClose, ofA), again(rtesim.DropReset, ofB)
+	r.settled()
+	if _, err := r.sim.Drop(rtesim.DropSilent, ofB, ""); err != nil { // which is noticed long after
+		t.Fatal(err)
 	}
+	r.nats.Stop()
+	bustest.Eventually(t, "something waits", func() bool { return a.metric("ringstream_ingest_queue_messages") != "0" })
+	r.nats.Start()
+	r.settled()
+	ofB = again(rtesim.DropReset, ofB)
+	stop()
 	for _, p := range []*replica{a, b} {
 		bustest.Eventually(t, "queue empty", func() bool { return p.metric("ringstream_ingest_queue_messages") == "0" })
 	}
-	r.settled()
-	r.settled()
-	for _, p := range []*replica{a, b} {
-		if got := p.metric(unheard); got != "0" {
-			t.Errorf("false alarms: %s", got)
-		}
-	}
 
-	onlyA, onlyB := r.oneEach(first, known[len(known)-1], r.stored()[0])
-	for _, c := range []struct {
-		p        *replica
-		name, id string
-	}{{b, "b", onlyA}, {a, "a", onlyB}} {
-		bustest.Eventually(t, "counted by "+c.name, func() bool { return c.p.metric(unheard) == "1" })
-		var told []event.Feed
-		bustest.Eventually(t, "told by "+c.name, func() bool {
-			told = slices.DeleteFunc(r.feed(c.name), func(f event.Feed) bool { return f.Type != event.Audit })
-			return len(told) > 0
-		})
-		if len(told) != 1 || told[0].Unheard != 1 || !slices.Equal(told[0].UnheardIDs, []string{c.id}) {
-			t.Errorf("%s tells %+v", c.name, told)
-		}
-		if !strings.Contains(log.String(), "events=1 ids=["+c.id+"]") {
-			t.Errorf("the log of %s does not say %s", c.name, c.id)
-		}
+	sample := r.stored()[0]
+	var onlyA, onlyB []string
+	bustest.Eventually(t, "both count", func() bool {
+		onlyA, onlyB = append(onlyA, r.only(ofA, sample)), append(onlyB, r.only(ofB, sample))
+		return a.metric(unheard) != "0" && b.metric(unheard) != "0"
+	})
+	r.tells("a", onlyB, &log)
+	r.tells("b", onlyA, &log)
+	if !strings.Contains(log.String(), "cannot be read") {
+		t.Error("the log does not tell of what nobody can read")
 	}
 }
 

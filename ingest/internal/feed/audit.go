@@ -5,8 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
 	"ringstream/schemas/event"
 )
 
@@ -26,15 +24,26 @@ const (
 
 // Audit finds the events that the hub sent to another replica and not to this
 // one. It is told what is heard here, which items are subscribed here since
-// when, and what RTE holds; time and all else comes with what it is told.
+// when, and what others have heard; time and all else comes with what it is told.
 //
 // An event counts as unheard only if the hub is known to have had every chance:
-// its item was subscribed on this connection [Grace] before it came to the other
-// replica, and since, and the hub has answered a ping on this connection that
-// left Grace after the event was seen in RTE, so that all it wrote until then
-// has been heard. Wherever that is not sure the event is passed over: while
-// there is no connection, when a hub answers no pings, for what has no id of its
-// own, and for times whose ids are forgotten.
+// its item was subscribed on this connection [Grace] before the hub wrote the
+// event to the other replica, and since, and the hub has answered a ping on this
+// connection that left Grace after the other had told of it, so that all it
+// wrote until then has been heard. When the hub wrote it the other cannot know,
+// but it was after a ping that the hub had answered there before: so however
+// long it lay between hub and replica, in either's buffers, makes no alarm.
+// Wherever something is not sure the event is passed over: while there is no
+// connection, when a hub answers no pings, for what has no id of its own, for
+// what was not told, and for times whose ids are forgotten.
+//
+// Two things cannot be looked up, and together must not exceed Grace: for how
+// long the hub keeps an event for one connection while it answers pings there
+// (its answers may overtake what waits in a queue of its own for a slow reader),
+// and by how much the other's clock is ahead of this one's. If they do, what was
+// made before this replica subscribed is taken for unheard; what the hub keeps
+// longer than Grace for this replica is counted, and right so, though it may
+// come yet.
 type Audit struct {
 	grace       time.Duration
 	room        int // of a generation
@@ -43,7 +52,7 @@ type Audit struct {
 	forgotten   time.Time // what was heard until then is not known any more
 
 	held    map[item]time.Time // since when
-	waiting []stored           // in the order in which they were seen
+	waiting []told             // in the order in which they were told
 }
 
 // print stands for an id.
@@ -52,17 +61,12 @@ type print [16]byte
 // item is a subscription, in lower case.
 type item struct{ entity, event string }
 
-// Copy is what RTE tells of an event that it holds.
-type Copy struct {
-	ID, EntityID, EventType string
-	Recorded                time.Time // when it came to the replica that stored it, by that one's clock
-}
-
-// stored is a copy that has not been heard here.
-type stored struct {
-	id            string
-	item          item
-	arrived, seen time.Time
+// told is what another replica has heard, and this one has not.
+type told struct {
+	id    string
+	item  item
+	after time.Time // the hub wrote it to the other later than that
+	seen  time.Time // when it was told
 }
 
 // NewAudit makes an audit.
@@ -71,7 +75,7 @@ func NewAudit(grace time.Duration) *Audit {
 }
 
 // Heard takes in an event of the hub. Two generations of ids are kept, so that
-// what is stored again, or long after, is known.
+// what is told again, or long after, is known.
 func (a *Audit) Heard(id string, at time.Time) {
 	if len(a.young) >= a.room {
 		a.forgotten, a.prior = a.prior, a.last
@@ -99,46 +103,56 @@ func (a *Audit) Ended() {
 	a.waiting = nil
 }
 
-// Stored takes in an event that was seen in RTE.
-func (a *Audit) Stored(c Copy, seen time.Time) {
-	if event.HasFallbackID(c.ID) || c.ID == "" || c.Recorded.IsZero() || a.knows(printOf(c.ID)) {
-		return
+// Told takes in what another replica has heard.
+func (a *Audit) Told(h event.Heard, seen time.Time) {
+	after := h.After
+	if seen.Before(after) { // their clock is ahead of ours
+		after = seen
 	}
-	s := stored{id: c.ID, item: itemOf(c.EntityID, c.EventType), arrived: c.Recorded, seen: seen}
-	if seen.Before(s.arrived) { // their clock is ahead of ours
-		s.arrived = seen
+	for _, i := range h.Items {
+		t := told{item: itemOf(i.EntityID, i.EventType), after: after, seen: seen}
+		if !a.expected(t) {
+			continue
+		}
+		for _, t.id = range i.IDs {
+			a.miss(t)
+		}
 	}
-	if !a.expected(s) {
+}
+
+// miss notes what may turn out to be unheard.
+func (a *Audit) miss(t told) {
+	if t.id == "" || event.HasFallbackID(t.id) || a.knows(printOf(t.id)) {
 		return
 	}
 	if len(a.waiting) >= waitingRoom {
 		a.waiting = a.waiting[1:]
 	}
-	a.waiting = append(a.waiting, s)
+	a.waiting = append(a.waiting, t)
 }
 
 // Due returns the ids of events that have turned out to be unheard. answered is
 // when the newest ping left that the hub has answered on this connection.
 func (a *Audit) Due(now, answered time.Time) (ids []string) {
 	for len(a.waiting) > 0 {
-		s := a.waiting[0]
-		sure := !answered.Before(s.seen.Add(a.grace))
-		if !sure && now.Sub(s.seen) < a.grace+patience {
+		t := a.waiting[0]
+		sure := !answered.Before(t.seen.Add(a.grace))
+		if !sure && now.Sub(t.seen) < a.grace+patience {
 			break
 		}
 		a.waiting = a.waiting[1:]
-		if sure && !a.knows(printOf(s.id)) && a.expected(s) {
-			ids = append(ids, s.id)
-			a.Heard(s.id, now) // of, that is: once is enough
+		if sure && !a.knows(printOf(t.id)) && a.expected(t) {
+			ids = append(ids, t.id)
+			a.Heard(t.id, now) // of, that is: once is enough
 		}
 	}
 	return ids
 }
 
 // expected reports whether the hub was to send it here.
-func (a *Audit) expected(s stored) bool {
-	since, held := a.held[s.item]
-	return held && s.arrived.Sub(since) >= a.grace && (a.forgotten.IsZero() || s.arrived.Sub(a.forgotten) > doubt)
+func (a *Audit) expected(t told) bool {
+	since, held := a.held[t.item]
+	return held && t.after.Sub(since) >= a.grace && (a.forgotten.IsZero() || t.after.Sub(a.forgotten) > doubt)
 }
 
 func (a *Audit) knows(p print) bool {
@@ -154,13 +168,4 @@ func printOf(id string) print {
 
 func itemOf(entity, name string) item {
 	return item{strings.ToLower(entity), strings.ToLower(name)}
-}
-
-// copyOf reads the header of a raw event.
-func copyOf(header nats.Header) Copy {
-	recorded, _ := event.ParseTime(event.Attribute(header, event.ExtRecordedTime))
-	return Copy{
-		ID: event.Attribute(header, "id"), EntityID: event.Attribute(header, event.ExtEntityID),
-		EventType: strings.TrimPrefix(event.Attribute(header, "type"), event.RawTypePrefix), Recorded: recorded,
-	}
 }

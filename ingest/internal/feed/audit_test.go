@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"pgregory.net/rapid"
 
 	"ringstream/schemas/event"
@@ -22,60 +21,65 @@ func listening() *Audit {
 	return a
 }
 
+// one is what another replica tells of one event.
+func one(id, entity, kind string, after time.Time) event.Heard {
+	return event.Heard{Instance: "other", Epoch: "e", After: after, Items: []event.HeardItem{{EntityID: entity, EventType: kind, IDs: []string{id}}}}
+}
+
 func TestAuditFindsWhatOnlyOthersHeard(t *testing.T) {
 	after := func(d time.Duration) time.Time { return noon.Add(d) }
 	const minute = time.Minute
-	sent := Copy{ID: "x", EntityID: "jane", EventType: "userstatus", Recorded: after(minute)}
-	other := func(change func(*Copy)) Copy { c := sent; change(&c); return c }
+	sent := one("x", "jane", "userstatus", after(minute))
 	answer := func(subscribed bool) []event.Subscription {
 		return []event.Subscription{{EntityID: "jane", EventName: "UserStatus", Subscribed: subscribed}}
 	}
 	for name, c := range map[string]struct {
-		copy     Copy
+		heard    event.Heard
 		before   func(*Audit)
 		after    func(*Audit)
 		answered time.Duration // after it was seen
 		want     bool
 	}{
-		"only another's":               {answered: Grace, want: true},
-		"heard before":                 {before: func(a *Audit) { a.Heard("x", after(minute)) }, answered: Grace},
-		"heard behind":                 {after: func(a *Audit) { a.Heard("x", after(minute)) }, answered: Grace},
-		"no proof yet":                 {answered: Grace - 1},
-		"another user's":               {copy: other(func(c *Copy) { c.EntityID = "tom" }), answered: Grace},
-		"another event":                {copy: other(func(c *Copy) { c.EventType = "UserCallIn" }), answered: Grace},
-		"of an older ingest":           {copy: other(func(c *Copy) { c.EntityID = "" }), answered: Grace},
-		"of nobody knows when":         {copy: other(func(c *Copy) { c.Recorded = time.Time{} }), answered: Grace},
-		"without an id of its own":     {copy: other(func(c *Copy) { c.ID = event.FallbackID(nil) }), answered: Grace},
-		"before the subscription":      {copy: other(func(c *Copy) { c.Recorded = after(-1) }), answered: Grace},
-		"too soon after it":            {copy: other(func(c *Copy) { c.Recorded = after(Grace - 1) }), answered: Grace},
-		"by a clock ahead of ours":     {copy: other(func(c *Copy) { c.Recorded = after(time.Hour) }), answered: Grace, want: true},
-		"given up since":               {after: func(a *Audit) { a.Answered(answer(false), after(minute+1)) }, answered: Grace},
-		"given up and taken again":     {after: func(a *Audit) { a.Answered(append(answer(false), answer(true)...), after(minute+1)) }, answered: Grace},
-		"asked for again":              {after: func(a *Audit) { a.Answered(answer(true), after(minute+1)) }, answered: Grace, want: true},
-		"the connection ended since":   {after: func(a *Audit) { a.Ended(); a.Answered(answer(true), after(0)) }, answered: Grace},
-		"there is no connection":       {before: (*Audit).Ended, answered: Grace},
-		"stored twice, heard the once": {before: func(a *Audit) { a.Heard("x", after(minute)); a.Stored(sent, after(minute)) }, answered: Grace},
+		"only another's":             {answered: Grace, want: true},
+		"heard before":               {before: func(a *Audit) { a.Heard("x", after(minute)) }, answered: Grace},
+		"heard behind":               {after: func(a *Audit) { a.Heard("x", after(minute)) }, answered: Grace},
+		"no proof yet":               {answered: Grace - 1},
+		"another user's":             {heard: one("x", "tom", "UserStatus", after(minute)), answered: Grace},
+		"another event":              {heard: one("x", "jane", "UserCallIn", after(minute)), answered: Grace},
+		"of nobody":                  {heard: one("x", "", "UserStatus", after(minute)), answered: Grace},
+		"of nobody knows when":       {heard: one("x", "jane", "UserStatus", time.Time{}), answered: Grace},
+		"without an id of its own":   {heard: one(event.FallbackID(nil), "jane", "UserStatus", after(minute)), answered: Grace},
+		"before the subscription":    {heard: one("x", "jane", "UserStatus", after(-1)), answered: Grace},
+		"too soon after it":          {heard: one("x", "jane", "UserStatus", after(Grace-1)), answered: Grace},
+		"by a clock ahead of ours":   {heard: one("x", "jane", "UserStatus", after(time.Hour)), answered: Grace, want: true},
+		"given up since":             {after: func(a *Audit) { a.Answered(answer(false), after(minute+1)) }, answered: Grace},
+		"given up and taken again":   {after: func(a *Audit) { a.Answered(append(answer(false), answer(true)...), after(minute+1)) }, answered: Grace},
+		"asked for again":            {after: func(a *Audit) { a.Answered(answer(true), after(minute+1)) }, answered: Grace, want: true},
+		"the connection ended since": {after: func(a *Audit) { a.Ended(); a.Answered(answer(true), after(0)) }, answered: Grace},
+		"there is no connection":     {before: (*Audit).Ended, answered: Grace},
+		"told twice, heard the once": {before: func(a *Audit) { a.Heard("x", after(minute)); a.Told(sent, after(minute)) }, answered: Grace},
+		"without any id":             {heard: one("", "jane", "UserStatus", after(minute)), answered: Grace},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := listening()
-			if c.copy == (Copy{}) {
-				c.copy = sent
+			if c.heard.Items == nil {
+				c.heard = sent
 			}
 			if c.before != nil {
 				c.before(a)
 			}
 			seen := after(minute + time.Second)
-			a.Stored(c.copy, seen)
-			a.Stored(c.copy, seen)
+			a.Told(c.heard, seen)
+			a.Told(c.heard, seen)
 			if c.after != nil {
 				c.after(a)
 			}
 			answered := seen.Add(c.answered)
 			got := a.Due(answered, answered)
-			if want := []string{c.copy.ID}; c.want != slices.Equal(got, want) || !c.want && len(got) > 0 {
+			if want := c.heard.Items[0].IDs; c.want != slices.Equal(got, want) || !c.want && len(got) > 0 {
 				t.Errorf("unheard: %q", got)
 			}
-			a.Stored(c.copy, seen)
+			a.Told(c.heard, seen)
 			if again := a.Due(answered.Add(time.Hour), answered.Add(time.Hour)); c.want && len(again) > 0 {
 				t.Errorf("told again: %q", again)
 			}
@@ -88,7 +92,7 @@ func TestAuditSaysNothingWithoutProof(t *testing.T) {
 	a := listening()
 	at := noon.Add(time.Minute)
 	for i := range waitingRoom + 100 {
-		a.Stored(Copy{ID: fmt.Sprint(i), EntityID: "jane", EventType: "UserStatus", Recorded: at}, at)
+		a.Told(one(fmt.Sprint(i), "jane", "UserStatus", at), at)
 	}
 	if len(a.waiting) > waitingRoom {
 		t.Errorf("%d wait", len(a.waiting))
@@ -109,8 +113,8 @@ func TestAuditForgets(t *testing.T) {
 		t.Errorf("%d ids are kept", n)
 	}
 	late := at.Add(time.Hour)
-	a.Stored(Copy{ID: "0", EntityID: "jane", EventType: "UserStatus", Recorded: at.Add(doubt)}, late)
-	a.Stored(Copy{ID: "x", EntityID: "jane", EventType: "UserStatus", Recorded: at.Add(doubt + 1)}, late)
+	a.Told(one("0", "jane", "UserStatus", at.Add(doubt)), late)
+	a.Told(one("x", "jane", "UserStatus", at.Add(doubt+1)), late)
 	if got := a.Due(late.Add(Grace), late.Add(Grace)); !slices.Equal(got, []string{"x"}) {
 		t.Errorf("unheard: %q", got)
 	}
@@ -120,21 +124,21 @@ func TestAuditForgets(t *testing.T) {
 type naive struct {
 	heard, told map[string]bool
 	held        map[item]time.Time
-	copies      []stored
+	others      []told
 }
 
 func (n *naive) due(now, answered time.Time) (ids []string) {
-	var left []stored
-	for _, c := range n.copies {
+	var left []told
+	for _, c := range n.others {
 		switch since, held := n.held[c.item]; {
 		case answered.Before(c.seen.Add(Grace)) && now.Before(c.seen.Add(Grace+patience)):
 			left = append(left, c)
-		case answered.Before(c.seen.Add(Grace)) || n.heard[c.id] || n.told[c.id] || !held || c.arrived.Sub(since) < Grace:
+		case answered.Before(c.seen.Add(Grace)) || n.heard[c.id] || n.told[c.id] || !held || c.after.Sub(since) < Grace:
 		default:
 			ids, n.told[c.id] = append(ids, c.id), true
 		}
 	}
-	n.copies = left
+	n.others = left
 	return ids
 }
 
@@ -152,16 +156,17 @@ func TestAuditIsAsTheNaiveOne(t *testing.T) {
 		n := &naive{heard: map[string]bool{}, told: map[string]bool{}, held: map[item]time.Time{{"jane", "e"}: noon}}
 		a.Answered([]event.Subscription{{EntityID: "jane", EventName: "E", Subscribed: true}}, noon)
 		now, answered := noon.Add(time.Minute), time.Time{}
-		var sent []Copy
-		told := map[string]bool{}
+		var sent []event.Heard
+		known := map[string]bool{}
 		entity := rapid.SampledFrom([]string{"jane", "tom"})
-		store := func(c Copy) {
-			a.Stored(c, now)
-			s := stored{id: c.ID, item: itemOf(c.EntityID, c.EventType), arrived: c.Recorded, seen: now}
-			if now.Before(s.arrived) {
-				s.arrived = now
+		tell := func(h event.Heard) {
+			a.Told(h, now)
+			i := h.Items[0]
+			s := told{id: i.IDs[0], item: itemOf(i.EntityID, i.EventType), after: h.After, seen: now}
+			if now.Before(s.after) {
+				s.after = now
 			}
-			n.copies = append(n.copies, s)
+			n.others = append(n.others, s)
 		}
 		hear := func(id string) { a.Heard(id, now); n.heard[id] = true }
 		steps := map[string]func(*rapid.T){
@@ -182,29 +187,30 @@ func TestAuditIsAsTheNaiveOne(t *testing.T) {
 				if rapid.IntRange(0, 9).Draw(t, "really") == 9 {
 					a.Ended()
 					clear(n.held)
-					n.copies, answered = nil, time.Time{}
+					n.others, answered = nil, time.Time{}
 				}
 			},
 			"send": func(t *rapid.T) {
 				skew := time.Duration(rapid.IntRange(-20, 20).Draw(t, "skew")) * time.Second
-				c := Copy{ID: fmt.Sprint(len(sent)), EntityID: entity.Draw(t, "entity"), EventType: "E", Recorded: now.Add(skew)}
-				sent = append(sent, c)
+				name := fmt.Sprint(len(sent))
+				h := one(name, entity.Draw(t, "entity"), "E", now.Add(skew))
+				sent = append(sent, h)
 				switch rapid.IntRange(0, 4).Draw(t, "how") {
 				case 0: // to the other alone
-					store(c)
-				case 1: // to both, and their backlog comes later
-					hear(c.ID)
+					tell(h)
+				case 1: // to both, and they tell later
+					hear(name)
 				case 2:
-					hear(c.ID)
-					store(c)
+					hear(name)
+					tell(h)
 				case 3:
-					store(c)
-					hear(c.ID)
+					tell(h)
+					hear(name)
 				}
 			},
-			"store": func(t *rapid.T) {
+			"tell": func(t *rapid.T) {
 				if len(sent) > 0 {
-					store(sent[rapid.IntRange(0, len(sent)-1).Draw(t, "which")])
+					tell(sent[rapid.IntRange(0, len(sent)-1).Draw(t, "which")])
 				}
 			},
 			"due": func(t *rapid.T) {
@@ -214,10 +220,10 @@ func TestAuditIsAsTheNaiveOne(t *testing.T) {
 				got, want := a.Due(now, answered), n.due(now, answered)
 				found += len(got)
 				for _, id := range got {
-					if !n.told[id] || told[id] {
-						t.Fatalf("false alarm: %s, told before: %v", id, told[id])
+					if !n.told[id] || known[id] {
+						t.Fatalf("false alarm: %s, told before: %v", id, known[id])
 					}
-					told[id] = true
+					known[id] = true
 				}
 				if !small && len(got) != len(want) {
 					t.Fatalf("found %q, want %q", got, want)
@@ -233,52 +239,18 @@ func TestAuditIsAsTheNaiveOne(t *testing.T) {
 	}
 }
 
-// What a writer publishes is what the audit of another reads.
-func TestWriterComparesWhatIsStored(t *testing.T) {
-	one, first := recorder(t)
-	two, second := recorder(t)
-	answered := time.Now()
-	for _, w := range []*Writer{one, two} {
-		w.Opened("any", "rte.example", func() (at, pong time.Time) { return answered, answered })
-		w.audit.Answered([]event.Subscription{{EntityID: call, EventName: "UserCallInComing", Subscribed: true}}, answered.Add(-time.Hour))
-	}
-	two.audit.Heard("something", answered)
-	entity := `{"data":{"entityId":"` + call + `",` + body[len(`{"data":{`):]
-	one.Message([]byte(entity))
-	header := (*first)[len(*first)-1].Header
-	one.Stored(header)
-	two.Stored(header)
-	if ids := two.Compare(); len(ids) > 0 {
-		t.Errorf("unheard at once: %q", ids)
-	}
-	answered = time.Now().Add(time.Minute)
-	if ids := one.Compare(); len(ids) > 0 {
-		t.Errorf("what was heard: %q", ids)
-	}
-	if ids := two.Compare(); !slices.Equal(ids, []string{id}) {
-		t.Errorf("unheard: %q", ids)
-	}
-	told := (*second)[len(*second)-1]
-	if f := data(t, told); told.Subject != "feed.replica-1.audit" || f.Type != event.Audit || f.Unheard != 1 || !slices.Equal(f.UnheardIDs, []string{id}) {
-		t.Errorf("%s tells %+v", told.Subject, f)
-	}
-	two.Heartbeat()
-	if f := data(t, (*second)[len(*second)-1]); f.Unheard != 0 || f.UnheardIDs != nil {
-		t.Errorf("the next heartbeat tells %+v", f)
-	}
-}
-
 func BenchmarkAudit(b *testing.B) {
 	a := listening()
-	ids := make([]nats.Header, 1000)
-	for i := range ids {
-		id := fmt.Sprintf("aa90c608-7fd4-4c59-af60-%012d", i)
-		ids[i] = event.EncodeRaw(event.Raw{ID: id, EventType: "UserStatus", EntityID: "jane", OrganizationID: org}, "rte.example", call, noon, "")
+	const n = 1000
+	h := one("", "jane", "UserStatus", noon.Add(time.Minute))
+	h.Items[0].IDs = nil
+	for i := range n {
+		h.Items[0].IDs = append(h.Items[0].IDs, fmt.Sprintf("aa90c608-7fd4-4c59-af60-%012d", i))
 	}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		h := ids[i%len(ids)]
-		a.Heard(h["ce-id"][0], noon)
-		a.Stored(copyOf(h), noon)
+		if a.Heard(h.Items[0].IDs[i%n], noon); i%n == n-1 {
+			a.Told(h, noon.Add(time.Minute))
+		}
 	}
 }

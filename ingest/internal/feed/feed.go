@@ -6,8 +6,9 @@
 // A connection is called live only while its hub was heard lately, and every
 // coverage event tells when that was: it may be dead since.
 //
-// What the stream holds it compares with what was heard here (see [Audit]): what
-// only another replica heard the hub did not send, and that is told too.
+// Replicas tell each other the ids of what they have heard, by plain NATS. What
+// others tell is compared with what was heard here (see [Audit]): what only
+// another heard the hub did not send here, and that is published too.
 //
 // It owns ids, subjects and order: messages and coverage events leave through
 // one function, one at a time, so that the stream has them in the order in
@@ -24,6 +25,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
@@ -59,6 +61,10 @@ type Writer struct {
 
 	heard Heard // of this connection; nil while there is none
 	audit *Audit
+
+	unsaid   unsaid // to the other replicas
+	enough   chan struct{}
+	tellings atomic.Uint64 // messages to them so far
 }
 
 // Heard tells when the hub was last heard on a connection, and when the newest
@@ -70,7 +76,7 @@ type Heard = func() (at, answered time.Time)
 func New(instance string, partitions int, publish func(bus.Outgoing) error, received func(event.Raw, time.Time), audit *Audit, log *slog.Logger) *Writer {
 	return &Writer{
 		instance: instance, partitions: partitions, start: rand.Text(), publish: publish, received: received, audit: audit, log: log,
-		now: event.Feed{Instance: instance},
+		now: event.Feed{Instance: instance}, enough: make(chan struct{}, 1),
 	}
 }
 
@@ -154,6 +160,7 @@ func (w *Writer) Message(argument []byte) {
 	w.now.Received++
 	w.now.LastEventID = raw.ID
 	w.audit.Heard(raw.ID, arrived)
+	w.gather(raw)
 	key := topology.KeyToken(raw.Key())
 	id := event.RawSource(w.now.Hub, raw.OrganizationID) + "#" + raw.ID
 	header := event.EncodeRaw(raw, w.now.Hub, key, arrived, trace(id, raw))
@@ -161,14 +168,6 @@ func (w *Writer) Message(argument []byte) {
 	subject := topology.Raw(topology.Partition(key, w.partitions), raw.OrganizationID, raw.EventType, key)
 	w.received(raw, arrived)
 	w.hand(bus.Outgoing{Subject: subject, Header: header, Data: argument, Key: key, Arrived: arrived}, nil, raw.ID)
-}
-
-// Stored takes in the header of a raw event that RTE holds, whoever wrote it.
-func (w *Writer) Stored(header nats.Header) {
-	c, seen := copyOf(header), time.Now()
-	w.turn.Lock()
-	defer w.turn.Unlock()
-	w.audit.Stored(c, seen)
 }
 
 // named is how many unheard events are told by name.

@@ -53,14 +53,15 @@ func channelNodes() node {
 		for _, m := range c.messages {
 			messages = append(messages, member{m, ref("#/components/messages/" + m)})
 		}
-		n = append(n, obj(
-			"messages", messages,
-			"x-stream", c.stream,
-			"x-max-age", strconv.Itoa(int(s.MaxAge.Hours())/hoursADay)+"d",
-			"x-republish", s.Republish != "",
-			"x-internal", c.internal,
-		)...)
-		out = append(out, member{c.id, n})
+		n = append(n, member{"messages", messages})
+		if c.stream != "" {
+			n = append(n, obj(
+				"x-stream", c.stream,
+				"x-max-age", strconv.Itoa(int(s.MaxAge.Hours())/hoursADay)+"d",
+				"x-republish", s.Republish != "",
+			)...)
+		}
+		out = append(out, member{c.id, append(n, member{"x-internal", c.internal})})
 	}
 	return out
 }
@@ -82,15 +83,18 @@ func operationNodes() node {
 	}
 	var out node
 	for _, o := range operations {
-		out = append(out, member{o.service + upperFirst(o.action) + upperFirst(o.channel), obj(
+		n := obj(
 			"action", o.action,
 			"channel", ref("#/channels/"+o.channel),
 			"description", o.doc,
 			"tags", []node{obj("name", o.service)},
 			"bindings", obj("nats", obj("bindingVersion", "0.1.0")),
 			"x-service", o.service,
-			"x-stream", streams[o.channel],
-		)})
+		)
+		if stream := streams[o.channel]; stream != "" {
+			n = append(n, member{"x-stream", stream})
+		}
+		out = append(out, member{o.service + upperFirst(o.action) + upperFirst(o.channel), n})
 	}
 	return out
 }
@@ -116,6 +120,7 @@ func messageNodes() node {
 		)})
 	}
 	return append(out, obj(
+		"heard", message(event.HeardType, heardDoc, "heard/v1.json", is(event.HeardType), "feed"),
 		"deadLetter", message(
 			event.DeadLetterType, "Something that cannot go on by itself.", "deadletter/v1.json", is(event.DeadLetterType), "deadLetter", "trace", "message",
 		),

@@ -40,10 +40,9 @@ var headers = []struct {
 		{"ce-subject", "Id of the call, or of the user, queue or call list; absent where the message names none.", words, false},
 		{"ce-partitionkey", "What the partition was computed from.", words, true},
 		{"ce-recordedtime", "When ingest received it; ce-time is the hub's clock.", stamp, true},
-		{"ce-entityid", "Id of the user, queue or call list that it is about; absent where the message names none.", words, false},
 		{"ce-expirytime", "When the hub's time limit for the event passes, where it set one.", stamp, false},
 	}},
-	{"feed", "What only coverage events have.", []natsHeader{
+	{"feed", "What only events about a replica of ingest have.", []natsHeader{
 		{"ce-subject", "The replica of ingest.", words, true},
 	}},
 	{"call", "What only call events have.", []natsHeader{

@@ -5,7 +5,7 @@ import "ringstream/schemas/event"
 // A channel is one family of subjects.
 type channel struct {
 	id, address string
-	stream      string // its stream; of several, by partition
+	stream      string // its stream; of several, by partition; empty: no stream keeps it
 	title, doc  string
 	internal    bool // of no use to anybody but its writer
 	messages    []string
@@ -62,6 +62,11 @@ var channels = []channel{
 		messages: names("feed", event.FeedTypes()),
 	},
 	{
+		id: "heard", address: "heard.{instance}", title: "What each replica of ingest heard, for the others", internal: true,
+		doc:      "Ids of the events that a replica of ingest has heard, about once a second. The others count what the hub did not send them (feed, event audit). Plain NATS: no stream keeps it, and what is lost is not compared. A replica must be allowed to publish here, and to subscribe to heard.*.",
+		messages: []string{"heard"},
+	},
+	{
 		id: "callLog", address: "calllog.{partition}.ev.{organization}.{type}.{callId}", stream: "CALL_LOG_{partition}",
 		title: "Call events of one partition", doc: logDoc, messages: names("call", event.CallTypes()),
 	},
@@ -89,6 +94,8 @@ var channels = []channel{
 var operations = []operation{
 	{"ingest", "send", "raw", "Publishes what the hub sent. Each replica does; Nats-Msg-Id makes one of two."},
 	{"ingest", "send", "feed", "Tells of its connection, and once a second that it lives."},
+	{"ingest", "send", "heard", "Tells the other replicas what the hub has sent this one."},
+	{"ingest", "receive", "heard", "Finds what the hub sent another replica and not this one."},
 	{"ingest", "send", "deadLetters", "Keeps what no stream takes, such as a message that is too large."},
 	{"transform", "receive", "raw", "Folds the raw events of the partitions that it works into call events, with an ordered consumer."},
 	{"transform", "receive", "feed", "Takes the time and the gaps in coverage from what the replicas of ingest tell."},

@@ -36,7 +36,7 @@ func arrayOf(items node) node { return obj("type", "array", "items", items) }
 
 func nullable(to string) node { return obj("anyOf", []any{ref(to), obj("type", "null")}) }
 
-// ownSchemas renders call/, feed/ and delivery/.
+// ownSchemas renders call/, feed/, heard/ and delivery/.
 func ownSchemas() map[string]node {
 	out := map[string]node{}
 	for _, t := range event.CallTypes() {
@@ -49,6 +49,8 @@ func ownSchemas() map[string]node {
 		body := ownObject(feedProperties, feedRules[t], is(t))
 		out[path] = append(document(path, t.CloudEvent(), feedRules[t].doc, body...), feedDefs...)
 	}
+	heard := ownObject(heardProperties, rule{}, nil)
+	out["heard/v1.json"] = append(document("heard/v1.json", event.HeardType, heardDoc, heard...), heardDefs...)
 	for _, t := range event.OutcomeTypes() {
 		path := "delivery/" + string(t) + ".v1.json"
 		body := ownObject(outcomeProperties, outcomeRules[t], is(t))

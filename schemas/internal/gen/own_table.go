@@ -107,6 +107,26 @@ var feedRules = map[event.FeedType]rule{
 	},
 }
 
+const heardDoc = "What one connection of a replica of ingest has brought since it told this last. It may tell less than it heard, never more."
+
+var heardProperties = []property{
+	{name: "instance", doc: "The replica of ingest.", is: nonEmpty},
+	{name: "epoch", doc: "Id of the connection.", is: nonEmpty},
+	{name: "after", doc: "When a WebSocket ping left, by the replica's clock, UTC, that the hub had answered on this connection before any of these events came: it wrote all of them later.", is: utc},
+	{name: "items", doc: "The events, by what they are about.", is: arrayOf(ref("#/$defs/item"))},
+}
+
+var heardDefs = obj("$defs", obj("item", obj(
+	"description", "Events of one user, queue or call list and one type.",
+	"type", "object",
+	"required", []string{"entityId", "eventType", "ids"},
+	"properties", obj(
+		"entityId", obj("description", "The user, queue or call list.", "type", "string", "minLength", 1),
+		"eventType", obj("description", "The hub's name of the events.", "type", "string", "minLength", 1),
+		"ids", obj("description", "Their ids at the hub.", "type", "array", "minItems", 1, "items", nonEmpty),
+	),
+)))
+
 var outcomeProperties = []property{
 	{name: "eventId", doc: "Id of the call event.", is: nonEmpty},
 	{name: "callId", doc: "The call.", is: nonEmpty},
