@@ -54,20 +54,20 @@ func NewRaw(r Raw, body []byte, hub, key string, recorded time.Time, traceparent
 func EncodeRaw(r Raw, hub, key string, recorded time.Time, traceparent string) (header map[string][]string) {
 	at := rawTime(r, recorded)
 	h := newHeader()
-	h.set("specversion", cloudevents.CloudEventsVersionV1)
-	h.set("type", RawTypePrefix+rawKind(r))
-	h.set("source", RawSource(hub, r.OrganizationID))
-	h.set("id", r.ID)
-	h.set("subject", r.Key())
-	h.set("dataschema", SchemaBase+rawSchema)
-	h.set("time", formatTime(at))
+	h.set(prefix+"specversion", cloudevents.CloudEventsVersionV1)
+	h.set(prefix+"type", RawTypePrefix+rawKind(r))
+	h.set(prefix+"source", RawSource(hub, r.OrganizationID))
+	h.set(prefix+"id", r.ID)
+	h.set(prefix+"subject", r.Key())
+	h.set(prefix+"dataschema", SchemaBase+rawSchema)
+	h.set(prefix+"time", formatTime(at))
 	h.setContentType(jsonMediaType)
-	h.set(ExtPartitionKey, key)
-	h.set(ExtRecordedTime, formatTime(recorded))
+	h.set(prefix+ExtPartitionKey, key)
+	h.set(prefix+ExtRecordedTime, formatTime(recorded))
 	if r.TTL > 0 {
-		h.set(ExtExpiryTime, formatTime(at.Add(r.TTL)))
+		h.set(prefix+ExtExpiryTime, formatTime(at.Add(r.TTL)))
 	}
-	h.set(ExtTraceParent, traceparent)
+	h.set(prefix+ExtTraceParent, traceparent)
 	return h.all
 }
 

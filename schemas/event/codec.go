@@ -32,14 +32,14 @@ func Encode(e cloudevents.Event) (header map[string][]string, body []byte, err e
 		return nil, nil, fmt.Errorf("encode event %s: %w", e.ID(), err)
 	}
 	h := newHeader()
-	h.set("specversion", e.SpecVersion())
-	h.set("type", e.Type())
-	h.set("source", e.Source())
-	h.set("id", e.ID())
-	h.set("subject", e.Subject())
-	h.set("dataschema", e.DataSchema())
+	h.set(prefix+"specversion", e.SpecVersion())
+	h.set(prefix+"type", e.Type())
+	h.set(prefix+"source", e.Source())
+	h.set(prefix+"id", e.ID())
+	h.set(prefix+"subject", e.Subject())
+	h.set(prefix+"dataschema", e.DataSchema())
 	if t := e.Time(); !t.IsZero() {
-		h.set("time", types.FormatTime(t))
+		h.set(prefix+"time", types.FormatTime(t))
 	}
 	h.setContentType(e.DataContentType())
 	for name, value := range e.Extensions() {
@@ -47,7 +47,7 @@ func Encode(e cloudevents.Event) (header map[string][]string, body []byte, err e
 		if err != nil {
 			return nil, nil, fmt.Errorf("encode extension %s of event %s: %w", name, e.ID(), err)
 		}
-		h.set(name, s)
+		h.set(prefix+name, s)
 	}
 	return h.all, e.Data(), nil
 }
@@ -62,16 +62,16 @@ func newHeader() *headerBuilder {
 	return &headerBuilder{make(map[string][]string, headerSize), make([]string, 0, headerSize)}
 }
 
-// set writes an attribute that is not empty.
+// set writes an attribute that is not empty, given the name of its header.
 func (h *headerBuilder) set(name, value string) {
 	if value != "" {
-		h.put(prefix+name, escape(value))
+		h.put(name, escape(value))
 	}
 }
 
 func (h *headerBuilder) setContentType(media string) {
 	if media != "" {
-		h.set("datacontenttype", media)
+		h.set(prefix+"datacontenttype", media)
 		h.put(contentTypeHeader, media)
 	}
 }

@@ -44,12 +44,15 @@ var fieldOf = map[string]field{
 // fields are what one of the two parts of a message says.
 type fields [fieldCount]text
 
-// readFields reads a part, which is valid JSON. One that is no object leaves
-// all empty; of a field that is there twice the last scalar counts.
-func readFields(part []byte) (all fields) {
-	in, _ := openObject(part)
-	for name, value := in.next(); name != nil; name, value = in.next() {
-		if f, known := fieldOf[string(name)]; known {
+// fields reads a part, and steps over it. One that is no object leaves all
+// empty; of a field that is there twice the last scalar counts.
+func (c *cursor) fields() (all fields) {
+	if !c.open() {
+		return all
+	}
+	for name := c.next(); name != nil; name = c.next() {
+		f, known := fieldOf[string(name)]
+		if value := c.value(); known {
 			all[f].read(value)
 		}
 	}

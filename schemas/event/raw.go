@@ -93,18 +93,28 @@ func ParseRaw(body []byte) (Raw, error) {
 	if !Valid(body) {
 		return Raw{ID: FallbackID(body)}, fmt.Errorf("read RTE message: %w", json.Unmarshal(body, new(any)))
 	}
-	message, ok := openObject(body)
-	if !ok {
+	return ReadRaw(body)
+}
+
+// ReadRaw is [ParseRaw] for bytes that are known to be valid JSON.
+func ReadRaw(body []byte) (Raw, error) {
+	message := cursor{b: body}
+	if !message.open() {
 		return Raw{ID: FallbackID(body)}, errNoObject
 	}
 	var s, d fields
 	var data []byte
-	for name, value := message.next(); name != nil; name, value = message.next() {
+	for name := message.next(); name != nil; name = message.next() {
 		switch string(name) {
 		case "subscription":
-			s = readFields(value)
+			s = message.fields()
 		case "data":
-			data, d = value, readFields(value)
+			message.token()
+			from := message.at
+			d = message.fields()
+			data = body[from:message.at]
+		default:
+			message.value()
 		}
 	}
 	r := Raw{

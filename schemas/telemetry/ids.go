@@ -10,17 +10,23 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
+// IDs derives the ids of the span that makes a trace begin.
+func IDs(seed string) (trace.TraceID, trace.SpanID) {
+	sum := sha256.Sum256([]byte(seed))
+	return trace.TraceID(sum[:16]), trace.SpanID(sum[16:24])
+}
+
 // TraceID derives a trace id from what makes the trace one, such as the id of
 // the raw event: both replicas of ingest, and a replay, come to the same.
 func TraceID(seed string) trace.TraceID {
-	sum := sha256.Sum256([]byte(seed))
-	return trace.TraceID(sum[:16])
+	id, _ := IDs(seed)
+	return id
 }
 
 // SpanID derives a span id. It shares no bytes with the trace id of the same seed.
 func SpanID(seed string) trace.SpanID {
-	sum := sha256.Sum256([]byte(seed))
-	return trace.SpanID(sum[16:24])
+	_, id := IDs(seed)
+	return id
 }
 
 // Traceparent writes the W3C header of a sampled span.

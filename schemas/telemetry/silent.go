@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/embedded"
 )
@@ -11,6 +12,12 @@ import (
 // have ids and are propagated; what they are told they forget, so that they cost
 // a fraction of what is recorded.
 type silent struct{ embedded.TracerProvider }
+
+// Recording reports whether the spans of this process go anywhere.
+func Recording() bool {
+	_, quiet := otel.GetTracerProvider().(silent)
+	return !quiet
+}
 
 // Tracer implements [trace.TracerProvider].
 func (silent) Tracer(string, ...trace.TracerOption) trace.Tracer { return silentTracer{} }

@@ -63,11 +63,11 @@ func run(ctx context.Context, s Settings, limits hub.Limits, grace time.Duration
 	drain, cancel := program.Lingering(ctx, s.ShutdownTimeout)
 	undo.Add("end of draining", func() error { cancel(); return nil })
 
-	queue, left, err := spool.Open(s.SpoolDir, int64(s.SpoolMaxBytes))
+	counts := newMetrics(log)
+	queue, left, err := spool.Open(s.SpoolDir, int64(s.SpoolMaxBytes), packer(counts, log))
 	if err != nil {
 		return fmt.Errorf("SPOOL_DIR: %w", err)
 	}
-	counts := newMetrics(log)
 	undo.Add("close spool", func() error { return shut(queue, counts, log) })
 	tellOf(left, counts, log)
 
@@ -145,7 +145,7 @@ func tellOf(left spool.Found, counts *metrics, log *slog.Logger) {
 }
 
 // shut closes the spool, and says what dies with the process.
-func shut(queue *spool.Spool, counts *metrics, log *slog.Logger) error {
+func shut(queue *spool.Spool[bus.Outgoing], counts *metrics, log *slog.Logger) error {
 	lost, err := queue.Close()
 	if lost > 0 {
 		log.Error("messages lost: they were not stored, and SPOOL_DIR takes nothing", "messages", lost)

@@ -25,7 +25,10 @@ type metrics struct {
 
 	log   *slog.Logger
 	skew  skew
-	known map[string]string // spelling of an event by its name in lower case
+	heard map[string]prometheus.Counter // of messages, by type: as it is documented and in lower case
+	other prometheus.Counter            // of messages of any other type
+
+	stored, doubled prometheus.Counter // of published
 }
 
 func newMetrics(log *slog.Logger) *metrics {
@@ -52,13 +55,16 @@ func newMetrics(log *slog.Logger) *metrics {
 			Name: telemetry.IngestHubSkew, Help: "How far the hub's clock is behind ours: the least age of the events of the last minute on arrival.",
 		}, nil),
 		log:   log,
-		known: map[string]string{},
+		heard: map[string]prometheus.Counter{},
 	}
 	for _, t := range rte.EntityTypes() {
 		for _, name := range rte.EventNames(t) {
-			m.known[strings.ToLower(name)] = name
+			m.heard[name] = m.messages.WithLabelValues(name)
+			m.heard[strings.ToLower(name)] = m.heard[name]
 		}
 	}
+	m.other = m.messages.WithLabelValues("other")
+	m.stored, m.doubled = m.published.WithLabelValues("stored"), m.published.WithLabelValues("duplicate")
 	for _, cause := range session.Causes() {
 		m.connections.WithLabelValues(string(cause))
 	}
@@ -121,11 +127,14 @@ func one(b bool) int {
 // received counts a message. Types that are not known share one label, since
 // anybody may invent some.
 func (m *metrics) received(r event.Raw, arrived time.Time) {
-	name, ok := m.known[strings.ToLower(r.EventType)]
-	if !ok {
-		name = "other"
+	count, known := m.heard[r.EventType]
+	if !known {
+		count, known = m.heard[strings.ToLower(r.EventType)]
 	}
-	m.messages.WithLabelValues(name).Inc()
+	if !known {
+		count = m.other
+	}
+	count.Inc()
 	if m.skew.arrived(arrived, r.Timestamp) {
 		m.compared()
 	}

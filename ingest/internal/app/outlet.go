@@ -29,7 +29,7 @@ const (
 // handed over until it is stored, and the publisher. What can never be stored
 // becomes a dead letter.
 type outlet struct {
-	spool     *spool.Spool
+	spool     *spool.Spool[bus.Outgoing]
 	publisher *bus.Publisher
 	drain     context.Context //nolint:containedctx // one limit for all that is handed over, at whatever time
 	metrics   *metrics
@@ -41,12 +41,12 @@ type outlet struct {
 	canary    *canary
 }
 
-func newOutlet(drain context.Context, queue *spool.Spool, cfg bus.Config, instance string, m *metrics, log *slog.Logger) *outlet {
+func newOutlet(drain context.Context, queue *spool.Spool[bus.Outgoing], cfg bus.Config, instance string, m *metrics, log *slog.Logger) *outlet {
 	o := &outlet{
 		spool: queue, drain: drain, metrics: m, log: log,
 		progress: probe.NewProgress(stuck), canary: newCanary(instance),
 	}
-	o.publisher = bus.NewPublisher(cfg, name, o, log)
+	o.publisher = bus.NewPublisher(cfg, name, queue, log)
 	o.publisher.Stored, o.publisher.Refused, o.publisher.Settled, o.publisher.Connected = o.stored, o.refused, o.settled, o.changed
 	return o
 }
@@ -54,7 +54,7 @@ func newOutlet(drain context.Context, queue *spool.Spool, cfg bus.Config, instan
 // publish hands a message over; it blocks while the spool has no room, until
 // the drain limit.
 func (o *outlet) publish(m bus.Outgoing) error {
-	err := o.spool.Push(o.drain, pack(m))
+	err := o.spool.Push(o.drain, m)
 	if err != nil {
 		o.metrics.lost.Inc()
 	}
@@ -66,35 +66,12 @@ func (o *outlet) publish(m bus.Outgoing) error {
 // which must be opened anew.
 func (o *outlet) run(ctx context.Context) error { return o.publisher.Run(ctx) }
 
-// Ready implements [bus.Source].
-func (o *outlet) Ready() <-chan struct{} { return o.spool.Ready() }
-
-// Take implements [bus.Source].
-func (o *outlet) Take(least, most int) ([]bus.Outgoing, error) {
-	packed, err := o.spool.Take(least, most)
-	batch := make([]bus.Outgoing, len(packed))
-	for i, b := range packed {
-		batch[i] = o.unpacked(b)
-	}
-	return batch, err
-}
-
-func (o *outlet) unpacked(packed []byte) bus.Outgoing {
-	m, err := unpack(packed)
-	if err != nil {
-		o.log.Error("the spool has something that is no message, kept as a dead letter", telemetry.Error, err, "bytes", len(packed))
-		o.metrics.letters.WithLabelValues(feed.NotReadable).Inc()
-		return feed.Unreadable(packed, err)
-	}
-	return m
-}
-
 func (o *outlet) stored(m bus.Outgoing, ack *jetstream.PubAck) {
-	result := "stored"
 	if ack.Duplicate {
-		result = "duplicate"
+		o.metrics.doubled.Inc()
+	} else {
+		o.metrics.stored.Inc()
 	}
-	o.metrics.published.WithLabelValues(result).Inc()
 	o.metrics.delay.Observe(time.Since(m.Arrived).Seconds())
 	o.canary.stored(m)
 }
@@ -131,7 +108,7 @@ const roomWait = time.Second
 func (o *outlet) queue(letter bus.Outgoing) {
 	ctx, cancel := context.WithTimeout(o.drain, roomWait)
 	defer cancel()
-	if err := o.spool.Push(ctx, pack(letter)); err != nil {
+	if err := o.spool.Push(ctx, letter); err != nil {
 		o.log.Error("part of a message lost: the spool has no room for its dead letter", telemetry.Error, err, "bytes", len(letter.Data))
 		o.metrics.lost.Inc()
 	}

@@ -4,11 +4,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"ringstream/ingest/internal/feed"
+	"ringstream/ingest/internal/spool"
 	"ringstream/schemas/bus"
+	"ringstream/schemas/telemetry"
 )
 
 // packing is the version of how a message is written to the spool. One that
@@ -17,10 +21,26 @@ const packing = 1
 
 var errPacked = errors.New("packed message")
 
-// pack writes a message as the spool keeps it: the version, then the time of
+// packer is how the spool writes messages. What it reads there and is none
+// becomes a dead letter.
+func packer(counts *metrics, log *slog.Logger) spool.Codec[bus.Outgoing] {
+	return spool.Codec[bus.Outgoing]{
+		Append: pack,
+		Read: func(packed []byte) bus.Outgoing {
+			m, err := unpack(packed)
+			if err != nil {
+				log.Error("the spool has something that is no message, kept as a dead letter", telemetry.Error, err, "bytes", len(packed))
+				counts.letters.WithLabelValues(feed.NotReadable).Inc()
+				return feed.Unreadable(packed, err)
+			}
+			return m
+		},
+	}
+}
+
+// pack appends a message as the spool keeps it: the version, then the time of
 // arrival, key, subject, headers and body, each text behind its length.
-func pack(m bus.Outgoing) []byte {
-	b := make([]byte, 0, 1024+len(m.Data))
+func pack(b []byte, m bus.Outgoing) []byte {
 	b = append(b, packing)
 	b = binary.AppendVarint(b, m.Arrived.UnixNano())
 	b = appendText(appendText(b, m.Key), m.Subject)

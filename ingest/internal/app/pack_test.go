@@ -19,13 +19,13 @@ func message() bus.Outgoing {
 
 func TestPackedMessageIsTheSame(t *testing.T) {
 	want := message()
-	if got, err := unpack(pack(want)); err != nil || !reflect.DeepEqual(got, want) {
+	if got, err := unpack(pack(nil, want)); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
 func FuzzUnpack(f *testing.F) {
-	whole := pack(message())
+	whole := pack(nil, message())
 	for _, b := range [][]byte{whole, whole[:7], whole[:20], {packing}, {packing + 1}, nil, {packing, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f}} {
 		f.Add(b)
 	}
@@ -34,7 +34,7 @@ func FuzzUnpack(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := unpack(pack(m))
+		again, err := unpack(pack(nil, m))
 		if err != nil || !reflect.DeepEqual(again, m) {
 			t.Errorf("%+v became %+v, %v", m, again, err)
 		}

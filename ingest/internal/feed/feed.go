@@ -148,12 +148,13 @@ func lately(answers bool) time.Duration {
 	return Lately
 }
 
-// Message publishes one MessageReceived argument. The writer keeps it.
+// Message publishes one MessageReceived argument, which is valid JSON. The
+// writer keeps it.
 func (w *Writer) Message(argument []byte) {
 	w.turn.Lock()
 	defer w.turn.Unlock()
 	arrived := time.Now().UTC()
-	raw, err := event.ParseRaw(argument)
+	raw, err := event.ReadRaw(argument)
 	if err != nil {
 		w.log.Warn("message is not what RTE documents, published as it is", telemetry.EventID, raw.ID, "bytes", len(argument))
 	}

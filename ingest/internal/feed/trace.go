@@ -14,7 +14,10 @@ import (
 // trace records the span of an arrival and returns its traceparent. Both ids
 // come from the message id, so that every replica writes the same.
 func trace(id string, raw event.Raw) string {
-	traceID, spanID := telemetry.TraceID(id), telemetry.SpanID(id)
+	traceID, spanID := telemetry.IDs(id)
+	if !telemetry.Recording() {
+		return telemetry.Traceparent(traceID, spanID)
+	}
 	_, span := otel.Tracer("ringstream/ingest").Start(telemetry.WithIDs(context.Background(), traceID, spanID), "rte receive",
 		oteltrace.WithSpanKind(oteltrace.SpanKindConsumer),
 		oteltrace.WithAttributes(attribute.String(telemetry.EventType, raw.EventType), attribute.String(telemetry.CallID, raw.CallID)))

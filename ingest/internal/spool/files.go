@@ -36,7 +36,6 @@ type files struct {
 	reading *os.File
 	from    *segment // that reading is of
 	offset  int64    // of the next record in it
-	buffer  []byte
 }
 
 // segmentFile is what a segment is written to.
@@ -139,9 +138,9 @@ func (f *files) gone() error {
 	return err
 }
 
-// write appends a record, or leaves everything as it was.
-func (f *files) write(n uint64, data []byte) error {
-	length := headerSize + int64(len(data))
+// write appends record n, or leaves everything as it was.
+func (f *files) write(n uint64, record []byte) error {
+	length := int64(len(record))
 	if f.total+length > f.limit {
 		if f.tail != nil {
 			f.seal()
@@ -157,14 +156,10 @@ func (f *files) write(n uint64, data []byte) error {
 		}
 	}
 	s := f.list[len(f.list)-1]
-	f.buffer = appendRecord(f.buffer[:0], n, data)
-	if _, err := f.tail.WriteAt(f.buffer, s.size); err != nil {
+	if _, err := f.tail.WriteAt(record, s.size); err != nil {
 		_ = f.tail.Truncate(s.size) // whether or not: nobody reads beyond size
 		f.seal()
 		return err
-	}
-	if cap(f.buffer) > refillBytes {
-		f.buffer = nil
 	}
 	s.last = n
 	s.size += length

@@ -28,13 +28,14 @@ var (
 // maxRecord bounds a record; the hub sends none that comes near.
 const maxRecord = 64 << 20
 
-func appendRecord(b []byte, n uint64, data []byte) []byte {
-	start := len(b)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(data))) //nolint:gosec // Push refuses longer ones
-	b = binary.BigEndian.AppendUint64(b, n)
-	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(data, castagnoli))
-	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
-	return append(b, data...)
+// writeHeader writes the header of record n into the place that b has for it
+// before the data.
+func writeHeader(b []byte, n uint64) {
+	data := b[headerSize:]
+	binary.BigEndian.PutUint32(b, uint32(len(data))) //nolint:gosec // Push refuses longer ones
+	binary.BigEndian.PutUint64(b[4:], n)
+	binary.BigEndian.PutUint32(b[12:], crc32.Checksum(data, castagnoli))
+	binary.BigEndian.PutUint32(b[16:], crc32.Checksum(b[:16], castagnoli))
 }
 
 // header is what stands before the data.

@@ -13,7 +13,7 @@ import (
 // How much waits in memory: what the reader takes is read from there, and what
 // the disk refuses is kept there.
 const (
-	memoryRecords = 8192
+	memoryRecords = 4096
 	memoryBytes   = 16 << 20
 	refillRecords = 256
 	refillBytes   = 1 << 20
@@ -28,32 +28,44 @@ var (
 	// ErrTooLarge means that a record can never be taken.
 	ErrTooLarge = errors.New("record is too large for the spool")
 
-	errFull = errors.New("spool is full")
+	errFull    = errors.New("spool is full")
+	errBlocked = errors.New("neither disk nor memory has room")
 )
 
+// Codec is how a T is written to disk and read from there. Append appends to
+// dst, as the append of Go does. Read keeps data, and makes something of
+// whatever it is given.
+type Codec[T any] struct {
+	Append func(dst []byte, v T) []byte
+	Read   func(data []byte) T
+}
+
 // Spool is the queue. Its methods may be called concurrently.
-type Spool struct {
+type Spool[T any] struct {
+	codec   Codec[T]
 	mu      sync.Mutex
 	files   files
+	buffer  []byte // the record that was encoded last
 	next    uint64 // number of the next record
-	memory  []record
-	bytes   int      // of what is in memory
-	behind  bool     // the newest records are on disk only
-	at      uint64   // newest record that is or was in memory
-	taken   []uint64 // and not done
-	wanted  int      // of the reader who waits, in memory; 0 while none does
-	waiting int      // pushed and not done
-	unsafe  []record // of them those that are not on disk: the newest, whole
-	risk    int      // bytes of what is not on disk
-	trouble error    // why the disk took nothing when last asked
+	memory  []record[T]
+	bytes   int         // on disk of what is in memory
+	behind  bool        // the newest records are on disk only
+	at      uint64      // newest record that is or was in memory
+	taken   []uint64    // and not done
+	wanted  int         // of the reader who waits, in memory; 0 while none does
+	waiting int         // pushed and not done
+	unsafe  []record[T] // of them those that are not on disk: the newest
+	risked  int         // bytes of what is not on disk
+	trouble error       // why the disk took nothing when last asked
 	blocked time.Time
 
 	pushed, room chan struct{}
 }
 
-type record struct {
-	n    uint64
-	data []byte
+type record[T any] struct {
+	n     uint64
+	value T
+	size  int // on disk
 }
 
 // Found tells what Open found of an earlier process.
@@ -77,14 +89,14 @@ type State struct {
 
 // Open opens the queue in a directory, which it creates, for at most limit
 // bytes on disk. Close must be called.
-func Open(dir string, limit int64) (*Spool, Found, error) {
+func Open[T any](dir string, limit int64, codec Codec[T]) (*Spool[T], Found, error) {
 	f, left, found, err := openFiles(dir, limit)
 	if err != nil {
 		return nil, Found{}, fmt.Errorf("open spool: %w", err)
 	}
 	found.Records = left
-	return &Spool{
-		files: f, next: f.newest() + 1, at: f.done, behind: left > 0, waiting: left,
+	return &Spool[T]{
+		codec: codec, files: f, next: f.newest() + 1, at: f.done, behind: left > 0, waiting: left,
 		pushed: make(chan struct{}, 1), room: make(chan struct{}, 1),
 	}, found, nil
 }
@@ -92,11 +104,14 @@ func Open(dir string, limit int64) (*Spool, Found, error) {
 // Push puts a record at the end, which is on disk when Push returns unless
 // State tells of trouble. It blocks while neither disk nor memory has room; the
 // errors are that of ctx and [ErrTooLarge].
-func (s *Spool) Push(ctx context.Context, data []byte) error {
-	if len(data) > maxRecord {
-		return ErrTooLarge
-	}
-	for !s.push(data) {
+func (s *Spool[T]) Push(ctx context.Context, value T) error {
+	for {
+		switch err := s.push(value); {
+		case err == nil:
+			return nil
+		case !errors.Is(err, errBlocked):
+			return err
+		}
 		select {
 		case <-s.room:
 		case <-time.After(again):
@@ -104,72 +119,96 @@ func (s *Spool) Push(ctx context.Context, data []byte) error {
 			return context.Cause(ctx)
 		}
 	}
-	return nil
 }
 
-func (s *Spool) push(data []byte) bool {
+func (s *Spool[T]) push(value T) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := record{n: s.next, data: data}
-	s.unsafe = append(s.unsafe, r)
-	s.risk += len(data)
 	s.persist()
-	if n := len(s.unsafe); n > memoryRecords || n > 1 && s.risk > memoryBytes {
-		s.unsafe = s.unsafe[:n-1]
-		s.risk -= len(data)
+	r := record[T]{n: s.next, value: value}
+	r.size = s.encode(r)
+	if r.size > maxRecord {
+		return ErrTooLarge
+	}
+	if s.trouble == nil {
+		s.trouble = s.files.write(r.n, s.buffer)
+	}
+	if s.trouble != nil && !s.risk(r) {
 		if s.blocked.IsZero() {
 			s.blocked = time.Now()
 		}
-		return false
-	}
-	if !s.behind && len(s.memory) < memoryRecords && (len(s.memory) == 0 || s.bytes+len(data) <= memoryBytes) {
-		s.remember(r)
-	} else {
-		s.behind = true
+		return errBlocked
 	}
 	s.blocked = time.Time{}
 	s.next++
 	s.waiting++
+	if !s.behind && len(s.memory) < memoryRecords && (len(s.memory) == 0 || s.bytes+r.size <= memoryBytes) {
+		s.remember(r)
+	} else {
+		s.behind = true
+	}
 	if s.wanted > 0 && (s.behind || len(s.memory) >= s.wanted) {
 		s.wanted = 0
 		signal(s.pushed)
 	}
-	return true
+	return nil
+}
+
+// encode leaves a record as it is on disk in the buffer, and returns its size.
+func (s *Spool[T]) encode(r record[T]) int {
+	if cap(s.buffer) > refillBytes {
+		s.buffer = nil
+	}
+	s.buffer = s.codec.Append(append(s.buffer[:0], make([]byte, headerSize)...), r.value)
+	writeHeader(s.buffer, r.n)
+	return len(s.buffer)
 }
 
 // persist writes what is not on disk, in order: what follows a record that the
 // disk refuses waits too, so that no hole can come of it.
-func (s *Spool) persist() {
+func (s *Spool[T]) persist() {
 	s.trouble = nil
 	for len(s.unsafe) > 0 {
-		if s.trouble = s.files.write(s.unsafe[0].n, s.unsafe[0].data); s.trouble != nil {
+		s.encode(s.unsafe[0])
+		if s.trouble = s.files.write(s.unsafe[0].n, s.buffer); s.trouble != nil {
 			return
 		}
 		s.safe()
 	}
 }
 
+// risk keeps in memory alone what the disk refuses, and reports false where
+// that has no room.
+func (s *Spool[T]) risk(r record[T]) bool {
+	if n := len(s.unsafe); n >= memoryRecords || n > 0 && s.risked+r.size > memoryBytes {
+		return false
+	}
+	s.unsafe = append(s.unsafe, r)
+	s.risked += r.size
+	return true
+}
+
 // safe strikes the oldest off what is not on disk.
-func (s *Spool) safe() {
-	s.risk -= len(s.unsafe[0].data)
-	s.unsafe[0] = record{}
+func (s *Spool[T]) safe() {
+	s.risked -= s.unsafe[0].size
+	s.unsafe[0] = record[T]{}
 	s.unsafe = s.unsafe[1:]
 }
 
-func (s *Spool) remember(r record) {
+func (s *Spool[T]) remember(r record[T]) {
 	s.memory = append(s.memory, r)
-	s.bytes += len(r.data)
+	s.bytes += r.size
 	s.at = r.n
 }
 
 // Ready has a value once there are as many records as Take last wanted in vain.
-func (s *Spool) Ready() <-chan struct{} { return s.pushed }
+func (s *Spool[T]) Ready() <-chan struct{} { return s.pushed }
 
 // Take takes the oldest records that were not taken, at most so many, and none
 // while there are fewer than least in memory and none behind. It does not end
 // them: see Done. The error is one of the disk, after which the spool must be
 // opened anew.
-func (s *Spool) Take(least, most int) ([][]byte, error) {
+func (s *Spool[T]) Take(least, most int) ([]T, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.memory) == 0 && s.behind {
@@ -183,11 +222,11 @@ func (s *Spool) Take(least, most int) ([][]byte, error) {
 	}
 	s.wanted = 0
 	batch := s.memory[:min(most, len(s.memory))]
-	all := make([][]byte, len(batch))
+	all := make([]T, len(batch))
 	for i, r := range batch {
-		all[i] = r.data
+		all[i] = r.value
 		s.taken = append(s.taken, r.n)
-		s.bytes -= len(r.data)
+		s.bytes -= r.size
 	}
 	clear(batch)
 	s.memory = s.memory[len(batch):]
@@ -196,16 +235,16 @@ func (s *Spool) Take(least, most int) ([][]byte, error) {
 }
 
 // refill reads the next records from disk, and then those that it refused.
-func (s *Spool) refill() error {
+func (s *Spool[T]) refill() error {
 	for s.behind && len(s.memory) < refillRecords && s.bytes < refillBytes {
 		n, data, err := s.files.read(s.at)
 		switch {
 		case err == nil:
-			s.remember(record{n: n, data: data})
+			s.remember(record[T]{n: n, value: s.codec.Read(data), size: headerSize + len(data)})
 		case !errors.Is(err, io.EOF):
 			return fmt.Errorf("read spool: %w", err)
 		default:
-			i := slices.IndexFunc(s.unsafe, func(r record) bool { return r.n > s.at })
+			i := slices.IndexFunc(s.unsafe, func(r record[T]) bool { return r.n > s.at })
 			if s.behind = i >= 0; s.behind {
 				s.remember(s.unsafe[i])
 			}
@@ -215,7 +254,7 @@ func (s *Spool) refill() error {
 }
 
 // Done ends the n oldest records that were taken: they will not come again.
-func (s *Spool) Done(n int) {
+func (s *Spool[T]) Done(n int) {
 	if n == 0 {
 		return
 	}
@@ -232,7 +271,7 @@ func (s *Spool) Done(n int) {
 }
 
 // State tells how the spool is doing.
-func (s *Spool) State() State {
+func (s *Spool[T]) State() State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if gone := s.files.gone(); gone != nil && s.trouble == nil {
@@ -244,7 +283,7 @@ func (s *Spool) State() State {
 }
 
 // Waiting is how many records were pushed and are not done.
-func (s *Spool) Waiting() int {
+func (s *Spool[T]) Waiting() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.waiting
@@ -252,7 +291,7 @@ func (s *Spool) Waiting() int {
 
 // Close gives the directory back. What is not done waits there for the next
 // Open, but for what the disk refuses to the last: its number is returned.
-func (s *Spool) Close() (lost int, err error) {
+func (s *Spool[T]) Close() (lost int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.persist()

@@ -32,9 +32,14 @@ func TestMain(m *testing.M) {
 
 const roomy = 64 << 20
 
-func open(t testing.TB, dir string, limit int64) (*Spool, Found) {
+var verbatim = Codec[[]byte]{
+	Append: func(dst, b []byte) []byte { return append(dst, b...) },
+	Read:   func(b []byte) []byte { return b },
+}
+
+func open(t testing.TB, dir string, limit int64) (*Spool[[]byte], Found) {
 	t.Helper()
-	s, found, err := Open(dir, limit)
+	s, found, err := Open(dir, limit, verbatim)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,14 +47,14 @@ func open(t testing.TB, dir string, limit int64) (*Spool, Found) {
 	return s, found
 }
 
-func shut(t testing.TB, s *Spool) {
+func shut(t testing.TB, s *Spool[[]byte]) {
 	t.Helper()
 	if lost, err := s.Close(); err != nil || lost > 0 {
 		t.Fatal(lost, err)
 	}
 }
 
-func push(t testing.TB, s *Spool, text string) {
+func push(t testing.TB, s *Spool[[]byte], text string) {
 	t.Helper()
 	if err := s.Push(t.Context(), []byte(text)); err != nil {
 		t.Fatal(err)
@@ -57,7 +62,7 @@ func push(t testing.TB, s *Spool, text string) {
 }
 
 // next takes one record, which is there.
-func next(t testing.TB, s *Spool) string {
+func next(t testing.TB, s *Spool[[]byte]) string {
 	t.Helper()
 	batch, err := s.Take(1, 1)
 	if err != nil || len(batch) != 1 {
@@ -67,7 +72,7 @@ func next(t testing.TB, s *Spool) string {
 }
 
 // drain takes and ends everything that is there.
-func drain(t testing.TB, s *Spool) (got []string) {
+func drain(t testing.TB, s *Spool[[]byte]) (got []string) {
 	t.Helper()
 	for s.State().Waiting > 0 {
 		batch, err := s.Take(1, 7)
@@ -279,7 +284,7 @@ func TestDirectoryThatIsTakenAwayIsTold(t *testing.T) {
 func TestDirectoryHasOneUser(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := open(t, dir, roomy)
-	if _, _, err := Open(dir, roomy); !errors.Is(err, ErrInUse) {
+	if _, _, err := Open(dir, roomy, verbatim); !errors.Is(err, ErrInUse) {
 		t.Fatalf("got %v", err)
 	}
 	_, _ = s.Close()
@@ -291,7 +296,7 @@ func TestDirectoryThatCannotBe(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Open(file, roomy); err == nil || !strings.Contains(err.Error(), file) {
+	if _, _, err := Open(file, roomy, verbatim); err == nil || !strings.Contains(err.Error(), file) {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -299,7 +304,7 @@ func TestDirectoryThatCannotBe(t *testing.T) {
 // A full disk: what comes waits in memory, then Push waits, and nothing is lost.
 func TestDiskThatTakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _, err := Open(t.TempDir(), roomy)
+		s, _, err := Open(t.TempDir(), roomy, verbatim)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -474,7 +479,7 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 }
 
 func pushForever(dir string) {
-	s, _, err := Open(dir, 1<<30)
+	s, _, err := Open(dir, 1<<30, verbatim)
 	if err != nil {
 		panic(err)
 	}
@@ -495,7 +500,7 @@ func TestSpoolIsAQueue(t *testing.T) {
 			r.Fatal(err)
 		}
 		limit := rapid.Int64Range(1<<20, 4<<20).Draw(r, "limit")
-		s, _, err := Open(dir, limit)
+		s, _, err := Open(dir, limit, verbatim)
 		if err != nil {
 			r.Fatal(err)
 		}
@@ -505,7 +510,7 @@ func TestSpoolIsAQueue(t *testing.T) {
 		r.Repeat(map[string]func(*rapid.T){
 			"push": func(r *rapid.T) {
 				for range rapid.IntRange(1, 200).Draw(r, "n") {
-					if s.State().Bytes+int64(s.risk+len(s.unsafe)*headerSize) > limit-10000 {
+					if s.State().Bytes+int64(s.risked) > limit-10000 {
 						return
 					}
 					pushed++
@@ -537,7 +542,7 @@ func TestSpoolIsAQueue(t *testing.T) {
 					r.Fatal(lost, err)
 				}
 				var found Found
-				if s, found, err = Open(dir, limit); err != nil || found.Records != pushed-done || found.Torn != 0 {
+				if s, found, err = Open(dir, limit, verbatim); err != nil || found.Records != pushed-done || found.Torn != 0 {
 					r.Fatalf("found %+v (%v), want %d", found, err, pushed-done)
 				}
 				taken = done
