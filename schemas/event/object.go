@@ -50,12 +50,11 @@ func (c *cursor) lower(quoted []byte) []byte {
 	if bytes.IndexByte(name, '\\') >= 0 {
 		name = []byte(unquote(quoted))
 	}
-	low := c.name[:0]
-	for _, b := range name {
+	low := append(c.name[:0], name...)
+	for i, b := range low {
 		if 'A' <= b && b <= 'Z' {
-			b += 'a' - 'A'
+			low[i] = b + 'a' - 'A'
 		}
-		low = append(low, b)
 	}
 	return low
 }
@@ -86,8 +85,7 @@ func valueLength(b []byte) int {
 }
 
 func stringLength(b []byte) int {
-	end := 1 + bytes.IndexByte(b[1:], '"')
-	if bytes.IndexByte(b[1:end], '\\') < 0 {
+	if end := 1 + bytes.IndexByte(b[1:], '"'); b[end-1] != '\\' {
 		return end + 1
 	}
 	for i := 1; ; i++ {
