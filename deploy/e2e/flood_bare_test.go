@@ -23,9 +23,11 @@ import (
 )
 
 // What ingest is compared with: processes that do one half of its work and
-// nothing else. Both are the test binary under another name.
+// nothing else, or both halves and nothing between them. All are the test binary
+// under another name.
 const (
 	asReader       = "E2E_IS_READER_OF_HUB"
+	asRelay        = "E2E_IS_RELAY_OF_HUB"
 	asPublisher    = "E2E_IS_PUBLISHER_TO"
 	readerReady    = "subscribed\n"
 	readerDone     = "read everything\n"
@@ -37,11 +39,55 @@ const (
 
 const recordEnd = 0x1e
 
-// readBare subscribes and throws away what comes, once it is cut into records.
+// readBare throws away what comes, once it is cut into records.
 func readBare(hub string) {
-	ctx := context.Background()
-	want, err := strconv.Atoi(os.Getenv("E2E_MESSAGES"))
+	hearBare(hub, func(n int, _ []byte) {
+		if n == wanted() {
+			fmt.Print(readerDone)
+		}
+	})
+}
+
+func wanted() int {
+	n, err := strconv.Atoi(os.Getenv("E2E_MESSAGES"))
 	must(err)
+	return n
+}
+
+// relayBare publishes what comes to a stream like RTE, with an id and nothing
+// else: it keeps nothing, repeats nothing and knows nothing of what it carries.
+func relayBare(hub string) {
+	nc, err := nats.Connect(os.Getenv("E2E_NATS"))
+	must(err)
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(window))
+	must(err)
+	streamLike(js, "RELAY", "relay.>")
+	hearBare(hub, func(n int, record []byte) {
+		_, argument, _ := bytes.Cut(record, []byte(`"arguments":[`))
+		id := nats.Header{jetstream.MsgIDHeader: {strconv.Itoa(n)}}
+		_, err := js.PublishMsgAsync(&nats.Msg{Subject: "relay.messages", Header: id, Data: bytes.Clone(bytes.TrimSuffix(argument, []byte("]}")))}, jetstream.WithStallWait(time.Minute))
+		must(err)
+		if n == wanted() {
+			<-js.PublishAsyncComplete()
+			fmt.Print(readerDone)
+		}
+	})
+}
+
+// streamLike makes a stream with the settings of RTE.
+func streamLike(js jetstream.JetStream, name, subjects string) {
+	ctx := context.Background()
+	rte, err := js.Stream(ctx, "RTE")
+	must(err)
+	like := rte.CachedInfo().Config
+	like.Name, like.Subjects = name, []string{subjects}
+	_, err = js.CreateStream(ctx, like)
+	must(err)
+}
+
+// hearBare subscribes, and hands over each message and its number.
+func hearBare(hub string, heard func(n int, record []byte)) {
+	ctx := context.Background()
 	ws := connectBare(ctx, hub)
 	write := func(record string) { must(ws.Write(ctx, websocket.MessageText, append([]byte(record), recordEnd))) }
 	write(`{"protocol":"json","version":1}`)
@@ -57,9 +103,8 @@ func readBare(hub string) {
 		for record := range bytes.SplitSeq(b, []byte{recordEnd}) {
 			switch {
 			case bytes.HasPrefix(record, []byte(`{"type":1,`)):
-				if got++; got == want {
-					fmt.Print(readerDone)
-				}
+				got++
+				heard(got, record)
 			case bytes.HasPrefix(record, []byte(`{"type":3,`)):
 				fmt.Print(readerReady)
 			}
@@ -98,12 +143,7 @@ func publishBare(url string) {
 	must(err)
 	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(window))
 	must(err)
-	rte, err := js.Stream(ctx, "RTE")
-	must(err)
-	like := rte.CachedInfo().Config
-	like.Name, like.Subjects = "BAR", []string{"bar.>"}
-	_, err = js.CreateStream(ctx, like)
-	must(err)
+	streamLike(js, "BAR", "bar.>")
 	var messages []*nats.Msg
 	must(bus.ReadAll(ctx, js, "RTE", []string{"rte.>"}, 0, func(m bus.Message) error {
 		messages = append(messages, &nats.Msg{Subject: "bar" + strings.TrimPrefix(m.Subject, "rte"), Header: m.Header, Data: m.Data})
