@@ -75,6 +75,43 @@ func TestStatesPicture(t *testing.T) {
 	golden(t, "STATES.md", b.Bytes())
 }
 
+// TestPictureInTheReadme keeps the README's picture that of the table: how
+// somebody comes to talk. What ends a part is said below it.
+func TestPictureInTheReadme(t *testing.T) {
+	const file, begin, end = "../../../README.md", "<!-- states -->\n", "<!-- end of states -->\n"
+	readme, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, found := strings.Cut(string(readme), begin)
+	_, tail, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		t.Fatal("README.md has no place for the picture")
+	}
+	golden(t, file, []byte(head+begin+ways()+end+tail))
+}
+
+// ways draws the steps between the states in which somebody takes part.
+func ways() string {
+	var b strings.Builder
+	b.WriteString("```mermaid\nstateDiagram-v2\n    direction LR\n")
+	for from := none; from <= overflowing; from++ {
+		for to := offered; to <= overflowing; to++ {
+			var by []string
+			for k := range numSteps {
+				if c := inTime[from][k]; c.to == to && from != to && (from != none || to <= talking) {
+					by = append(by, stepNames[k])
+				}
+			}
+			if len(by) > 0 {
+				fmt.Fprintf(&b, "    %s --> %s : %s\n", node(from), node(to), strings.Join(by, ", "))
+			}
+		}
+	}
+	b.WriteString("```\n")
+	return b.String()
+}
+
 func node(s state) string {
 	if s == none {
 		return "[*]"
