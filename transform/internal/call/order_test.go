@@ -130,19 +130,71 @@ func TestEveryDelay(t *testing.T) {
 	}
 }
 
+// TestEveryEventMissing: whichever event is never heard, the call closes, and
+// whoever was shown it is told how it ended.
+func TestEveryEventMissing(t *testing.T) {
+	for name, course := range courses {
+		lines := script(t, []byte(course))
+		for i, missing := range lines {
+			open := map[string]bool{}
+			playOut(slices.Delete(slices.Clone(lines), i, i+1), func(e event.Call) {
+				for _, u := range e.Audience {
+					switch e.Type {
+					case event.Incoming:
+						open[u.UserID] = true
+					case event.Ended, event.Missed:
+						delete(open, u.UserID)
+					}
+				}
+			})
+			if len(open) > 0 {
+				t.Errorf("%s without %s: still shown to %v", name, missing.Text, open)
+			}
+		}
+	}
+}
+
+// TestEverythingDoubled: under its own id or another, the second time changes
+// nothing for anybody.
+func TestEverythingDoubled(t *testing.T) {
+	for name, course := range courses {
+		lines := script(t, []byte(course))
+		want := finalOutcome(lines)
+		for _, again := range []string{"", "-again"} {
+			var doubled []Line
+			for _, l := range lines {
+				second := l
+				second.Raw.ID += again
+				doubled = append(doubled, l, second)
+			}
+			if got := finalOutcome(doubled); got != want {
+				t.Errorf("%s:\n%s\nwant\n%s", name, got, want)
+			}
+		}
+	}
+}
+
 // finalOutcome says what each user was told last, and who answered last. An
 // ended that had to be told at once names who was known to have answered.
 func finalOutcome(lines []Line) string {
-	c, lim := New("c1"), DefaultLimits()
 	last := map[string]string{}
-	hear := func(told []event.Call) {
-		for _, e := range told {
-			if e.Type != event.Ended && e.Type != event.Missed {
-				continue
-			}
+	c := playOut(lines, func(e event.Call) {
+		if e.Type == event.Ended || e.Type == event.Missed {
 			for _, u := range e.Audience {
 				last[u.UserID] = fmt.Sprintf("%s, inferred %v", e.Type, e.Inferred)
 			}
+		}
+	})
+	return fmt.Sprintf("%v, answered by %q", last, c.AnsweredBy)
+}
+
+// playOut plays events that arrive close together, and then lets time pass until
+// the call closes.
+func playOut(lines []Line, heard func(event.Call)) *Call {
+	c, lim := New("c1"), DefaultLimits()
+	hear := func(told []event.Call) {
+		for _, e := range told {
+			heard(e)
 		}
 	}
 	stored := start.Add(2 * time.Minute)
@@ -154,5 +206,5 @@ func finalOutcome(lines []Line) string {
 	for c.Open() {
 		hear(c.Tick(c.Due(lim), lim))
 	}
-	return fmt.Sprintf("%v, answered by %q", last, c.AnsweredBy)
+	return c
 }
