@@ -9,18 +9,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ringstream/schemas/bus"
 	"ringstream/schemas/bustest"
-	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/call"
 )
-
-func TestMain(m *testing.M) { bustest.Main(m) }
 
 const (
 	organization = "29f60000-0000-4000-8000-000000000001"
@@ -85,13 +81,7 @@ func (r *rig) start() {
 // ring publishes the raw event of a call that rings.
 func (r *rig) ring(id string) {
 	r.Helper()
-	raw := event.Raw{ID: "raw-" + id, EventType: allocated, UserID: "user-1", CallID: id, OrganizationID: organization}
-	body := `{"data":{"id":"` + raw.ID + `","eventType":"` + allocated + `","entityType":"User","userId":"user-1","callId":"` + id +
-		`","organizationId":"` + organization + `","callerNumber":"+442071234567","targetNumber":"+442079876543","direction":"In"}}`
-	headers, data, err := event.Encode(event.NewRaw(raw, []byte(body), "hub", id, time.Now(), ""))
-	if err == nil {
-		_, err = r.js.PublishMsg(r.Context(), &nats.Msg{Subject: topology.Raw(0, organization, allocated, id), Header: headers, Data: data})
-	}
+	_, err := r.js.PublishMsg(r.Context(), rings(0, id))
 	if err != nil {
 		r.Fatal(err)
 	}
