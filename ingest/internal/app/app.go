@@ -80,13 +80,7 @@ func run(ctx context.Context, s Settings, limits hub.Limits, grace time.Duration
 		HTTP: web, Limits: limits, Log: log,
 	}
 
-	board := probe.New()
-	board.Set("streams", false, "not verified yet")
-	board.Func("nats", func() probe.Result { return bus.Online(out.connected.Load()) })
-	board.Func("progress", out.progress.Result)
-	board.Func("canary", out.canary.Result)
-	board.Func("spool", out.room)
-	board.Func("hub", func() probe.Result { return condition(listener.Status()) })
+	board := readiness(out, listener)
 	registry := telemetry.Metrics(name, version.Version, version.Revision)
 	counts.register(registry, out, listener.Status)
 	stopProbes, address, err := probe.Serve(ctx, s.HTTPAddr, board, registry, version)
@@ -102,19 +96,9 @@ func run(ctx context.Context, s Settings, limits hub.Limits, grace time.Duration
 	listening, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	undo.Add("stop publishing", program.Background(func(ctx context.Context) {
-		if err := prepare(ctx, s.Config, log); err != nil {
-			end(err)
-			return
-		}
-		var watching sync.WaitGroup
-		while, over := context.WithCancel(ctx)
-		watching.Go(func() { watch(while, s.Config, log, board, audits.run) })
-		err := out.run(ctx)
-		if ctx.Err() == nil {
+		if err := store(ctx, s.Config, out, board, audits, log); ctx.Err() == nil {
 			end(err)
 		}
-		over()
-		watching.Wait()
 	}))
 	undo.Add("flush", out.flush)
 	undo.Add("stop heartbeat", program.Background(func(ctx context.Context) { heartbeat(ctx, messages) }))
@@ -125,6 +109,33 @@ func run(ctx context.Context, s Settings, limits hub.Limits, grace time.Duration
 	}
 	cancel() // nothing goes out any more: what waits stays in the spool
 	return context.Cause(listening)
+}
+
+// readiness is what the probes tell.
+func readiness(out *outlet, listener *hub.Hub) *probe.Board {
+	board := probe.New()
+	board.Set("streams", false, "not verified yet")
+	board.Func("nats", func() probe.Result { return bus.Online(out.connected.Load()) })
+	board.Func("progress", out.progress.Result)
+	board.Func("canary", out.canary.Result)
+	board.Func("spool", out.room)
+	board.Func("hub", func() probe.Result { return condition(listener.Status()) })
+	return board
+}
+
+// store verifies the streams and publishes what the spool has, until ctx ends or
+// that cannot go on. Meanwhile the streams are watched, and what other replicas
+// hear is compared.
+func store(ctx context.Context, cfg bus.Config, out *outlet, board *probe.Board, audits *auditor, log *slog.Logger) error {
+	if err := prepare(ctx, cfg, log); err != nil {
+		return err
+	}
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	while, over := context.WithCancel(ctx)
+	defer over()
+	watching.Go(func() { watch(while, cfg, log, board, audits.run) })
+	return out.run(ctx)
 }
 
 // tellOf says what an earlier process left behind.
