@@ -9,11 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"ringstream/schemas/bus"
 	"ringstream/schemas/bustest"
+	"ringstream/schemas/telemetry"
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/call"
 )
@@ -30,6 +32,8 @@ type rig struct {
 	nats *bustest.Server
 	js   jetstream.JetStream
 	seen *observer
+
+	registry *prometheus.Registry
 
 	mu   sync.Mutex
 	said bytes.Buffer
@@ -58,7 +62,8 @@ func (r *rig) logged(words string) bool {
 func (r *rig) start() {
 	r.Helper()
 	log := slog.New(slog.NewTextHandler(r, nil))
-	r.seen = observe(prometheus.NewRegistry(), log, patience)
+	r.registry = prometheus.NewRegistry()
+	r.seen = observe(r.registry, log, patience)
 	js := r.nats.JetStream("replica")
 	leases, err := bus.OpenLeases(r.Context(), js)
 	if err != nil {
@@ -168,6 +173,52 @@ func TestForeignMessageInTheLog(t *testing.T) {
 	r.events(2)
 	if !r.logged("somebody else has written into the call log") {
 		t.Error("not told")
+	}
+	r.ready(true, "all done")
+}
+
+// What cannot be read is counted and told of, and what comes behind it is folded.
+func TestPoisonStopsNobody(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.ring("c1")
+	r.events(1)
+	poison := func(subject string, change func(m *nats.Msg)) {
+		t.Helper()
+		m := rings(0, "poisoned")
+		m.Subject = subject
+		change(m)
+		if _, err := r.js.PublishMsg(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw := topology.Raw(0, organization, allocated, "poisoned")
+	long := strings.Repeat("9", 1_000_000) // what it comes to in a call event does not fit max_payload
+	poison(raw, func(m *nats.Msg) { m.Header = nil })
+	poison(raw, func(m *nats.Msg) { m.Data = m.Data[:40] })
+	poison(raw, func(m *nats.Msg) { m.Data = []byte(`["no object"]`) })
+	poison(raw, func(m *nats.Msg) { m.Data = nil })
+	poison(raw, func(m *nats.Msg) { m.Header.Set("ce-specversion", "9.9") })
+	poison(raw, func(m *nats.Msg) { m.Header.Set("ce-time", "yesterday") })
+	poison(raw, func(m *nats.Msg) {
+		m.Data = []byte(`{"data":{"id":"p","eventType":"` + allocated + `","userId":"user-1","callId":"poisoned","callerNumber":"` + long + `"}}`)
+	})
+	poison(topology.Feed("a", "opened"), func(m *nats.Msg) { m.Data = []byte(`{"at":"now"}`) })
+	const unreadable = 8
+	// These have a form: they are no events of a call, or say little.
+	poison("rte.0.a.b.c", func(m *nats.Msg) {
+		m.Data = []byte(`{"data":{"callId":{"is":1},"userId":[2],"eventType":3,"timestamp":{}}}`)
+	})
+	poison("rte.0.a.b.c", func(m *nats.Msg) { m.Header.Set("ce-recordedtime", "nonsense") })
+	r.ring("c2")
+	r.events(3)
+	if got := sum(t, r.registry, telemetry.TransformUnreadable); got != unreadable {
+		t.Errorf("%v counted", got)
+	}
+	for _, words := range []string{"unreadable message skipped", `see="nats stream get RTE 2"`} {
+		if !r.logged(words) {
+			t.Errorf("%s is not told", words)
+		}
 	}
 	r.ready(true, "all done")
 }

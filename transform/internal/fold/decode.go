@@ -29,6 +29,9 @@ func Decode(m bus.Message) (Input, error) {
 	if err != nil {
 		return in, fmt.Errorf("read message %d: %w", m.Seq, err)
 	}
+	if err := oversize(&r); err != nil {
+		return in, fmt.Errorf("read message %d: %w", m.Seq, err)
+	}
 	in.Raw = &r
 	recorded, _ := e.Extensions()[event.ExtRecordedTime].(string)
 	in.Recorded, _ = event.ParseTime(recorded)

@@ -192,5 +192,8 @@ func Encode(out Output) (header map[string][]string, body []byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if n := len(e.Data()); n > largest {
+		return nil, nil, fmt.Errorf("encode call event %s: it has %d bytes, of which %d are allowed", id, n, largest)
+	}
 	return event.Encode(e)
 }
