@@ -55,7 +55,9 @@ func (a *auditor) told(m *nats.Msg) {
 	}
 }
 
-// say tells what was heard every second, and sooner when there is much of it.
+// say tells what was heard every second, and sooner when there is much of it,
+// but not while the server does not answer: what nobody reads fills the socket,
+// and then whoever uses the connection waits for a minute, the end too.
 func (a *auditor) say(ctx context.Context, nc *nats.Conn) {
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
@@ -66,6 +68,9 @@ func (a *auditor) say(ctx context.Context, nc *nats.Conn) {
 		case <-tick.C:
 		case <-a.messages.Enough():
 		}
+		if !answers(ctx, nc) {
+			continue
+		}
 		said, err := a.messages.Unsaid(int(nc.MaxPayload()))
 		for _, m := range said {
 			err = errors.Join(err, nc.PublishMsg(m))
@@ -74,6 +79,13 @@ func (a *auditor) say(ctx context.Context, nc *nats.Conn) {
 			a.log.Warn("other replicas were not told what was heard", telemetry.Error, err)
 		}
 	}
+}
+
+// answers reports whether the server has read all that it was sent.
+func answers(ctx context.Context, nc *nats.Conn) bool {
+	ctx, cancel := context.WithTimeout(ctx, beat)
+	defer cancel()
+	return nc.IsConnected() && nc.FlushWithContext(ctx) == nil
 }
 
 func (a *auditor) compare(ctx context.Context) {
