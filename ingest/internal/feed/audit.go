@@ -122,7 +122,7 @@ func (a *Audit) Told(h event.Heard, seen time.Time) {
 
 // miss notes what may turn out to be unheard.
 func (a *Audit) miss(t told) {
-	if t.id == "" || event.HasFallbackID(t.id) || a.knows(printOf(t.id)) {
+	if t.id == "" || len(t.id) > nameRoom || event.HasFallbackID(t.id) || a.knows(printOf(t.id)) {
 		return
 	}
 	if len(a.waiting) >= waitingRoom {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +59,7 @@ func TestAuditFindsWhatOnlyOthersHeard(t *testing.T) {
 		"the connection ended since": {after: func(a *Audit) { a.Ended(); a.Answered(answer(true), after(0)) }, answered: Grace},
 		"there is no connection":     {before: (*Audit).Ended, answered: Grace},
 		"told twice, heard the once": {before: func(a *Audit) { a.Heard("x", after(minute)); a.Told(sent, after(minute)) }, answered: Grace},
+		"with too long an id":        {heard: one(strings.Repeat("x", nameRoom+1), "jane", "UserStatus", after(minute)), answered: Grace},
 		"without any id":             {heard: one("", "jane", "UserStatus", after(minute)), answered: Grace},
 	} {
 		t.Run(name, func(t *testing.T) {
