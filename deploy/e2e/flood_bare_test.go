@@ -59,8 +59,7 @@ func wanted() int {
 func relayBare(hub string) {
 	nc, err := nats.Connect(os.Getenv("E2E_NATS"))
 	must(err)
-	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(window))
-	must(err)
+	js := pipelined(nc)
 	streamLike(js, "RELAY", "relay.>")
 	hearBare(hub, func(n int, record []byte) {
 		_, argument, _ := bytes.Cut(record, []byte(`"arguments":[`))
@@ -72,6 +71,15 @@ func relayBare(hub string) {
 			fmt.Print(readerDone)
 		}
 	})
+}
+
+// pipelined has as much in flight as ingest. What is not stored ends the process,
+// which would else be the faster for it.
+func pipelined(nc *nats.Conn) jetstream.JetStream {
+	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(window),
+		jetstream.WithPublishAsyncErrHandler(func(_ jetstream.JetStream, _ *nats.Msg, err error) { must(err) }))
+	must(err)
+	return js
 }
 
 // streamLike makes a stream with the settings of RTE.
@@ -141,8 +149,7 @@ func publishBare(url string) {
 	ctx := context.Background()
 	nc, err := nats.Connect(url)
 	must(err)
-	js, err := jetstream.New(nc, jetstream.WithPublishAsyncMaxPending(window))
-	must(err)
+	js := pipelined(nc)
 	streamLike(js, "BAR", "bar.>")
 	var messages []*nats.Msg
 	must(bus.ReadAll(ctx, js, "RTE", []string{"rte.>"}, 0, func(m bus.Message) error {
