@@ -46,8 +46,14 @@ race: ## the race detector on the concurrent packages; a cluster only makes its 
 	@go test -race -short -skip '^TestCluster' $(TESTFLAGS) $(CONCURRENT)
 
 .PHONY: bench
-bench: build ## what ingest sustains, as ratios to a bare reader and bare JetStream
-	@go test -run '^$$' -bench '^BenchmarkIngest$$' -benchtime 1x -timeout 1h ./deploy/e2e $(BENCHFLAGS)
+bench: build ## what ingest and transform sustain, as ratios to bare readers, publishers and relays
+	@go test -run '^$$' -bench '^Benchmark(Ingest|Transform)$$' -benchtime 1x -timeout 1h ./deploy/e2e $(BENCHFLAGS)
+	@go test -run '^$$' -bench . -benchtime 1s -timeout 1h ./transform/internal/fold $(FOLDFLAGS)
+
+.PHONY: profile
+profile: ## where transform's CPU time goes; NATS, which is in the process, left out
+	@go test -run '^$$' -bench '^BenchmarkRun$$' -benchtime 1x -cpuprofile $(TOOLS)/transform.prof -o $(TOOLS)/transform.test ./transform/internal/app > /dev/null
+	@go tool pprof -top -cum -nodecount 60 -focus 'ringstream|nats-io/nats.go' -ignore 'nats-server|bustest' $(TOOLS)/transform.test $(TOOLS)/transform.prof
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each

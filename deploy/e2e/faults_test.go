@@ -375,7 +375,7 @@ func minus(a, b []span) (left []span) {
 
 // TestMain makes the test binary one of the processes that the tests need.
 func TestMain(m *testing.M) {
-	for role, play := range map[string]func(string){asNATS: serveNATS, asReader: readBare, asRelay: relayBare, asPublisher: publishBare} {
+	for role, play := range map[string]func(string){asNATS: serveNATS, asReader: readBare, asRelay: relayBare, asPublisher: publishBare, asFolder: foldBare} {
 		if what := os.Getenv(role); what != "" {
 			play(what)
 			return

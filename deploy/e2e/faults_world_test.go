@@ -67,6 +67,17 @@ type world struct {
 // newWorld has no ingest yet.
 func newWorld(t testing.TB, hub ...string) *world {
 	t.Helper()
+	w := newBus(t)
+	w.sim = w.program("rte-sim", binaries+"/rte-sim", "", append([]string{fmt.Sprintf("RTE_SIM_ADDR=127.0.0.1:%d", freePort(t))}, hub...)...)
+	w.sim.url = "http://" + strings.TrimPrefix(w.sim.env[0], "RTE_SIM_ADDR=")
+	w.sim.start()
+	w.eventually(time.Minute, "the hub", func() bool { return w.ask(w.sim.url+"/control/directory", nil) == nil })
+	return w
+}
+
+// newBus has NATS and nothing else.
+func newBus(t testing.TB) *world {
+	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), hurts: map[string]int{}}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -81,10 +92,6 @@ func newWorld(t testing.TB, hub ...string) *world {
 	w.nats = w.program("nats", self, "", asNATS+"="+filepath.Join(w.dir, "js"), fmt.Sprintf("E2E_NATS_PORT=%d", natsPort), syncAlways+"="+os.Getenv(syncAlways))
 	w.nats.start()
 	w.nats.url = fmt.Sprintf("nats://127.0.0.1:%d", natsPort)
-	w.sim = w.program("rte-sim", binaries+"/rte-sim", "", append([]string{fmt.Sprintf("RTE_SIM_ADDR=127.0.0.1:%d", freePort(t))}, hub...)...)
-	w.sim.url = "http://" + strings.TrimPrefix(w.sim.env[0], "RTE_SIM_ADDR=")
-	w.sim.start()
-	w.eventually(time.Minute, "the hub", func() bool { return w.ask(w.sim.url+"/control/directory", nil) == nil })
 	return w
 }
 

@@ -254,7 +254,7 @@ func middle(rounds []cost) cost {
 	}
 }
 
-func median[T cmp.Ordered](rounds []cost, of func(cost) T) T {
+func median[C any, T cmp.Ordered](rounds []C, of func(C) T) T {
 	var values []T
 	for _, c := range rounds {
 		values = append(values, of(c))

@@ -1,6 +1,7 @@
 // Package bustest runs real NATS servers for tests: embedded, with file
 // storage, on 127.0.0.1, one or a cluster, that can be stopped and started
-// again on the same port and data.
+// again on the same port and data. [Office] fills them with what RTE holds of an
+// office at work.
 package bustest
 
 import (
