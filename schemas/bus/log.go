@@ -61,12 +61,14 @@ type Log struct {
 	ctx    context.Context
 	acks   chan answer
 	done   sync.WaitGroup
+	stored func(took time.Duration)
 }
 
 // answer is what collect waits for next: the ack of an append, or everything
 // before a flush.
 type answer struct {
 	ack     jetstream.PubAckFuture
+	sent    time.Time // where somebody wants to know
 	flushed chan struct{}
 }
 
@@ -167,6 +169,11 @@ func positionOf(h nats.Header) (Position, error) {
 	return p, nil
 }
 
+// OnStored has every append that is stored told of, with the time from its being
+// sent to its being acknowledged; call it before the first Append. stored must
+// be quick.
+func (l *Log) OnStored(stored func(took time.Duration)) { l.stored = stored }
+
 // Tail is the position of the newest message, and false for an empty log.
 func (l *Log) Tail() (Position, bool) { return l.tail, !l.empty }
 
@@ -202,7 +209,11 @@ func (l *Log) Append(subject string, header nats.Header, data []byte, p Position
 	}
 	l.next++
 	l.tail, l.empty = p, false
-	if err := l.enqueue(answer{ack: ack}); err != nil || !l.serial {
+	a := answer{ack: ack}
+	if l.stored != nil {
+		a.sent = time.Now()
+	}
+	if err := l.enqueue(a); err != nil || !l.serial {
 		return err
 	}
 	return l.Flush(context.Background()) // ends with the ack or its time-out
@@ -236,6 +247,9 @@ func (l *Log) settle(next answer) {
 	}
 	select {
 	case <-next.ack.Ok():
+		if l.stored != nil {
+			l.stored(time.Since(next.sent))
+		}
 	case err := <-next.ack.Err():
 		l.cancel(fmt.Errorf("append to %s: %w", next.ack.Msg().Subject, fenceError(err)))
 	case <-l.ctx.Done():

@@ -33,12 +33,13 @@ const (
 	IngestHubSkew       = "ringstream_ingest_hub_clock_skew_seconds" // above 0: the hub's clock is behind
 
 	// Transform.
-	TransformRaw        = "ringstream_transform_raw_events_total" // verdict
-	TransformSkipped    = "ringstream_transform_skipped_total"    // of no call
+	TransformRaw        = "ringstream_transform_raw_events_total" // verdict: changed is a transition, the others say why an event was ignored
+	TransformSkipped    = "ringstream_transform_skipped_total"    // reason: coverage, no-call
 	TransformUnreadable = "ringstream_transform_unreadable_total"
 	TransformCallEvents = "ringstream_transform_call_events_total" // type, inferred
 	TransformOpenCalls  = "ringstream_transform_open_calls"        // partition
 	TransformLag        = "ringstream_transform_lag_messages"      // partition
+	TransformLagSeconds = "ringstream_transform_lag_seconds"       // partition; by the stream's own times
 	TransformDelay      = "ringstream_transform_delay_seconds"
 
 	// Deliver.

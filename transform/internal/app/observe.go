@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,18 +30,23 @@ type observer struct {
 	duties   *probe.Duties
 
 	raw        *prometheus.CounterVec
-	ignored    prometheus.Counter
+	ignored    *prometheus.CounterVec
 	emitted    *prometheus.CounterVec
 	unreadable prometheus.Counter
 	fences     *prometheus.CounterVec
 	leases     *prometheus.GaugeVec
+	taken      *prometheus.CounterVec
 	open       *prometheus.GaugeVec
 	lag        *prometheus.GaugeVec
+	behind     *prometheus.GaugeVec
 	delay      prometheus.Histogram
+	appends    *prometheus.HistogramVec
+	lastStored prometheus.Gauge
 
 	mu      sync.Mutex
 	pending map[int]uint64
-	mine    map[int]bool // partitions that are this replica's to fold
+	read    map[int]time.Time // when the newest message read of each partition was stored
+	mine    map[int]bool      // partitions that are this replica's to fold
 }
 
 func observe(registry prometheus.Registerer, log *slog.Logger, patience time.Duration) *observer {
@@ -51,21 +57,28 @@ func observe(registry prometheus.Registerer, log *slog.Logger, patience time.Dur
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	}
 	o := &observer{
-		log: log, tracer: otel.Tracer("ringstream/transform"), progress: probe.NewProgress(stallLimit), duties: probe.NewDuties(patience), pending: map[int]uint64{}, mine: map[int]bool{},
+		log: log, tracer: otel.Tracer("ringstream/transform"), progress: probe.NewProgress(stallLimit), duties: probe.NewDuties(patience), pending: map[int]uint64{}, read: map[int]time.Time{}, mine: map[int]bool{},
 		raw:        counter(telemetry.TransformRaw, "Raw events of calls read, refolded ones included.", "verdict"),
-		ignored:    prometheus.NewCounter(prometheus.CounterOpts{Name: telemetry.TransformSkipped, Help: "Messages of RTE that belong to no call."}),
+		ignored:    counter(telemetry.TransformSkipped, "Messages of RTE that belong to no call, refolded ones included.", "reason"),
 		emitted:    counter(telemetry.TransformCallEvents, "Call events appended to the logs.", "type", "inferred"),
 		unreadable: prometheus.NewCounter(prometheus.CounterOpts{Name: telemetry.TransformUnreadable, Help: "Messages of RTE that could not be read and were skipped."}),
 		fences:     counter(telemetry.LogFenceConflicts, "Times that another writer was found in a log.", "stream"),
 		leases:     gauge(telemetry.LeaseHeld, "1 while this replica holds the lease.", "lease"),
+		taken:      counter(telemetry.LeaseChanges, "Leases taken.", "lease"),
 		open:       gauge(telemetry.TransformOpenCalls, "Calls that are not closed.", "partition"),
 		lag:        gauge(telemetry.TransformLag, "Messages of RTE not read yet.", "partition"),
+		behind: gauge(telemetry.TransformLagSeconds, "From when the newest message read was stored to when that of RTE was: the stream's times, looked up every 2 s. "+
+			"Of a stream in which nothing is stored, heartbeats included, it does not grow.", "partition"),
+		lastStored: prometheus.NewGauge(prometheus.GaugeOpts{Name: telemetry.LastProgressSeconds, Help: "When the last call event or snapshot was stored."}),
+		appends: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: telemetry.LogAppendSeconds, Help: "From a call event or snapshot being sent to its being acknowledged.", Buckets: prometheus.ExponentialBuckets(0.0002, 2, 15),
+		}, []string{"stream"}),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: telemetry.TransformDelay, Help: "From a raw event being stored to its call event being appended, seconds.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 		}),
 	}
-	registry.MustRegister(o.raw, o.ignored, o.emitted, o.unreadable, o.fences, o.leases, o.open, o.lag, o.delay)
+	registry.MustRegister(o.raw, o.ignored, o.emitted, o.unreadable, o.fences, o.leases, o.taken, o.open, o.lag, o.behind, o.delay, o.appends, o.lastStored)
 	return o
 }
 
@@ -84,19 +97,38 @@ func (o *observer) assigned(partition int, mine bool) {
 func (o *observer) held(partition int, held bool) {
 	if held {
 		o.leases.WithLabelValues(lease(partition)).Set(1)
+		o.taken.WithLabelValues(lease(partition)).Inc()
 		return
 	}
 	o.leases.WithLabelValues(lease(partition)).Set(0)
 	o.open.DeleteLabelValues(strconv.Itoa(partition))
 	o.lag.DeleteLabelValues(strconv.Itoa(partition))
+	o.behind.DeleteLabelValues(strconv.Itoa(partition))
 	o.waiting(partition, 0)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.read, partition)
+}
+
+// newest tells when the newest message of RTE was stored.
+func (o *observer) newest(stored time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for partition, read := range o.read {
+		o.behind.WithLabelValues(strconv.Itoa(partition)).Set(max(0, stored.Sub(read).Seconds()))
+	}
+}
+
+// refused counts the refusals of a log. That of a lease, which has a fence as
+// well, is none.
+func (o *observer) refused(partition int, err error) {
+	if errors.Is(err, bus.ErrFenced) && !errors.Is(err, bus.ErrLeaseLost) {
+		o.fences.WithLabelValues(topology.CallLog(partition)).Inc()
+	}
 }
 
 // interrupted tells why a partition is not folded at the moment.
 func (o *observer) interrupted(partition int, err error) {
-	if errors.Is(err, bus.ErrFenced) {
-		o.fences.WithLabelValues("CALL_LOG_" + strconv.Itoa(partition)).Inc()
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.mine[partition] {
@@ -114,15 +146,20 @@ func (o *observer) Started(partition int, from uint64) {
 
 // Stepped implements fold.Observer.
 func (o *observer) Stepped(partition int, m bus.Message, f *fold.Fold, s fold.Step) {
-	if s.Skipped {
-		o.ignored.Inc()
-	} else {
+	switch {
+	case s.Unread: // counted
+	case !s.Skipped:
 		o.raw.WithLabelValues(s.Verdict.String()).Inc()
+	case strings.HasPrefix(m.Subject, "feed."):
+		o.ignored.WithLabelValues("coverage").Inc()
+	default:
+		o.ignored.WithLabelValues("no-call").Inc()
 	}
 	label := strconv.Itoa(partition)
 	o.open.WithLabelValues(label).Set(float64(f.Open()))
 	o.lag.WithLabelValues(label).Set(float64(m.Pending))
 	o.waiting(partition, m.Pending)
+	o.reached(partition, m.Stored)
 	o.progress.Done()
 }
 
@@ -135,6 +172,18 @@ func (o *observer) waiting(partition int, n uint64) {
 		sum += int(n) //nolint:gosec // messages in a stream fit an int
 	}
 	o.progress.Waiting(sum)
+}
+
+func (o *observer) reached(partition int, stored time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.read[partition] = stored
+}
+
+// Stored implements fold.Observer.
+func (o *observer) Stored(partition int, took time.Duration) {
+	o.appends.WithLabelValues(topology.CallLog(partition)).Observe(took.Seconds())
+	o.lastStored.SetToCurrentTime()
 }
 
 // Unreadable implements fold.Observer. Many of them are many lines only as far

@@ -22,6 +22,7 @@ type replica struct {
 	js       jetstream.JetStream
 	leases   *bus.Leases
 	settings Settings
+	restart  *restarts
 	log      *slog.Logger
 	seen     *observer
 	name     string
@@ -31,9 +32,11 @@ type replica struct {
 func (r replica) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	r.restart = newRestarts()
 	var working sync.WaitGroup
 	defer working.Wait()
 	mine := map[int]context.CancelFunc{}
+	working.Go(func() { r.look(ctx) })
 	r.seen.duties.Undone(membership, "not among the replicas yet")
 	err := r.leases.Join(ctx, Name, r.name, r.settings.LeaseTTL, func(members []string) {
 		r.log.Info("replicas changed", "members", len(members))
@@ -99,7 +102,8 @@ func (r replica) terms(ctx context.Context, f fold.Partition, log *slog.Logger) 
 	rest.Reset()
 	for {
 		begun := time.Now()
-		err := f.Run(ctx)
+		err := r.restart.run(ctx, f.Run)
+		r.seen.refused(f.Number, err)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)

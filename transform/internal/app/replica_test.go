@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"ringstream/schemas/telemetry"
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/call"
+	"ringstream/transform/internal/fold"
 )
 
 const (
@@ -34,6 +36,7 @@ type rig struct {
 	seen *observer
 
 	registry *prometheus.Registry
+	ended    chan error // what the replica ended with
 
 	mu   sync.Mutex
 	said bytes.Buffer
@@ -72,14 +75,15 @@ func (r *rig) start() {
 	s := Settings{Config: r.nats.Config(1), LeaseTTL: time.Second}
 	s.Limits = call.Limits{Ring: time.Minute, Talk: time.Hour, Settle: time.Second, Memory: time.Hour}
 	ctx, stop := context.WithCancel(r.Context())
-	ended := make(chan struct{})
+	r.ended = make(chan error, 1)
 	go func() {
-		defer close(ended)
-		_ = replica{js: js, leases: leases, settings: s, log: log, seen: r.seen, name: "one"}.run(ctx)
+		defer close(r.ended)
+		r.ended <- replica{js: js, leases: leases, settings: s, log: log, seen: r.seen, name: "one"}.run(ctx)
 	}()
 	r.Cleanup(func() {
 		stop()
-		<-ended
+		for range r.ended {
+		}
 	})
 }
 
@@ -161,6 +165,46 @@ func TestLogThatIsTakenAway(t *testing.T) {
 	}
 	r.events(2) // both again: the log is made anew from RTE
 	r.ready(true, "all done")
+}
+
+func TestWhatAReplicaDoesIsMeasured(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.ring("c1")
+	r.events(1)
+	for name, label := range map[string]string{
+		telemetry.LogAppendSeconds: "CALL_LOG_0", telemetry.LeaseChanges: "partition.0", telemetry.LeaseHeld: "partition.0",
+		telemetry.TransformRaw: "changed", telemetry.TransformOpenCalls: "0",
+	} {
+		bustest.Eventually(t, name, func() bool { return value(t, r.registry, name, label) == 1 })
+	}
+	bustest.Eventually(t, "the lag", func() bool { return value(t, r.registry, telemetry.TransformLagSeconds, "0") == 0 })
+}
+
+// A raw stream that is made anew under a replica is not the one that the log
+// was made from. A consumer alone would not notice.
+func TestRawStreamThatIsMadeAnew(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	for _, id := range []string{"c1", "c2", "c3"} {
+		r.ring(id)
+	}
+	r.events(3)
+	if err := r.js.DeleteStream(t.Context(), topology.RTE); err != nil {
+		t.Fatal(err)
+	}
+	if err := bus.Create(t.Context(), r.js, topology.Layout{Partitions: 1, Replicas: 1}); err != nil {
+		t.Fatal(err)
+	}
+	r.ring("c4")
+	select {
+	case err := <-r.ended:
+		if !errors.Is(err, fold.ErrRecreated) {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it goes on")
+	}
 }
 
 func TestForeignMessageInTheLog(t *testing.T) {

@@ -40,6 +40,7 @@ type Step struct {
 	Outputs []Output
 	Verdict call.Verdict
 	Skipped bool // no event of a call
+	Unread  bool // it could not be read
 	Save    bool // a snapshot belongs behind this input
 }
 

@@ -38,6 +38,7 @@ type Observer interface {
 	Started(partition int, from uint64)
 	Stepped(partition int, m bus.Message, f *Fold, s Step)
 	Unreadable(partition int, m bus.Message, err error)
+	Stored(partition int, took time.Duration) // an append was acknowledged; from another goroutine
 	Emitted(partition int, out Output, in bus.Message, header map[string][]string)
 }
 
@@ -62,6 +63,7 @@ func (p Partition) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	log.OnStored(func(took time.Duration) { p.Observe.Stored(p.Number, took) })
 	p.Observe.Started(p.Number, f.Seq()+1)
 
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -146,6 +148,7 @@ func (p Partition) step(log *bus.Log, f *Fold, m bus.Message) error {
 		p.Observe.Unreadable(p.Number, m, err)
 	}
 	s := f.Step(in)
+	s.Unread = err != nil
 	for i, out := range s.Outputs {
 		at := bus.Position{In: in.Seq, Idx: i, At: in.Stored}
 		if log.Holds(at) {

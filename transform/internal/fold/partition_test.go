@@ -29,6 +29,7 @@ type unobserved struct{}
 func (unobserved) Started(int, uint64)                                   {}
 func (unobserved) Stepped(int, bus.Message, *Fold, Step)                 {}
 func (unobserved) Unreadable(int, bus.Message, error)                    {}
+func (unobserved) Stored(int, time.Duration)                             {}
 func (unobserved) Emitted(int, Output, bus.Message, map[string][]string) {}
 
 var errStopped = errors.New("stopped by the test")

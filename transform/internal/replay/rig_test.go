@@ -163,6 +163,7 @@ type unobserved struct{}
 func (unobserved) Started(int, uint64)                                        {}
 func (unobserved) Stepped(int, bus.Message, *fold.Fold, fold.Step)            {}
 func (unobserved) Unreadable(int, bus.Message, error)                         {}
+func (unobserved) Stored(int, time.Duration)                                  {}
 func (unobserved) Emitted(int, fold.Output, bus.Message, map[string][]string) {}
 
 // transform runs the service's own partitions until stop is called.
