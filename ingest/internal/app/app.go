@@ -96,9 +96,10 @@ func run(ctx context.Context, s Settings, limits hub.Limits, grace time.Duration
 	listening, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	undo.Add("stop publishing", program.Background(func(ctx context.Context) {
-		if err := store(ctx, s.Config, out, board, audits, log); ctx.Err() == nil {
+		store(ctx, s.Config, out, board, audits, log, func(err error) {
 			end(err)
-		}
+			cancel() // nothing goes out any more: what waits stays in the spool, and nothing waits for room there
+		})
 	}))
 	undo.Add("flush", out.flush)
 	undo.Add("stop heartbeat", program.Background(func(ctx context.Context) { heartbeat(ctx, messages) }))
@@ -107,7 +108,6 @@ func run(ctx context.Context, s Settings, limits hub.Limits, grace time.Duration
 	if ctx.Err() != nil {
 		return nil
 	}
-	cancel() // nothing goes out any more: what waits stays in the spool
 	return context.Cause(listening)
 }
 
@@ -124,18 +124,20 @@ func readiness(out *outlet, listener *hub.Hub) *probe.Board {
 }
 
 // store verifies the streams and publishes what the spool has, until ctx ends or
-// that cannot go on. Meanwhile the streams are watched, and what other replicas
-// hear is compared.
-func store(ctx context.Context, cfg bus.Config, out *outlet, board *probe.Board, audits *auditor, log *slog.Logger) error {
+// that cannot go on; over is told at once, since whoever hears may wait for room,
+// and all else for whoever hears. Meanwhile the streams are watched, and what
+// other replicas hear is compared.
+func store(ctx context.Context, cfg bus.Config, out *outlet, board *probe.Board, audits *auditor, log *slog.Logger, over func(error)) {
 	if err := prepare(ctx, cfg, log); err != nil {
-		return err
+		over(err)
+		return
 	}
 	var watching sync.WaitGroup
 	defer watching.Wait()
-	while, over := context.WithCancel(ctx)
-	defer over()
+	while, enough := context.WithCancel(ctx)
+	defer enough()
 	watching.Go(func() { watch(while, cfg, log, board, audits.run) })
-	return out.run(ctx)
+	over(out.run(ctx))
 }
 
 // tellOf says what an earlier process left behind.
