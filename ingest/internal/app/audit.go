@@ -28,9 +28,10 @@ type auditor struct {
 	unheard  prometheus.Counter
 	log      *slog.Logger
 
-	warned time.Time
-	unsaid int
-	ids    []string // the first of the unsaid
+	warned  time.Time
+	unsaid  int
+	ids     []string  // the first of the unsaid
+	puzzled time.Time // when it was last said that nobody understands another
 }
 
 // run tells the other replicas what was heard here, listens to what they tell,
@@ -49,8 +50,11 @@ func (a *auditor) run(ctx context.Context, nc *nats.Conn) {
 	a.compare(ctx)
 }
 
+// told takes in what a replica says. Anybody may say what no replica does, as
+// often as they like.
 func (a *auditor) told(m *nats.Msg) {
-	if err := a.messages.Told(m); err != nil {
+	if err := a.messages.Told(m); err != nil && time.Since(a.puzzled) > auditWarn {
+		a.puzzled = time.Now()
 		a.log.Warn("what another replica heard cannot be read", telemetry.Error, err)
 	}
 }

@@ -27,7 +27,7 @@ type Settings struct {
 	Subscriptions     []string      `envconfig:"RTE_SUBSCRIPTIONS" desc:"comma separated <EventName>:<EntityId>, or user:<id>, queue:<id>, calllist:<id> for every event of that kind"`
 	SubscriptionsFile string        `envconfig:"RTE_SUBSCRIPTIONS_FILE" desc:"path of the same as YAML: users, queues, calllists, events; re-read on change"`
 	SpoolDir          string        `envconfig:"SPOOL_DIR" default:"./spool" desc:"directory, of this replica alone, of what was heard and is not stored yet"`
-	SpoolMaxBytes     program.Bytes `envconfig:"SPOOL_MAX_BYTES" default:"1GiB" desc:"most bytes in SPOOL_DIR; past it reading stops, and the gap is stated"`
+	SpoolMaxBytes     program.Bytes `envconfig:"SPOOL_MAX_BYTES" default:"1GiB" desc:"most bytes in SPOOL_DIR; past it messages wait in memory, and when that is full reading stops and the gap is stated"`
 	Instance          string        `envconfig:"RTE_INSTANCE" absent:"host name" desc:"name of this replica in feed events"`
 }
 
