@@ -40,20 +40,47 @@ func Prepare(ctx context.Context, js jetstream.JetStream, cfg Config, log *slog.
 	return errors.Join(final, err)
 }
 
-// Create creates every stream and bucket of the layout that does not exist.
+// Create creates every stream and bucket of the layout that does not exist, and
+// none where what exists would not fit it: streams of another number of
+// partitions, or CALLS with the events of a log that is gone.
 func Create(ctx context.Context, js jetstream.JetStream, layout topology.Layout) error {
-	for _, s := range topology.Streams(layout) {
-		if _, err := js.Stream(ctx, s.Name); err == nil {
-			continue
-		} else if !errors.Is(err, jetstream.ErrStreamNotFound) {
-			return lookUp(s.Name, err)
-		}
+	missing, err := absent(ctx, js, topology.Streams(layout))
+	if err != nil {
+		return err
+	}
+	for _, s := range missing {
 		_, err := js.CreateStream(ctx, config(s))
 		if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			return fmt.Errorf("create stream %s: %w", s.Name, err)
 		}
 	}
 	return createBuckets(ctx, js, layout)
+}
+
+func absent(ctx context.Context, js jetstream.JetStream, streams []topology.Stream) (missing []topology.Stream, err error) {
+	var merged uint64 // call events that CALLS has ever had
+	for _, s := range streams {
+		stream, err := js.Stream(ctx, s.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			missing = append(missing, s)
+			continue
+		}
+		if err != nil {
+			return nil, lookUp(s.Name, err)
+		}
+		if err := otherPartitions(s, stream.CachedInfo().Config); err != nil {
+			return nil, err
+		}
+		if s.Name == topology.Calls {
+			merged = stream.CachedInfo().State.LastSeq
+		}
+	}
+	for _, s := range missing {
+		if besides(s) != "" && merged > 0 {
+			return nil, gone(s)
+		}
+	}
+	return missing, nil
 }
 
 func createBuckets(ctx context.Context, js jetstream.JetStream, layout topology.Layout) error {
@@ -79,7 +106,7 @@ func Verify(ctx context.Context, js jetstream.JetStream, layout topology.Layout,
 		}
 		stream, err := js.Stream(ctx, s.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			found = append(found, fmt.Errorf("%w: %s; a start with NATS_PROVISION=create makes it%s", ErrMissing, s.Name, besides(s)))
+			found = append(found, gone(s))
 			continue
 		}
 		if err != nil {
@@ -102,6 +129,10 @@ func Verify(ctx context.Context, js jetstream.JetStream, layout topology.Layout,
 		found = append(found, err)
 	}
 	return errors.Join(found...)
+}
+
+func gone(s topology.Stream) error {
+	return fmt.Errorf("%w: %s; a start with NATS_PROVISION=create makes it%s", ErrMissing, s.Name, besides(s))
 }
 
 // besides says what to delete first where a stream alone cannot be made again:

@@ -244,3 +244,39 @@ func TestReadAllStopsAtTheEnd(t *testing.T) {
 		t.Fatalf("filtered read: %d", len(got))
 	}
 }
+
+// Streams are made that fit what there is, or none at all.
+func TestCreateAddsNothingThatDoesNotFit(t *testing.T) {
+	s := bustest.Run(t)
+	js := s.Provisioned(2)
+	create := func(partitions int) error {
+		return bus.Create(t.Context(), js, topology.Layout{Partitions: partitions, Replicas: 1})
+	}
+	if err := create(3); !errors.Is(err, bus.ErrDiffers) || !strings.Contains(err.Error(), "RTE was created for 2 partitions") {
+		t.Errorf("another number of partitions: %v", err)
+	}
+	if _, err := js.Stream(t.Context(), topology.CallLog(2)); err == nil {
+		t.Error("a log was added")
+	}
+	remove := func(name string) {
+		t.Helper()
+		if err := js.DeleteStream(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove(topology.CallLog(1))
+	if err := create(2); err != nil {
+		t.Errorf("a log, while CALLS has had no event: %v", err)
+	}
+	if _, err := js.Publish(t.Context(), topology.CallEvent(1, "o", "incoming", "c"), nil); err != nil {
+		t.Fatal(err)
+	}
+	bustest.Eventually(t, "the event in CALLS", func() bool { return len(bustest.Messages(t, js, topology.Calls)) == 1 })
+	remove(topology.CallLog(1))
+	if err := create(2); !errors.Is(err, bus.ErrMissing) || !strings.Contains(err.Error(), "delete CALLS first") {
+		t.Errorf("a log, while CALLS has its events: %v", err)
+	}
+	if remove(topology.Calls); create(2) != nil {
+		t.Error("with CALLS gone as well it is not made")
+	}
+}

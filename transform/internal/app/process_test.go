@@ -59,7 +59,9 @@ func newOffice(t *testing.T, names ...string) *office {
 		o.replicas = append(o.replicas, p)
 		p.start()
 	}
-	o.settled()
+	if len(names) > 0 {
+		o.settled()
+	}
 	return o
 }
 
@@ -90,6 +92,7 @@ func (p *process) start(env ...string) {
 		"LEASE_TTL="+leaseTTL.String(), "PARTITIONS="+strconv.Itoa(partitions))
 	p.cmd.Env = append(p.cmd.Env, env...)
 	out, err := p.cmd.StdoutPipe()
+	p.cmd.Stderr = p.cmd.Stdout
 	if err == nil {
 		err = p.cmd.Start()
 	}
@@ -135,6 +138,26 @@ func (p *process) says(from int) []said {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.told[from:])
+}
+
+// refuses starts the process and waits until it gives up, with exit code 1 and an
+// error that says all the words.
+func (p *process) refuses(words []string, env ...string) {
+	p.Helper()
+	since := p.lines()
+	p.start(env...)
+	defer time.AfterFunc(30*time.Second, func() { _ = p.cmd.Process.Kill() }).Stop()
+	p.read.Wait()
+	_ = p.cmd.Wait()
+	if code := p.cmd.ProcessState.ExitCode(); code != 1 {
+		p.Errorf("exit code %d", code)
+	}
+	for _, s := range p.says(since) {
+		if s.Level == "ERROR" && !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(s.Msg, w) }) {
+			return
+		}
+	}
+	p.Errorf("%q is not told in %+v", words, p.says(since))
 }
 
 func (p *process) lines() int { return len(p.says(0)) }

@@ -160,6 +160,9 @@ func TestLogThatIsTakenAway(t *testing.T) {
 	}
 	r.ring("c2")
 	r.ready(false, "partition.0: not folding, open log CALL_LOG_0")
+	if err := r.js.DeleteStream(t.Context(), topology.Calls); err != nil {
+		t.Fatal(err)
+	}
 	if err := bus.Create(t.Context(), r.js, topology.Layout{Partitions: 1, Replicas: 1}); err != nil {
 		t.Fatal(err)
 	}
