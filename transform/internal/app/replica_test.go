@@ -3,8 +3,11 @@ package app
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +19,7 @@ import (
 
 	"ringstream/schemas/bus"
 	"ringstream/schemas/bustest"
+	"ringstream/schemas/event"
 	"ringstream/schemas/telemetry"
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/call"
@@ -35,6 +39,8 @@ type rig struct {
 	js   jetstream.JetStream
 	seen *observer
 
+	limits   call.Limits
+	stop     func() // ends the replica
 	registry *prometheus.Registry
 	ended    chan error // what the replica ended with
 
@@ -43,7 +49,7 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
-	r := &rig{T: t, nats: bustest.Run(t)}
+	r := &rig{T: t, nats: bustest.Run(t), limits: call.Limits{Ring: time.Minute, Talk: time.Hour, Settle: time.Second, Memory: time.Hour}}
 	r.js = r.nats.Provisioned(1)
 	return r
 }
@@ -73,18 +79,20 @@ func (r *rig) start() {
 		r.Fatal(err)
 	}
 	s := Settings{Config: r.nats.Config(1), LeaseTTL: time.Second}
-	s.Limits = call.Limits{Ring: time.Minute, Talk: time.Hour, Settle: time.Second, Memory: time.Hour}
+	s.Limits = r.limits
 	ctx, stop := context.WithCancel(r.Context())
 	r.ended = make(chan error, 1)
 	go func() {
 		defer close(r.ended)
 		r.ended <- replica{js: js, leases: leases, settings: s, log: log, seen: r.seen, name: "one"}.run(ctx)
 	}()
-	r.Cleanup(func() {
+	ended := r.ended
+	r.stop = func() {
 		stop()
-		for range r.ended {
+		for range ended {
 		}
-	})
+	}
+	r.Cleanup(r.stop)
 }
 
 // ring publishes the raw event of a call that rings.
@@ -266,6 +274,83 @@ func TestPoisonStopsNobody(t *testing.T) {
 		if !r.logged(words) {
 			t.Errorf("%s is not told", words)
 		}
+	}
+	r.ready(true, "all done")
+}
+
+// What RTE has lost before it was folded is not made up for, and not passed over
+// in silence: whatever may be wrong because of it says that there is a gap, and
+// nobody's screen keeps a call.
+func TestRawStreamThatNoLongerReachesBack(t *testing.T) {
+	r := newRig(t)
+	r.limits.Ring = time.Second
+	r.start()
+	quiet := rings(0, "")
+	quiet.Subject, quiet.Data = "rte.0.a.b.c", []byte(`{"data":{"eventType":"CallListChanged"}}`)
+	fill := func(n int) {
+		t.Helper()
+		for range n {
+			if _, err := r.js.PublishMsgAsync(quiet); err != nil {
+				t.Fatal(err)
+			}
+		}
+		<-r.js.PublishAsyncComplete()
+	}
+	fill(1990)
+	r.ring("open")
+	fill(20) // past the place of a snapshot, in which the call rings
+	log, err := r.js.Stream(t.Context(), topology.CallLog(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bustest.Eventually(t, "a snapshot", func() bool {
+		_, err := log.GetLastMsgForSubject(t.Context(), topology.CallLogPrefix(0)+".snap")
+		return err == nil
+	})
+	r.ring("told") // behind the snapshot; and it will come back
+	r.events(2)
+	r.stop()
+	r.ring("lost")
+	r.ring("told") // which changes nothing
+	rte, err := r.js.Stream(t.Context(), topology.RTE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := rte.CachedInfo().Config
+	cfg.MaxMsgs = 1
+	if _, err := r.js.UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	cfg.MaxMsgs = -1
+	if _, err := r.js.UpdateStream(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	r.events(3)
+	if !r.logged("RTE no longer reaches back") || !r.logged("level=ERROR") || !r.logged("keep RTE for longer") {
+		t.Error("not told")
+	}
+	<-time.After(r.limits.Ring) // the stream's time is real
+	fill(1)
+	r.events(5)
+	var got []string
+	for _, m := range bustest.Messages(t, r.js, topology.CallLog(0), topology.CallLogPrefix(0)+".ev.>") {
+		var c event.Call
+		if err := json.Unmarshal(m.Data, &c); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprint(c.EventID(), " ", c.Type, " ", c.Coverage, " ", c.Inferred))
+	}
+	want := []string{
+		"open/1 incoming complete false", "told/1 incoming complete false",
+		// After the gap. The first ring of the one that came back is not known any more.
+		"told/2 incoming gap false",
+		"open/2 missed gap true", "told/3 missed gap true",
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	r.ready(true, "all done")
 }

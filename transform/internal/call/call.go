@@ -96,6 +96,10 @@ func Again(callID string, emitted int) *Call { return &Call{ID: callID, Seq: emi
 // Emitted is how many events the call has emitted.
 func (c *Call) Emitted() int { return c.Seq }
 
+// Told notes that the event of that number was emitted by a memory of the call
+// that is lost: the next one has a number behind it.
+func (c *Call) Told(seq int) { c.Seq = max(c.Seq, seq) }
+
 // Apply applies one raw event that was stored at the given time. Timers due by
 // then fire first, and what should have been forgotten by then is, so that the
 // result does not depend on how often the caller ticks and prunes.

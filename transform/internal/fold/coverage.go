@@ -15,6 +15,7 @@ type known struct {
 	*call.Call
 	Begun   time.Time `json:"begun"`             // when ingest first heard of it
 	Parties []string  `json:"parties,omitempty"` // users and queues
+	Torn    bool      `json:"torn,omitempty"`    // messages of its time were lost from the stream itself
 }
 
 // join takes what an event says of the call's life.
@@ -33,7 +34,7 @@ func (k *known) join(r event.Raw, recorded time.Time) {
 // listened to in its life. A replica that is late may fill the gap; but what is
 // forgotten stays as it was.
 func (k *known) check(covered func(entity string, from, until time.Time) bool, forgotten, until time.Time) {
-	missed := !covered(coverage.Everything, k.Begun, until) ||
+	missed := k.Torn || !covered(coverage.Everything, k.Begun, until) ||
 		slices.ContainsFunc(k.Parties, func(id string) bool { return !covered(id, k.Begun, until) })
 	switch {
 	case missed:

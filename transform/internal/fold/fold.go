@@ -55,6 +55,7 @@ type Fold struct {
 	stored   time.Time // when that was stored
 	clock    time.Time // the latest of all stored times
 	coverage coverage.Ledger
+	torn     tear
 }
 
 // New makes the fold of a partition that has seen nothing.
@@ -64,11 +65,12 @@ func New(limits call.Limits) *Fold {
 
 // Step folds one input. Inputs come in the order of the stream.
 func (f *Fold) Step(in Input) Step {
-	step := Step{Skipped: true, Save: f.saves(in)}
+	step := Step{Skipped: true, Save: f.saves(in) || f.torn.fresh}
 	f.seq, f.stored = in.Seq, in.Stored
 	if in.Stored.After(f.clock) {
 		f.clock = in.Stored
 	}
+	f.torn.begin(f.clock, f.limits.Ring)
 	if in.Feed != nil {
 		f.listen(*in.Feed)
 	}
@@ -117,7 +119,7 @@ func (f *Fold) apply(in Input, step *Step) {
 	id := in.Raw.CallID
 	c := f.calls[id]
 	if c == nil {
-		c = &known{Call: call.Again(id, f.numbers.take(id))}
+		c = &known{Call: call.Again(id, f.numbers.take(id)), Torn: f.clock.Before(f.torn.Until)}
 		f.calls[id] = c
 	}
 	c.join(*in.Raw, in.recorded())

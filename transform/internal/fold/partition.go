@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -55,11 +56,11 @@ func (p Partition) Run(ctx context.Context) error {
 		p.Log.Error("somebody else has written into the call log; passed over, but subscribers of call events get it too",
 			telemetry.Stream, topology.CallLog(p.Number), telemetry.Seq, foreign)
 	}
-	f, err := p.restore(ctx, log)
+	f, at, err := p.restore(ctx, log)
 	if err != nil {
 		return err
 	}
-	known, err := p.reach(ctx, log, f)
+	known, err := p.reach(ctx, log, f, at)
 	if err != nil {
 		return err
 	}
@@ -95,42 +96,42 @@ func (p Partition) finish(ctx context.Context, log *bus.Log) error {
 	return log.Flush(ctx)
 }
 
-// restore makes the fold from the newest snapshot, or from nothing.
-func (p Partition) restore(ctx context.Context, log *bus.Log) (*Fold, error) {
+// restore makes the fold from the newest snapshot, and tells where that is in
+// the log, or from nothing.
+func (p Partition) restore(ctx context.Context, log *bus.Log) (f *Fold, at uint64, err error) {
 	snap, ok, err := log.Snapshot(ctx)
+	if err != nil || !ok {
+		return New(p.Limits), 0, err
+	}
+	f, same, err := Restore(p.Limits, snap.Data)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	f := New(p.Limits)
-	if ok {
-		restored, same, err := Restore(p.Limits, snap.Data)
-		if err != nil {
-			return nil, err
-		}
-		if same {
-			f = restored
-		} else {
-			p.Log.Warn("snapshot is of another version; folding from the start", "position", snap.In)
-		}
+	if !same {
+		p.Log.Warn("snapshot is of another version; folding from the start", "position", snap.In)
+		return New(p.Limits), 0, nil
 	}
-	return f, nil
+	return f, snap.Seq, nil
 }
 
 // reach checks that RTE still has what the log was made from, as far as can be
 // seen before reading it, and returns what to meet on the way.
-func (p Partition) reach(ctx context.Context, log *bus.Log, f *Fold) (landmarks, error) {
+func (p Partition) reach(ctx context.Context, log *bus.Log, f *Fold, at uint64) (landmarks, error) {
 	rte, err := p.JS.Stream(ctx, topology.RTE)
 	if err != nil {
 		return landmarks{}, fmt.Errorf("look up stream %s: %w", topology.RTE, err)
 	}
 	state := rte.CachedInfo().State
-	tail, _ := log.Tail()
+	tail, folded := log.Tail()
 	if newest := max(tail.In, f.Seq()); newest > state.LastSeq {
 		return landmarks{}, fmt.Errorf("%w (partition %d: the log knows message %d, RTE ends at %d)", ErrRecreated, p.Number, newest, state.LastSeq)
 	}
-	if f.Seq() > 0 && state.FirstSeq > f.Seq()+1 {
-		p.Log.Warn("RTE no longer reaches back to the snapshot; calls of the time between are lost",
-			telemetry.Partition, p.Number, "snapshot", f.Seq(), "first", state.FirstSeq)
+	// Without a snapshot all that RTE holds is folded anew, and only what it has
+	// lost behind the log's end is missing.
+	if from := f.Seq(); from > 0 && state.FirstSeq > from+1 || from == 0 && folded && state.FirstSeq > tail.In+1 {
+		if err := p.mend(ctx, f, at, state.FirstSeq); err != nil {
+			return landmarks{}, err
+		}
 	}
 	known := landmarks{partition: p.Number}
 	for _, m := range []Mark{f.Last(), {Seq: tail.In, Stored: tail.At}} {
@@ -139,6 +140,23 @@ func (p Partition) reach(ctx context.Context, log *bus.Log, f *Fold) (landmarks,
 		}
 	}
 	return known, nil
+}
+
+// mend makes the best of an RTE that begins behind what the fold, which stands
+// at position from of the log, would have to read next.
+func (p Partition) mend(ctx context.Context, f *Fold, from, first uint64) error {
+	p.Log.Error("RTE no longer reaches back to what was folded last: what it has lost makes no call events, and the calls of that time say that "+
+		"there is a gap; keep RTE for longer than transform may stand still (max age, size limits)",
+		telemetry.Partition, p.Number, "folded", f.Seq(), "first", first)
+	f.tear()
+	filter := []string{topology.CallLogPrefix(p.Number) + ".ev.>"}
+	return bus.ReadAll(ctx, p.JS, topology.CallLog(p.Number), filter, from+1, func(m bus.Message) error {
+		seq, err := strconv.Atoi(event.Attribute(m.Header, event.ExtSequence))
+		if err == nil && bus.Own(m.Header, m.Seq) {
+			f.told(event.Attribute(m.Header, event.ExtCorrelationID), seq, m.Stored)
+		}
+		return nil
+	})
 }
 
 // step folds one message and appends what the log does not hold yet.

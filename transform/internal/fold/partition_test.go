@@ -1,12 +1,14 @@
 package fold
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -238,6 +240,59 @@ func TestPartitionGoesOnWithTheSameStream(t *testing.T) {
 	}
 	want := reference(t, js)
 	for i, m := range bustest.Messages(t, js, topology.CallLog(0), topology.CallLogPrefix(0)+".ev.>") {
+		if string(m.Data) != want[i] {
+			t.Fatalf("output %d differs", i)
+		}
+	}
+}
+
+// A snapshot of another version, as after an upgrade and after going back, is
+// passed over: the log goes on as if it had been folded from the start.
+func TestPartitionFoldsAnewBehindASnapshotOfAnotherVersion(t *testing.T) {
+	s := bustest.Run(t)
+	js := s.Provisioned(1)
+	if err := feed(t.Context(), js, morning(5, 100)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancelCause(t.Context())
+	p := partition(js)
+	p.Observe = &counter{left: 60, stop: func() { stop(errStopped) }}
+	if err := p.Run(ctx); !errors.Is(err, errStopped) {
+		t.Fatal(err)
+	}
+	log, err := bus.OpenLog(t.Context(), js, topology.CallLog(0), topology.CallLogPrefix(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	tail, _ := log.Tail()
+	err = log.SaveSnapshot(bus.Position{In: tail.In, At: tail.At}, fmt.Appendf(nil, `{"version":%d,"last":{"seq":%d},"calls":"none"}`, snapshotVersion+1, tail.In))
+	if err == nil {
+		err = log.Flush(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told bytes.Buffer
+	p = partition(js)
+	p.Log = slog.New(slog.NewTextHandler(&told, nil))
+	want := reference(t, js)
+	ctx, stop = context.WithCancelCause(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx) }()
+	bustest.Eventually(t, "the whole log", func() bool { return logged(t, js) >= len(want) })
+	stop(errStopped)
+	if err := <-ended; !errors.Is(err, errStopped) {
+		t.Fatal(err)
+	}
+	if !strings.Contains(told.String(), "snapshot is of another version") {
+		t.Errorf("not told: %s", told.String())
+	}
+	got := bustest.Messages(t, js, topology.CallLog(0), topology.CallLogPrefix(0)+".ev.>")
+	if len(got) != len(want) {
+		t.Fatalf("%d outputs, the reference has %d", len(got), len(want))
+	}
+	for i, m := range got {
 		if string(m.Data) != want[i] {
 			t.Fatalf("output %d differs", i)
 		}

@@ -22,11 +22,12 @@ type snapshot struct {
 	Coverage *coverage.Ledger `json:"coverage"`
 	Calls    []*known         `json:"calls"`
 	Numbers  []byte           `json:"numbers,omitempty"`
+	Torn     tear             `json:"torn,omitzero"`
 }
 
 // Snapshot is the state as bytes; equal states give equal bytes.
 func (f *Fold) Snapshot() ([]byte, error) {
-	s := snapshot{Version: snapshotVersion, Last: f.Last(), Clock: f.clock, Coverage: &f.coverage, Numbers: f.numbers.encode()}
+	s := snapshot{Version: snapshotVersion, Last: f.Last(), Clock: f.clock, Coverage: &f.coverage, Numbers: f.numbers.encode(), Torn: f.torn}
 	for _, id := range slices.Sorted(maps.Keys(f.calls)) {
 		s.Calls = append(s.Calls, f.calls[id])
 	}
@@ -52,7 +53,7 @@ func Restore(limits call.Limits, b []byte) (*Fold, bool, error) {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return nil, false, fmt.Errorf("read snapshot: %w", err)
 	}
-	f.seq, f.stored, f.clock = s.Last.Seq, s.Last.Stored, s.Clock
+	f.seq, f.stored, f.clock, f.torn = s.Last.Seq, s.Last.Stored, s.Clock, s.Torn
 	var err error
 	if f.numbers, err = decodeNumbers(s.Numbers); err != nil {
 		return nil, false, fmt.Errorf("read snapshot: %w", err)
