@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"strconv"
@@ -41,8 +42,9 @@ const recordEnd = 0x1e
 
 // readBare throws away what comes, once it is cut into records.
 func readBare(hub string) {
+	want := wanted()
 	hearBare(hub, func(n int, _ []byte) {
-		if n == wanted() {
+		if n == want {
 			fmt.Print(readerDone)
 		}
 	})
@@ -54,19 +56,28 @@ func wanted() int {
 	return n
 }
 
-// relayBare publishes what comes to a stream like RTE, with an id and nothing
-// else: it keeps nothing, repeats nothing and knows nothing of what it carries.
+// relayBare publishes what comes to a stream like RTE, each with an id of its
+// own, under as many subjects as there are calls, and otherwise with the headers
+// of what ingest stored first: it keeps nothing, repeats nothing and knows
+// nothing of what it carries.
 func relayBare(hub string) {
 	nc, err := nats.Connect(os.Getenv("E2E_NATS"))
 	must(err)
 	js := pipelined(nc)
 	streamLike(js, "RELAY", "relay.>")
+	rte, err := js.Stream(context.Background(), "RTE")
+	must(err)
+	like, err := rte.GetMsg(context.Background(), 1, jetstream.WithGetMsgSubject("rte.>"))
+	must(err)
+	subject := "relay" + strings.TrimPrefix(like.Subject[:strings.LastIndex(like.Subject, ".")], "rte") + "."
+	want := wanted()
 	hearBare(hub, func(n int, record []byte) {
 		_, argument, _ := bytes.Cut(record, []byte(`"arguments":[`))
-		id := nats.Header{jetstream.MsgIDHeader: {strconv.Itoa(n)}}
-		_, err := js.PublishMsgAsync(&nats.Msg{Subject: "relay.messages", Header: id, Data: bytes.Clone(bytes.TrimSuffix(argument, []byte("]}")))}, jetstream.WithStallWait(time.Minute))
+		header := maps.Clone(like.Header)
+		header[jetstream.MsgIDHeader] = []string{like.Header.Get(jetstream.MsgIDHeader) + strconv.Itoa(n)}
+		_, err := js.PublishMsgAsync(&nats.Msg{Subject: subject + strconv.Itoa(n%(want/perCall)), Header: header, Data: bytes.Clone(bytes.TrimSuffix(argument, []byte("]}")))}, jetstream.WithStallWait(time.Minute))
 		must(err)
-		if n == wanted() {
+		if n == want {
 			<-js.PublishAsyncComplete()
 			fmt.Print(readerDone)
 		}

@@ -25,6 +25,9 @@ var (
 	floodCoalesce = flag.Int("flood.coalesce", 1, "how many messages the hub puts into one WebSocket message at most")
 )
 
+// perCall is how many messages of the flood belong to one call.
+const perCall = 10
+
 // What ingest is to reach.
 const (
 	wantOfReader = 0.5
@@ -84,13 +87,10 @@ func flood(b *testing.B) map[string]cost {
 	}
 	f := &flooded{world: w, js: js}
 	round := map[string]cost{bareReader: f.reader(asReader)}
-	p := w.ingest("ingest") // which makes the streams
-	p.stop()
-	round[bareRelay] = f.reader(asRelay)
-	p.start()
-	w.eventually(time.Minute, "ingest", p.ready)
+	p := w.ingest("ingest")
 	round[ingestRun] = f.listen(p)
 	p.stop()
+	round[bareRelay] = f.reader(asRelay)
 	round[bareJetStream] = f.publisher()
 	p.start()
 	w.eventually(time.Minute, "ingest", p.ready)
@@ -107,7 +107,7 @@ type flooded struct {
 
 // send returns when the sockets have taken nearly everything.
 func (f *flooded) send() {
-	f.post(f.sim.url+"/control/send", map[string]any{"eventType": "UserCallInComing", "user": "jane", "count": *floodMessages, "calls": *floodMessages / 10})
+	f.post(f.sim.url+"/control/send", map[string]any{"eventType": "UserCallInComing", "user": "jane", "count": *floodMessages, "calls": *floodMessages / perCall})
 }
 
 // reader floods a process that throws everything away, or publishes it as it is.
