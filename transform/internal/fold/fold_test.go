@@ -274,3 +274,27 @@ func TestGapIsStampedOnTheCallsThatWereOpen(t *testing.T) {
 		t.Fatalf("got %v, want %v", coverages, want)
 	}
 }
+
+// A snapshot comes with so many inputs, however fast they come, and with so much
+// of the stream's time, however few.
+func TestSnapshotsComeByCountAndByClock(t *testing.T) {
+	for name, c := range map[string]struct {
+		inputs, saves int
+		every         time.Duration
+	}{
+		"by count": {inputs: 3 * saveEvery, saves: 3, every: 0},
+		"by clock": {inputs: 10 * 30, saves: 9, every: saveInterval / 30},
+		"by both":  {inputs: saveEvery + 1, saves: 2, every: saveInterval / (saveEvery - 10)},
+	} {
+		f := New(call.DefaultLimits())
+		saves := 0
+		for i := range c.inputs {
+			if f.Step(Input{Seq: uint64(i + 1), Stored: start.Add(time.Duration(i) * c.every)}).Save {
+				saves++
+			}
+		}
+		if saves != c.saves {
+			t.Errorf("%s: %d snapshots, want %d", name, saves, c.saves)
+		}
+	}
+}
