@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -33,18 +34,30 @@ import (
 )
 
 // asNATS makes the test binary a NATS server with this store, so that it can be
-// killed.
+// killed; with routes it is a node of a cluster.
 const (
 	asNATS     = "E2E_IS_NATS_WITH_STORE"
+	natsPort   = "E2E_NATS_PORT"
+	natsRoutes = "E2E_NATS_ROUTES"
+	natsRoute  = "E2E_NATS_ROUTE" // the port of its own
 	syncAlways = "E2E_NATS_SYNC_ALWAYS"
+	system     = "system" // user and password of the cluster's operator
 )
 
 func serveNATS(dir string) {
-	var port int
-	_, _ = fmt.Sscan(os.Getenv("E2E_NATS_PORT"), &port)
+	port, _ := strconv.Atoi(os.Getenv(natsPort))
 	// An ack must mean that a killed server still has the message: by default it
 	// does not always (in one run a kill took 266 that were acknowledged).
-	ns, err := server.NewServer(&server.Options{SyncAlways: os.Getenv(syncAlways) != "", Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoSigs: true, MaxControlLine: 4096})
+	options := &server.Options{SyncAlways: os.Getenv(syncAlways) != "", Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoSigs: true, MaxControlLine: 4096}
+	if routes := os.Getenv(natsRoutes); routes != "" {
+		operators := server.NewAccount(server.DEFAULT_SYSTEM_ACCOUNT)
+		options.Accounts, options.SystemAccount = []*server.Account{operators}, operators.Name
+		options.Users = []*server.User{{Username: system, Password: system, Account: operators}}
+		options.ServerName, options.Routes = filepath.Base(dir), server.RoutesFromStr(routes)
+		options.Cluster.Name, options.Cluster.Host = "e2e", "127.0.0.1"
+		options.Cluster.Port, _ = strconv.Atoi(os.Getenv(natsRoute))
+	}
+	ns, err := server.NewServer(options)
 	if err != nil {
 		panic(err)
 	}
@@ -75,23 +88,29 @@ func newWorld(t testing.TB, hub ...string) *world {
 	return w
 }
 
-// newBus has NATS and nothing else.
-func newBus(t testing.TB) *world {
-	t.Helper()
+// emptyWorld has no process yet.
+func emptyWorld(t testing.TB) *world {
 	w := &world{t: t, dir: t.TempDir(), hurts: map[string]int{}}
 	t.Cleanup(func() {
 		if t.Failed() {
 			w.keepLogs()
 		}
 	})
+	return w
+}
+
+// newBus has NATS and nothing else.
+func newBus(t testing.TB) *world {
+	t.Helper()
+	w := emptyWorld(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	natsPort := freePort(t)
-	w.nats = w.program("nats", self, "", asNATS+"="+filepath.Join(w.dir, "js"), fmt.Sprintf("E2E_NATS_PORT=%d", natsPort), syncAlways+"="+os.Getenv(syncAlways))
+	port := freePort(t)
+	w.nats = w.program("nats", self, "", asNATS+"="+filepath.Join(w.dir, "js"), fmt.Sprintf("%s=%d", natsPort, port), syncAlways+"="+os.Getenv(syncAlways))
 	w.nats.start()
-	w.nats.url = fmt.Sprintf("nats://127.0.0.1:%d", natsPort)
+	w.nats.url = fmt.Sprintf("nats://127.0.0.1:%d", port)
 	return w
 }
 

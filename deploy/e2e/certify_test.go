@@ -1,0 +1,227 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"ringstream/schemas/bus"
+	"ringstream/schemas/topology"
+)
+
+var (
+	certifyFor  = flag.Duration("certify", 7*time.Second, "how long the certified services are hurt while they work")
+	certifySeed = flag.Uint64("certify.seed", 0, "which events and faults; 0 takes a new one")
+	certifyRate = flag.Int("certify.rate", 400, "raw events a second, on average")
+)
+
+// A run of five minutes kills at least fifty times, another in proportion.
+func fewestKills(span time.Duration) int { return max(1, int(50*span/(5*time.Minute))) }
+
+// certifyLimits are those of the call model. They are shorter than those of
+// production, so that every timer fires again and again.
+func certifyLimits(span time.Duration) (settings []string, longest time.Duration) {
+	ring, talk, settle, memory := 10*time.Second, 25*time.Second, time.Second, 20*time.Second
+	if span < time.Minute {
+		ring, talk, settle, memory = 2*time.Second, 4*time.Second, 300*time.Millisecond, 3*time.Second
+	}
+	return []string{
+		"RING_TIMEOUT=" + ring.String(), "TALK_TIMEOUT=" + talk.String(), "SETTLE_TIMEOUT=" + settle.String(), "CLOSED_MEMORY=" + memory.String(),
+	}, talk + settle
+}
+
+// TestCertify proves that CALLS is a function of RTE: three replicas of
+// transform share the partitions of a cluster of three NATS servers and are
+// killed, paused and stopped at random, and so are the servers, while calls of
+// every kind come in with repeats, disorder, gaps and garbage. When everything
+// is well again, CALLS and each CALL_LOG_<p> must be what one undisturbed
+// process makes of RTE, message by message.
+func TestCertify(t *testing.T) {
+	seed, span := *certifySeed, *certifyFor
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("-certify=%v -certify.seed=%d -certify.rate=%d", span, seed, *certifyRate)
+	messages, counted := plan(seed, readStories(t), span, int(span.Seconds()*float64(*certifyRate)))
+	limits, longest := certifyLimits(span)
+	c := newTrial(emptyWorld(t), time.Second, limits)
+
+	table, publishing := c.publish(messages, span)
+	began := time.Now()
+	over := func() bool {
+		return t.Failed() || time.Since(began) > span && (table.published() || time.Since(began) > 3*span)
+	}
+	var striking sync.WaitGroup
+	striking.Go(func() { c.nemesis(seed, 2, replicaBlows, 1500*time.Millisecond, over) })
+	striking.Go(func() { c.nemesis(seed, 3, nodeBlows, 2*time.Second, over) })
+	striking.Wait()
+	lasted, early := time.Since(began), c.holds(topology.Calls, "calls.>")
+
+	c.recover()
+	c.eventually(10*time.Minute, "everything to be in RTE", table.published)
+	wait(t.Context(), longest+time.Second) // the clock of the fold goes on, and its last timers fire
+	table.end()
+	c.eventually(time.Minute, "the last heartbeats to be in RTE", table.idle)
+	publishing()
+
+	t.Logf("planned: %v", counted)
+	t.Logf("struck for %v: %d kill -9; %s; %s", lasted.Round(time.Second), c.count(kills), c.tally(replicaBlows...), c.tally(nodeBlows...))
+	t.Logf("seen: %d %s, %d %s, %d %s; %d %s, %d times %s", c.count(streamLeaders), streamLeaders, c.count(metaLeaders), metaLeaders,
+		c.count(takeOvers), takeOvers, c.count(inVain), inVain, c.count(unwhole), unwhole)
+	c.verdict(messages, table, early)
+	if n := c.count(kills); n < fewestKills(span) {
+		t.Errorf("only %d kills, want %d: the run proves little", n, fewestKills(span))
+	}
+	if c.count(takeOvers) == 0 || c.count(streamLeaders) == 0 {
+		t.Error("nothing was taken over, or no leader changed: the run proves little")
+	}
+}
+
+// publish sends what is planned, as ingest does, until the returned function is called.
+func (c *trial) publish(messages []planned, span time.Duration) (*timetable, func()) {
+	table := newTimetable(messages, span, certifyPartitions)
+	p := bus.NewPublisher(c.cfg, "certify-ingest", table, c.log("publisher"))
+	p.Stored, p.Settled = table.stored, table.settled
+	p.Refused = func(m bus.Outgoing, err error) *bus.Outgoing {
+		c.t.Errorf("%s was refused: %v", m.Subject, err)
+		return nil
+	}
+	ctx, cancel := context.WithCancel(c.t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := p.Run(ctx); err != nil && ctx.Err() == nil {
+			c.t.Errorf("publish: %v", err)
+		}
+	})
+	running.Go(func() {
+		for ctx.Err() == nil {
+			wait(ctx, 10*time.Millisecond)
+			table.tick()
+		}
+	})
+	stop := sync.OnceFunc(func() { cancel(); running.Wait() })
+	c.t.Cleanup(stop)
+	return table, stop
+}
+
+// recover waits until everything is well again.
+func (c *trial) recover() {
+	c.t.Helper()
+	c.eventually(3*time.Minute, "three replicas of each stream", c.whole)
+	for _, p := range c.replicas {
+		c.eventually(3*time.Minute, p.name+" to be well again", p.ready)
+	}
+}
+
+// verdict compares what the streams hold with the reference.
+func (c *trial) verdict(messages []planned, table *timetable, early int) {
+	c.t.Helper()
+	printed, err := c.replay("run", "-o", "json")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	want, err := referenceOf(printed, certifyPartitions)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.caughtUp(len(want))
+	difference, err := c.replay("diff", "--wait", "30s")
+	if err != nil {
+		c.t.Errorf("%v\n%.3000s", err, difference)
+	}
+	for _, p := range c.replicas {
+		p.stop()
+	}
+	found := c.rteIs(messages, table)
+	found = append(found, c.callsAre(want)...)
+	for i, f := range found {
+		if i == 20 {
+			c.t.Errorf("and %d more", len(found)-i)
+			break
+		}
+		c.t.Error(f)
+	}
+	c.t.Logf("replay diff: %s", difference)
+	c.t.Logf("%d call events, %d of them before the last strike was over; differences from the reference fold: %d (%s)",
+		len(want), early, len(found), listOf(kindsOf(found)))
+	if len(want) < len(messages)/20 {
+		c.t.Error("hardly any call events: the run proves little")
+	}
+}
+
+// caughtUp waits until every stream holds as many call events as it ought to,
+// as long as there is progress.
+func (c *trial) caughtUp(events int) {
+	c.t.Helper()
+	const patience = 2 * time.Minute
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for best, since := -1, time.Now(); ; <-tick.C {
+		n := c.holds(topology.Calls, "calls.>")
+		switch {
+		case n >= events:
+			return
+		case n > best:
+			best, since = n, time.Now()
+		case time.Since(since) > patience:
+			c.t.Errorf("CALLS has held %d of %d events for %v: nothing goes on", n, events, patience)
+			return
+		}
+	}
+}
+
+// callsAre finds what CALLS and the logs hold that they ought not to, and what
+// they lack.
+func (c *trial) callsAre(want []told) (found []finding) {
+	merged, mislabelled := heldBy(topology.Calls, c.messages(topology.Calls, "calls.>"), certifyPartitions)
+	found = slices.Concat(mislabelled, differences(topology.Calls, want, merged), miscounted(topology.Calls, merged))
+	for p := range certifyPartitions {
+		name := topology.CallLog(p)
+		log := c.messages(name, topology.CallLogPrefix(p)+".ev.>")
+		have, mislabelled := heldBy(name, log, certifyPartitions)
+		found = slices.Concat(found, mislabelled, differences(name, onlyOf(p, want), have), miscounted(name, have), positions(name, log))
+	}
+	return found
+}
+
+// rteIs finds planned messages that are not in RTE once.
+func (c *trial) rteIs(messages []planned, table *timetable) (found []finding) {
+	c.t.Helper()
+	planned, stored := map[string]bool{}, map[string]int{}
+	for _, m := range messages {
+		out, err := m.message(table.start, table.start, certifyPartitions)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		planned[out.Header.Get(nats.MsgIdHdr)] = true
+	}
+	raw, beats := 0, 0
+	for _, filter := range []string{"rte.>", topology.FeedAll} {
+		for _, m := range c.messages(topology.RTE, filter) {
+			stored[m.Header.Get(nats.MsgIdHdr)]++
+			if filter == topology.FeedAll {
+				beats++
+			} else {
+				raw++
+			}
+		}
+	}
+	for id := range planned {
+		if n := stored[id]; n == 0 {
+			found = append(found, finding{topology.RTE, missingEvent, id, ""})
+		} else if n > 1 {
+			found = append(found, finding{topology.RTE, doubledEvent, id, fmt.Sprintf("%d times", n)})
+		}
+	}
+	c.t.Logf("RTE: %d raw events and %d coverage events; %d repeats under the same Msg-Id that it did not take", raw, beats, table.again)
+	return found
+}
