@@ -55,6 +55,10 @@ profile: ## where transform's CPU time goes; NATS, which is in the process, left
 	@go test -run '^$$' -bench '^BenchmarkRun$$' -benchtime 1x -cpuprofile $(TOOLS)/transform.prof -o $(TOOLS)/transform.test ./transform/internal/app > /dev/null
 	@go tool pprof -top -cum -nodecount 60 -focus 'ringstream|nats-io/nats.go' -ignore 'nats-server|bustest' $(TOOLS)/transform.test $(TOOLS)/transform.prof
 
+.PHONY: certify
+certify: build ## CALLS is the fold of RTE through kill -9, pauses and elections, for T (5m); SEED= repeats a run
+	@go test -count=1 -v -run '^TestCertify$$' -timeout 24h $(TESTFLAGS) ./deploy/e2e -certify=$(or $(T),5m) -certify.seed=$(or $(SEED),0)
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each
 	@grep -rl --include='*_test.go' '^func Fuzz' $(MODULES) | while read -r file; do \

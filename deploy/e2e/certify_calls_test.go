@@ -23,12 +23,12 @@ type story []step
 
 // step is one event of a story. Times count from its beginning.
 type step struct {
-	at, happened                   time.Duration
-	undated                        bool
-	kind, user, id                 string
-	caller, called, number, queue  string
-	reason                         *string
-	saysCaller, saysCalled bool
+	at, happened                  time.Duration
+	undated                       bool
+	kind, user, id                string
+	caller, called, number, queue string
+	reason                        *string
+	saysCaller, saysCalled        bool
 }
 
 func readStories(t *testing.T) (all []story) {

@@ -7,6 +7,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -52,15 +53,16 @@ func newTrial(w *world, ttl time.Duration, limits []string) *trial {
 	c.startNodes()
 	c.cfg.Provision, c.cfg.Replicas, c.cfg.Partitions = bus.ProvisionCreate, certifyNodes, certifyPartitions
 	c.connect()
+	w.eventually(3*time.Minute, "a leader of the cluster", c.led)
 	if err := bus.Prepare(w.t.Context(), c.js, c.cfg, c.log("provisioner")); err != nil {
 		w.t.Fatal(err)
 	}
-	w.eventually(time.Minute, "three replicas of each stream", c.whole)
+	w.eventually(3*time.Minute, "three replicas of each stream", c.whole)
 	for n := range certifyReplicas {
 		c.startReplica(fmt.Sprintf("transform-%d", n+1))
 	}
 	for _, p := range c.replicas {
-		w.eventually(time.Minute, p.name, p.ready)
+		w.eventually(3*time.Minute, p.name, p.ready)
 	}
 	c.witness()
 	return c
@@ -125,6 +127,14 @@ func (c *trial) log(name string) *slog.Logger {
 	}
 	c.t.Cleanup(func() { _ = file.Close() })
 	return slog.New(slog.NewTextHandler(file, nil))
+}
+
+// led reports whether somebody answers for the whole cluster.
+func (c *trial) led() bool {
+	ctx, cancel := context.WithTimeout(c.t.Context(), 500*time.Millisecond)
+	defer cancel()
+	_, err := c.js.Stream(ctx, topology.RTE)
+	return err == nil || errors.Is(err, jetstream.ErrStreamNotFound)
 }
 
 // streams are all that have replicas.
@@ -271,7 +281,7 @@ func (c *trial) holds(stream, filter string) (n int) {
 		return -1
 	}
 	for _, count := range info.State.Subjects {
-		n += int(count) //nolint:gosec // messages in a stream fit an int
+		n += int(count)
 	}
 	return n
 }

@@ -1,7 +1,10 @@
 package e2e
 
 import (
-	"strconv"
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,7 +13,6 @@ import (
 
 	"ringstream/schemas/bus"
 	"ringstream/schemas/event"
-	"ringstream/schemas/telemetry"
 	"ringstream/schemas/topology"
 )
 
@@ -86,11 +88,17 @@ func (p planned) message(start, now time.Time, partitions int) (bus.Outgoing, er
 	id := event.RawSource(certifyHub, raw.OrganizationID) + "#" + raw.ID
 	header := nats.Header{}
 	if !p.bare {
-		header = event.EncodeRaw(raw, certifyHub, key, now, telemetry.Traceparent(telemetry.TraceID(id), telemetry.SpanID(id)))
+		header = event.EncodeRaw(raw, certifyHub, key, now, traceOf(id))
 	}
 	header[jetstream.MsgIDHeader] = []string{id + p.again}
 	subject := topology.Raw(topology.Partition(key, partitions), raw.OrganizationID, raw.EventType, key)
 	return bus.Outgoing{Subject: subject, Header: header, Data: body, Key: key, Arrived: now}, nil
+}
+
+// traceOf makes a trace context, as every message has one.
+func traceOf(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return fmt.Sprintf("00-%x-%x-01", sum[:16], sum[16:24])
 }
 
 // timetable gives a plan to a publisher when its time has come, and behind it
@@ -119,11 +127,11 @@ func (t *timetable) Take(least, most int) (all []bus.Outgoing, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
-	due := func(n int) bool { return t.next+n <= len(t.plan) && t.plan[t.next+n-1].at <= now.Sub(t.start) }
-	if t.next < len(t.plan) && !due(least) && !due(len(t.plan)-t.next) {
+	due := t.due(now)
+	if due < least && t.next+due < len(t.plan) {
 		return nil, nil
 	}
-	for len(all) < most && due(1) {
+	for ; due > 0 && len(all) < most; due-- {
 		m, err := t.plan[t.next].message(t.start, now.UTC(), t.partitions)
 		if err != nil {
 			return nil, err
@@ -131,18 +139,36 @@ func (t *timetable) Take(least, most int) (all []bus.Outgoing, err error) {
 		all = append(all, m)
 		t.next++
 	}
-	for t.next == len(t.plan) && !t.ended && t.beat <= now.Sub(t.start) {
+	if t.next == len(t.plan) && !t.ended {
+		beats, err := t.beats(now)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, beats...)
+	}
+	t.taken += len(all)
+	return all, nil
+}
+
+// due is how many of the plan are.
+func (t *timetable) due(now time.Time) int {
+	rest := t.plan[t.next:]
+	n, _ := slices.BinarySearchFunc(rest, now.Sub(t.start)+1, func(p planned, at time.Duration) int { return cmp.Compare(p.at, at) })
+	return n
+}
+
+// beats are the heartbeats since the last ones.
+func (t *timetable) beats(now time.Time) (all []bus.Outgoing, err error) {
+	for ; t.beat <= now.Sub(t.start); t.beat += time.Second {
 		for _, instance := range feeders {
-			beat := feedPlan{instance: instance, epoch: "tail", id: "tail-" + strconv.FormatInt(int64(t.beat), 36), kind: event.Heartbeat, live: true}
+			beat := feedPlan{instance: instance, epoch: "tail", id: "tail-" + t.beat.String(), kind: event.Heartbeat, live: true}
 			m, err := beat.message(t.start.Add(t.beat).UTC())
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, m)
 		}
-		t.beat += time.Second
 	}
-	t.taken += len(all)
 	return all, nil
 }
 
