@@ -16,8 +16,8 @@ import (
 // The checker of what transform wrote. It knows streams, ids and bytes, and
 // nothing of calls: what ought to stand there it is given.
 
-// told is one call event, as it ought to be or as a stream holds it.
-type told struct {
+// callEvent is one, as it ought to be or as a stream holds it.
+type callEvent struct {
 	id        string // <callId>/<n>
 	partition int
 	body      []byte
@@ -41,14 +41,14 @@ const (
 )
 
 // referenceOf reads what replay prints of the reference fold: one body a line.
-func referenceOf(lines []byte, partitions int) (all []told, err error) {
+func referenceOf(lines []byte, partitions int) (all []callEvent, err error) {
 	for line := range bytes.Lines(lines) {
 		body := bytes.TrimSuffix(line, []byte("\n"))
 		call, n, err := numberOf(body)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, told{id: call + "/" + strconv.Itoa(n), partition: topology.Partition(topology.KeyToken(call), partitions), body: body})
+		all = append(all, callEvent{id: call + "/" + strconv.Itoa(n), partition: topology.Partition(topology.KeyToken(call), partitions), body: body})
 	}
 	return all, nil
 }
@@ -66,9 +66,9 @@ func numberOf(body []byte) (call string, n int, err error) {
 
 // heldBy takes the call events that a stream holds, and finds those whose label
 // is not that of their content.
-func heldBy(where string, messages []bus.Message, partitions int) (all []told, found []finding) {
+func heldBy(where string, messages []bus.Message, partitions int) (all []callEvent, found []finding) {
 	for _, m := range messages {
-		h := told{id: m.Header.Get("ce-id"), body: m.Data}
+		h := callEvent{id: m.Header.Get("ce-id"), body: m.Data}
 		call, n, err := numberOf(m.Data)
 		label := func(what, got, want string) {
 			if got != want {
@@ -94,7 +94,7 @@ func heldBy(where string, messages []bus.Message, partitions int) (all []told, f
 
 // differences compares, partition by partition, what a stream holds with what
 // it ought to hold, message by message.
-func differences(where string, want, have []told) (found []finding) {
+func differences(where string, want, have []callEvent) (found []finding) {
 	rank, bodies := map[string]int{}, map[string][]byte{}
 	add := func(kind, id, note string, args ...any) {
 		found = append(found, finding{where, kind, id, fmt.Sprintf(note, args...)})
@@ -137,7 +137,7 @@ func differences(where string, want, have []told) (found []finding) {
 
 // miscounted finds calls whose events are not numbered 1, 2, 3 … in the order in
 // which they stand. It needs no reference.
-func miscounted(where string, have []told) (found []finding) {
+func miscounted(where string, have []callEvent) (found []finding) {
 	last := map[string]int{}
 	for _, h := range have {
 		slash := strings.LastIndexByte(h.id, '/')
@@ -175,6 +175,6 @@ func kindsOf(found []finding) map[string]int {
 }
 
 // onlyOf picks a partition.
-func onlyOf(partition int, all []told) []told {
-	return slices.DeleteFunc(slices.Clone(all), func(e told) bool { return e.partition != partition })
+func onlyOf(partition int, all []callEvent) []callEvent {
+	return slices.DeleteFunc(slices.Clone(all), func(e callEvent) bool { return e.partition != partition })
 }

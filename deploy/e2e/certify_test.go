@@ -206,7 +206,7 @@ func (c *trial) caughtUp(events int) {
 
 // callsAre finds what CALLS and the logs hold that they ought not to, and what
 // they lack.
-func (c *trial) callsAre(want []told) (found []finding) {
+func (c *trial) callsAre(want []callEvent) (found []finding) {
 	calls := c.messages(topology.Calls, "calls.>")
 	appended := map[string]time.Time{}
 	merged, mislabelled := heldBy(topology.Calls, calls, certifyPartitions)
