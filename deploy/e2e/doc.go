@@ -2,4 +2,10 @@
 // embedded nats-server with file storage and both simulators, all as processes
 // on 127.0.0.1. It sees what an outsider sees: the bus, the CRM's side and the
 // probes. The binaries are those of make build.
+//
+// make certify is a test of it too: the test binary plays three nodes of a NATS
+// cluster, and ingest; a nemesis hurts them and transform, and a checker that
+// knows nothing of calls compares what the streams hold with a reference fold.
+// A seed makes the same events and the same sequences of faults again, not the
+// same moments.
 package e2e
