@@ -95,8 +95,7 @@ func NewCall(c Call, key, traceparent string) (cloudevents.Event, error) {
 	if err != nil {
 		return cloudevents.Event{}, fmt.Errorf("encode call event %s/%d: %w", c.CallID, c.Sequence, err)
 	}
-	e := newEvent(c.Type.CloudEvent(), "/organizations/"+url.PathEscape(c.OrganizationID)+"/calls", c.EventID(), c.CallID,
-		"call/"+string(c.Type)+".v1.json", c.OccurredAt, data)
+	e := newEvent(c.Type.CloudEvent(), callSource(c.OrganizationID), c.EventID(), c.CallID, callSchema(c.Type), c.OccurredAt, data)
 	e.SetExtension(ExtPartitionKey, key)
 	e.SetExtension(ExtCausationID, c.Cause.EventID)
 	e.SetExtension(ExtCorrelationID, c.CallID)
@@ -104,6 +103,37 @@ func NewCall(c Call, key, traceparent string) (cloudevents.Event, error) {
 	setTrace(&e, traceparent)
 	return e, nil
 }
+
+// EncodeCall comes to what [Encode] makes of [NewCall], as [EncodeRaw] does for a
+// raw event.
+func EncodeCall(c Call, key, traceparent string) (header map[string][]string, body []byte, err error) {
+	if body, err = json.Marshal(c); err != nil {
+		return nil, nil, fmt.Errorf("encode call event %s/%d: %w", c.CallID, c.Sequence, err)
+	}
+	h := newHeader()
+	h.set(prefix+"specversion", cloudevents.CloudEventsVersionV1)
+	h.set(prefix+"type", c.Type.CloudEvent())
+	h.set(prefix+"source", callSource(c.OrganizationID))
+	h.set(prefix+"id", c.EventID())
+	h.set(prefix+"subject", c.CallID)
+	h.set(prefix+"dataschema", SchemaBase+callSchema(c.Type))
+	if !c.OccurredAt.IsZero() {
+		h.set(prefix+"time", formatTime(c.OccurredAt))
+	}
+	h.setContentType(jsonMediaType)
+	h.set(prefix+ExtPartitionKey, key)
+	h.set(prefix+ExtCausationID, c.Cause.EventID)
+	h.set(prefix+ExtCorrelationID, c.CallID)
+	h.set(prefix+ExtSequence, strconv.Itoa(c.Sequence))
+	h.set(prefix+ExtTraceParent, traceparent)
+	return h.all, body, nil
+}
+
+func callSource(organizationID string) string {
+	return "/organizations/" + url.PathEscape(organizationID) + "/calls"
+}
+
+func callSchema(t CallType) string { return "call/" + string(t) + ".v1.json" }
 
 // EventID is the id of a call event: <callId>/<n>, the n-th of that call.
 func (c Call) EventID() string { return c.CallID + "/" + strconv.Itoa(c.Sequence) }

@@ -183,6 +183,15 @@ const hexDigits = "0123456789ABCDEF"
 // ASCII but for space, double quote and percent (NATS binding, 3.1.3.2).
 func plain(c byte) bool { return c > ' ' && c < 0x7f && c != '"' && c != '%' }
 
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if !plain(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 func escape(s string) string {
 	n := 0
 	for i := range len(s) {

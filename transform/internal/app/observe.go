@@ -194,25 +194,36 @@ func (o *observer) Unreadable(partition int, m bus.Message, err error) {
 		"subject", m.Subject, telemetry.Error, err, "see", "nats stream get "+topology.RTE+" "+strconv.FormatUint(m.Seq, 10))
 }
 
-// Emitted implements fold.Observer. The span ends where the event's
-// traceparent says that the next one begins.
+// Emitted implements fold.Observer.
 func (o *observer) Emitted(partition int, out fold.Output, at bus.Message, header map[string][]string) {
 	c := out.Call
 	o.emitted.WithLabelValues(string(c.Type), strconv.FormatBool(c.Inferred)).Inc()
 	now := time.Now()
 	o.delay.Observe(now.Sub(at.Stored).Seconds())
+	if ctx := o.span(partition, out, header, at.Stored, now); o.log.Enabled(ctx, slog.LevelInfo) {
+		o.log.InfoContext(ctx, "call event", telemetry.EventType, c.Type, telemetry.EventID, c.EventID(), telemetry.Org, c.OrganizationID,
+			"audience", len(c.Audience), "caller", telemetry.Mask(c.Caller), "cause", c.Cause.EventID, "inferred", c.Inferred, telemetry.Partition, partition)
+	}
+}
+
+// span records one that ends where the event's traceparent says that the next
+// one begins, if anybody is told of it, and returns a context of the trace.
+func (o *observer) span(partition int, out fold.Output, header map[string][]string, from, until time.Time) context.Context {
 	ctx := context.Background()
+	own, ok := telemetry.ParseTraceparent(first(header["ce-"+event.ExtTraceParent]))
+	if !telemetry.Recording() {
+		return trace.ContextWithRemoteSpanContext(ctx, own)
+	}
 	if parent, ok := telemetry.ParseTraceparent(out.Trace); ok {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
 	}
-	if own, ok := telemetry.ParseTraceparent(first(header["ce-"+event.ExtTraceParent])); ok {
+	if ok {
 		ctx = telemetry.WithIDs(ctx, own.TraceID(), own.SpanID())
 	}
-	ctx, span := o.tracer.Start(ctx, "fold "+string(c.Type), trace.WithTimestamp(at.Stored), trace.WithAttributes(
-		attribute.String("call.id", c.CallID), attribute.String("event.id", c.EventID()), attribute.Int("partition", partition)))
-	span.End(trace.WithTimestamp(now))
-	o.log.InfoContext(ctx, "call event", telemetry.EventType, c.Type, telemetry.EventID, c.EventID(), telemetry.Org, c.OrganizationID,
-		"audience", len(c.Audience), "caller", telemetry.Mask(c.Caller), "cause", c.Cause.EventID, "inferred", c.Inferred, telemetry.Partition, partition)
+	ctx, span := o.tracer.Start(ctx, "fold "+string(out.Call.Type), trace.WithTimestamp(from), trace.WithAttributes(
+		attribute.String("call.id", out.Call.CallID), attribute.String("event.id", out.Call.EventID()), attribute.Int("partition", partition)))
+	span.End(trace.WithTimestamp(until))
+	return ctx
 }
 
 func first(values []string) string {

@@ -205,16 +205,14 @@ func (p Partition) append(log *bus.Log, out Output, in bus.Message, at bus.Posit
 // that caused it, or its own when a timer did; its span id comes of its id.
 func Encode(out Output) (header map[string][]string, body []byte, err error) {
 	id := out.Call.EventID()
-	trace := telemetry.TraceID(id)
-	if parent, ok := telemetry.ParseTraceparent(out.Trace); ok {
-		trace = parent.TraceID()
+	parent, ok := telemetry.ParseTraceparent(out.Trace)
+	trace := parent.TraceID()
+	if !ok {
+		trace = telemetry.TraceID(id)
 	}
-	e, err := event.NewCall(out.Call, topology.KeyToken(out.Call.CallID), telemetry.Traceparent(trace, telemetry.SpanID(id)))
-	if err != nil {
-		return nil, nil, err
-	}
-	if n := len(e.Data()); n > largest {
+	header, body, err = event.EncodeCall(out.Call, topology.KeyToken(out.Call.CallID), telemetry.Traceparent(trace, telemetry.SpanID(id)))
+	if n := len(body); n > largest {
 		return nil, nil, fmt.Errorf("encode call event %s: it has %d bytes, of which %d are allowed", id, n, largest)
 	}
-	return event.Encode(e)
+	return header, body, err
 }
