@@ -31,6 +31,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 
 		// The call model knows the events' shapes and nothing else.
 		"internal/call":          pure("cmp", "slices", "strings", "time", event),
+		"internal/call/pack.go":  pure("crypto/sha256", "encoding/binary", "encoding/hex", "errors", "time", event),
 		"internal/call/story.go": pure("cmp", "fmt", "slices", "strings", "time", event),
 
 		// The fold is pure but for the file that joins it to the bus.
@@ -51,6 +52,6 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/replay/held.go":      pure("strconv", "strings", bus, topology),
 		"internal/replay/refold.go":    pure("slices", "strconv", "strings", "time", bus, event, call, fold),
 		"internal/replay/selection.go": pure("fmt", "strings", "time", event, call),
-		"internal/replay/story.go":     pure("encoding/json", "fmt", "strings", "time", "golang.org/x/tools/txtar", event, topology, call, fold),
+		"internal/replay/story.go":     pure("fmt", "strings", "time", "golang.org/x/tools/txtar", event, topology, call, fold),
 	})
 }

@@ -34,47 +34,46 @@ func DefaultLimits() Limits {
 	return Limits{Ring: 2 * time.Minute, Talk: 4 * time.Hour, Settle: 2 * time.Second, Memory: 10 * time.Minute}
 }
 
-// Call is the whole memory of one CallId. Its fields are exported for
-// encoding/json alone: they are the snapshot format, which whoever stores it
-// must version, and nothing to reach into.
+// Call is the whole memory of one CallId. What it packs is the snapshot format,
+// which whoever stores it must version. Its fields are nothing to reach into.
 type Call struct {
-	ID     string   `json:"id"`
-	Org    string   `json:"org,omitempty"`
-	Seq    int      `json:"seq,omitempty"`  // events emitted
-	Seen   []string `json:"seen,omitempty"` // ids of the raw events applied
-	In     numbers  `json:"in,omitzero"`
-	Out    numbers  `json:"out,omitzero"`
-	Direct bool     `json:"direct,omitempty"` // UserCallInComing was seen
-	Group  bool     `json:"group,omitempty"`  // proven a group call
-	Alloc  alloc    `json:"alloc,omitempty"`  // what the first allocation suggests
-	Gap    bool     `json:"gap,omitempty"`
+	ID     string
+	Org    string
+	Seq    int  // events emitted
+	Seen   []id // the raw events applied
+	In     numbers
+	Out    numbers
+	Direct bool  // UserCallInComing was seen
+	Group  bool  // proven a group call
+	Alloc  alloc // what the first allocation suggests
+	Gap    bool
 
 	life
-	Floor time.Time     `json:"floor,omitzero"` // when the last closed life closed, in event time
-	Users []participant `json:"users,omitempty"`
-	Legs  []leg         `json:"legs,omitempty"`
+	Floor time.Time // when the last closed life closed, in event time
+	Users []participant
+	Legs  []leg
 
-	Last    time.Time   `json:"last,omitzero"`    // stored time of the last known event
-	Cause   event.Cause `json:"cause,omitzero"`   // the raw event that last changed the call
-	Resting time.Time   `json:"resting,omitzero"` // stored time since which nothing is open
+	Last    time.Time   // stored time of the last known event
+	Cause   event.Cause // the raw event that last changed the call
+	Resting time.Time   // stored time since which nothing is open
 }
 
 // numbers are those of one direction: within an internal call the two sides
 // may be told different ones.
 type numbers struct {
-	Caller string `json:"caller,omitempty"`
-	Called string `json:"called,omitempty"`
+	Caller string
+	Called string
 }
 
 // life is what a new life of the call forgets.
 type life struct {
-	Phase      phase     `json:"phase,omitempty"`
-	AnsweredBy string    `json:"by,omitempty"` // who answered last, by Timestamp
-	AnsweredAt time.Time `json:"answered,omitzero"`
-	Hung       bool      `json:"hung,omitempty"`    // a Disconnected was seen
-	EndAt      time.Time `json:"end,omitzero"`      // latest Disconnected or TransferConnected
-	GoneAt     time.Time `json:"gone,omitzero"`     // the caller hung up
-	Settling   time.Time `json:"settling,omitzero"` // stored time since which the call may be over
+	Phase      phase
+	AnsweredBy string // who answered last, by Timestamp
+	AnsweredAt time.Time
+	Hung       bool      // a Disconnected was seen
+	EndAt      time.Time // latest Disconnected or TransferConnected
+	GoneAt     time.Time // the caller hung up
+	Settling   time.Time // stored time since which the call may be over
 }
 
 type phase uint8
@@ -109,10 +108,11 @@ func (c *Call) Apply(r event.Raw, stored time.Time, lim Limits) ([]event.Call, V
 	if c.Forgotten(stored, lim) {
 		*c = *Again(c.ID, c.Seq)
 	}
-	if slices.Contains(c.Seen, r.ID) {
+	seen := idOf(r.ID)
+	if slices.Contains(c.Seen, seen) {
 		return out, Duplicate
 	}
-	c.Seen = append(c.Seen, r.ID)
+	c.Seen = append(c.Seen, seen)
 	told, verdict := c.take(read(r, stored))
 	c.watchSettle(stored)
 	if c.Open() {

@@ -3,7 +3,7 @@
 //
 // It owns the call model: who rings, who talks, who is to be told what, and
 // when a call is over. [Call] is the whole memory of one CallId and its own
-// snapshot; [Call.Apply] takes one raw event, [Call.Tick] the passing of time.
+// snapshot ([Call.Pack]); [Call.Apply] takes one raw event, [Call.Tick] the passing of time.
 // The machine of a participant is a table; STATES.md is its picture.
 //
 // It refuses to know the time, the bus or other calls: nothing here reads a
@@ -16,7 +16,7 @@
 //     order in which the stream holds them, and the time each was stored;
 //   - a Tick at or after [Call.Due], before the next event (an Apply that
 //     comes later fires what is due first, at its own stored time);
-//   - to forget it once [Call.Forgotten] says so, and to store it as JSON
+//   - to forget it once [Call.Forgotten] says so, and to store what it packs
 //     under a version of its own;
 //   - [Call.MarkGap] when somebody who takes part in the call, or everybody,
 //     was not listened to in its life, and [Call.FillGap] if it turns out that

@@ -1,7 +1,7 @@
 package call
 
 import (
-	"encoding/json"
+	"encoding/hex"
 	"testing"
 	"time"
 
@@ -151,9 +151,8 @@ func TestSnapshotFormat(t *testing.T) {
 		c.Apply(l.Raw, l.Stored, DefaultLimits())
 	}
 	c.MarkGap()
-	b, err := json.MarshalIndent(c, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "testdata/snapshot.golden.json", append(b, '\n'))
+	c.ID = "0b4ad1f2-16f1-4a5e-8b34-3cf3d4a0d0a1"
+	p := NewPacker()
+	c.Pack(p)
+	golden(t, "testdata/snapshot.golden.txt", []byte(hex.Dump(p.Bytes())))
 }

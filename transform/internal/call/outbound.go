@@ -26,9 +26,9 @@ func (s legState) String() string { return legNames[s] }
 
 // leg is a user on the outbound side, in the order of first appearance.
 type leg struct {
-	ID    string   `json:"id"`
-	Name  string   `json:"name,omitempty"`
-	State legState `json:"state,omitempty"`
+	ID    string
+	Name  string
+	State legState
 }
 
 func (l leg) open() bool { return l.State != legNone && l.State != legEnded }

@@ -42,21 +42,21 @@ func (s state) rests() bool { return s == left || s == hungUp || s == handedOver
 
 // participant is a user on the inbound side, in the order of first appearance.
 type participant struct {
-	ID       string `json:"id"`
-	Name     string `json:"name,omitempty"`
-	Owner    bool   `json:"owner,omitempty"`
-	MissTold bool   `json:"missTold,omitempty"` // of a miss, in some life
+	ID       string
+	Name     string
+	Owner    bool
+	MissTold bool // of a miss, in some life
 	spell
 }
 
 // spell is what a new life forgets of a participant.
 type spell struct {
-	State state     `json:"state,omitempty"`
-	Back  state     `json:"back,omitempty"` // before the transfer
-	At    time.Time `json:"at,omitzero"`    // when what the user is doing began, in event time
-	Mid   time.Time `json:"mid,omitzero"`   // latest hold or transfer step, taken or not
-	Rung  bool      `json:"rung,omitempty"` // incoming was emitted in this life
-	Told  bool      `json:"told,omitempty"` // and ended or missed since
+	State state
+	Back  state     // before the transfer
+	At    time.Time // when what the user is doing began, in event time
+	Mid   time.Time // latest hold or transfer step, taken or not
+	Rung  bool      // incoming was emitted in this life
+	Told  bool      // and ended or missed since
 }
 
 // open is the model's "open": rung, and not yet given ended or missed.

@@ -2,8 +2,8 @@ package call
 
 import (
 	"bytes"
-	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -56,16 +56,14 @@ func script(t *testing.T, text []byte) []Line {
 
 // restored puts the call through its snapshot format.
 func restored(t interface{ Fatal(...any) }, c *Call) *Call {
-	b, err := json.Marshal(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	back := new(Call)
-	if err := json.Unmarshal(b, back); err != nil {
-		t.Fatal(err)
+	to := NewPacker()
+	c.Pack(to)
+	from, back := NewUnpacker(to.Bytes()), new(Call)
+	if back.Pack(from); from.Err() != nil || len(from.Bytes()) > 0 {
+		t.Fatal("the snapshot cannot be read:", from.Err(), len(from.Bytes()))
 	}
 	if !reflect.DeepEqual(back, c) {
-		t.Fatal("the snapshot lost something:", string(b))
+		t.Fatal("the snapshot lost something:", fmt.Sprintf("%+v", c))
 	}
 	return back
 }

@@ -10,6 +10,7 @@ import (
 
 	"ringstream/schemas/bus"
 	"ringstream/schemas/bustest"
+	"ringstream/schemas/event"
 	"ringstream/transform/internal/call"
 )
 
@@ -151,9 +152,12 @@ func memory(b *testing.B, kind string) {
 	if got := [2]int{f.Open(), f.Known()}; got != want {
 		b.Fatalf("%v calls are open and known, want %v", got, want)
 	}
+	begun := time.Now()
+	step(Input{Feed: &event.Feed{Instance: "a", Type: event.Heartbeat, Live: true, At: at}})
+	b.ReportMetric(float64(time.Since(begun).Microseconds())/1000, "ms-a-heartbeat")
 	each := func(what string, bytes int) { b.ReportMetric(float64(bytes)/float64(*benchCalls), what) }
 	each("B/call", inUse()-before)
-	begun := time.Now()
+	begun = time.Now()
 	snapshot, err := f.Snapshot()
 	if err != nil {
 		b.Fatal(err)

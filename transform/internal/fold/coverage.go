@@ -12,10 +12,18 @@ import (
 // known is a call that is remembered, and who of RTE's entities took part in it
 // since when: whether all of them were listened to is not the call's to know.
 type known struct {
-	*call.Call
-	Begun   time.Time `json:"begun"`             // when ingest first heard of it
-	Parties []string  `json:"parties,omitempty"` // users and queues
-	Torn    bool      `json:"torn,omitempty"`    // messages of its time were lost from the stream itself
+	call.Call
+	Begun   time.Time // when ingest first heard of it
+	Parties []string  // users and queues
+	Torn    bool      // messages of its time were lost from the stream itself
+	timer   time.Time // of its entry in the timers that counts; zero: it has none
+}
+
+func (k *known) pack(p *call.Packer) {
+	k.Pack(p)
+	p.Time(&k.Begun)
+	call.Each(p, &k.Parties, p.Text)
+	p.Flag(&k.Torn)
 }
 
 // join takes what an event says of the call's life.

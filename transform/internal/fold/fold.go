@@ -50,6 +50,7 @@ type Fold struct {
 	calls    map[string]*known
 	timers   timers
 	numbers  numbers
+	texts    texts
 	open     int
 	seq      uint64    // of the newest input
 	stored   time.Time // when that was stored
@@ -60,7 +61,7 @@ type Fold struct {
 
 // New makes the fold of a partition that has seen nothing.
 func New(limits call.Limits) *Fold {
-	return &Fold{limits: limits, calls: map[string]*known{}, numbers: numbers{last: map[hash]number{}}}
+	return &Fold{limits: limits, calls: map[string]*known{}, numbers: numbers{last: map[hash]number{}}, texts: texts{}}
 }
 
 // Step folds one input. Inputs come in the order of the stream.
@@ -97,15 +98,23 @@ func (in Input) recorded() time.Time {
 	return in.Recorded
 }
 
-// A snapshot is due when the stream passes one of these marks. Whether it is
-// depends on two adjacent inputs alone, not on when a replica started.
+// A snapshot is due when the stream passes one of these marks. They are the
+// further apart the larger the state is, so that saving it costs an event about
+// as much however many calls there are. Where they are depends on what was folded
+// alone, not on when a replica started.
 const (
 	saveEvery    = 2_000 // positions of RTE
 	saveInterval = 30 * time.Second
+	saveWeight   = 500 // calls that are saved so often
+	lightNumbers = 16  // numbers of forgotten calls that weigh as much as a call
 )
 
 func (f *Fold) saves(in Input) bool {
-	return f.seq > 0 && (in.Seq/saveEvery != f.seq/saveEvery || !f.clock.Truncate(saveInterval).Equal(later(in.Stored, f.clock).Truncate(saveInterval)))
+	every, interval := uint64(saveEvery), saveInterval
+	for weight := len(f.calls) + len(f.numbers.last)/lightNumbers; weight > saveWeight; weight /= 2 {
+		every, interval = 2*every, 2*interval
+	}
+	return f.seq > 0 && (in.Seq/every != f.seq/every || !f.clock.Truncate(interval).Equal(later(in.Stored, f.clock).Truncate(interval)))
 }
 
 func later(a, b time.Time) time.Time {
@@ -116,16 +125,17 @@ func later(a, b time.Time) time.Time {
 }
 
 func (f *Fold) apply(in Input, step *Step) {
-	id := in.Raw.CallID
+	raw := f.texts.shared(*in.Raw)
+	id := raw.CallID
 	c := f.calls[id]
 	if c == nil {
-		c = &known{Call: call.Again(id, f.numbers.take(id)), Torn: f.clock.Before(f.torn.Until)}
+		c = &known{Call: *call.Again(id, f.numbers.take(id)), Torn: f.clock.Before(f.torn.Until)}
 		f.calls[id] = c
 	}
-	c.join(*in.Raw, in.recorded())
+	c.join(raw, in.recorded())
 	c.check(f.coverage.Checker(), f.coverage.Floor(), f.present())
 	told := f.watch(c, func() (out []event.Call) {
-		out, step.Verdict = c.Apply(*in.Raw, f.clock, f.limits)
+		out, step.Verdict = c.Apply(raw, f.clock, f.limits)
 		return out
 	})
 	step.Skipped = false
@@ -139,8 +149,13 @@ func (f *Fold) fire(step *Step) {
 	for len(f.timers) > 0 && !f.timers[0].at.After(f.clock) {
 		t := heap.Pop(&f.timers).(timer)
 		c := f.calls[t.call]
-		if c == nil || !c.Due(f.limits).Equal(t.at) {
-			continue // the call has moved on; its present timer is in the heap too
+		if c == nil || !c.timer.Equal(t.at) {
+			continue // an earlier one took its place
+		}
+		c.timer = time.Time{}
+		if !c.Due(f.limits).Equal(t.at) {
+			f.arm(c) // the call has moved on
+			continue
 		}
 		if c.Forgotten(f.clock, f.limits) {
 			f.numbers.keep(t.call, c.Emitted(), f.clock)
@@ -168,8 +183,11 @@ func (f *Fold) count(c *known, by int) {
 	}
 }
 
+// arm sees to it that the call is looked at when it is due, or before: that most
+// events put off what is due costs nothing then.
 func (f *Fold) arm(c *known) {
-	if at := c.Due(f.limits); !at.IsZero() {
+	if at := c.Due(f.limits); !at.IsZero() && (c.timer.IsZero() || at.Before(c.timer)) {
+		c.timer = at
 		heap.Push(&f.timers, timer{at, c.ID})
 	}
 }
@@ -179,6 +197,12 @@ func (f *Fold) Open() int { return f.open }
 
 // Known is the number of calls remembered.
 func (f *Fold) Known() int { return len(f.calls) }
+
+// Gap reports whether something may have gone unheard in the life of a call.
+func (f *Fold) Gap(callID string) bool {
+	c := f.calls[callID]
+	return c != nil && c.Gap
+}
 
 // Last is the newest input.
 func (f *Fold) Last() Mark { return Mark{f.seq, f.stored} }

@@ -180,7 +180,8 @@ func TestSnapshotOfAnotherVersionIsIgnored(t *testing.T) {
 		`{"version":999}`,
 		`{"version":1,"clock":"2026-11-02T09:00:00Z","numbers":[{"id":"c","n":2,"at":"2026-11-02T09:00:00Z"}]}`, // as the first version had it
 		`{"version":2,"coverage":{"until":"2026-11-02T09:00:00Z","listening":{"a":{"epoch":"e"}}}}`,
-		`{"version":4,"calls":{"c":1}}`,
+		`{"version":3,"calls":[{"id":"c","last":"2026-11-02T09:00:00Z"}]}`,
+		`{"version":5,"calls":{"c":1}}`,
 	} {
 		if _, ok, err := Restore(call.DefaultLimits(), []byte(other)); ok || err != nil {
 			t.Fatalf("%s: got %v %v", other, ok, err)
@@ -245,6 +246,36 @@ func TestSnapshotsFallOnTheSameInputs(t *testing.T) {
 		if tail := all[len(all)-len(part):]; fmt.Sprint(tail) != fmt.Sprint(part) {
 			t.Fatalf("from input %d: %v, from the start: %v", from, part, tail)
 		}
+	}
+}
+
+// A state of many calls is saved less often, and again as often as before when
+// they are forgotten.
+func TestSnapshotsOfManyCallsAreFurtherApart(t *testing.T) {
+	f := New(call.DefaultLimits())
+	seq, at := uint64(0), start
+	saved := func(messages int, each func(n int) *event.Raw) (n int) {
+		for i := range messages {
+			seq, at = seq+1, at.Add(time.Millisecond)
+			if f.Step(Input{Seq: seq, Stored: at, Raw: each(i)}).Save {
+				n++
+			}
+		}
+		return n
+	}
+	rings := func(n int) *event.Raw {
+		return &event.Raw{ID: fmt.Sprint("e", n), CallID: fmt.Sprint("c", n), UserID: "u", EventType: "UserCallInUserAllocated", Timestamp: at}
+	}
+	nothing := func(int) *event.Raw { return nil }
+	const calls = 16 * saveWeight
+	saved(calls, rings)
+	many := saved(16*saveEvery, nothing)
+	at = at.Add(time.Hour)
+	saved(1, nothing) // the limits fire
+	at = at.Add(time.Hour)
+	saved(1, nothing)
+	if few := saved(16*saveEvery, nothing); f.Known() != 0 || many != 1 || few < 16 {
+		t.Errorf("%d snapshots of %d calls, then %d of %d", many, calls, few, f.Known())
 	}
 }
 

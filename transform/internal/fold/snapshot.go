@@ -13,14 +13,14 @@ import (
 
 // snapshotVersion changes with the format of the snapshot or of call.Call. A
 // snapshot of another version is ignored, and the state folded anew.
-const snapshotVersion = 3
+const snapshotVersion = 4
 
 type snapshot struct {
 	Version  int              `json:"version"`
 	Last     Mark             `json:"last"`
 	Clock    time.Time        `json:"clock"`
 	Coverage *coverage.Ledger `json:"coverage"`
-	Calls    []*known         `json:"calls"`
+	Calls    []byte           `json:"calls"` // packed, by their ids
 	Numbers  []byte           `json:"numbers,omitempty"`
 	Torn     tear             `json:"torn,omitzero"`
 }
@@ -28,9 +28,11 @@ type snapshot struct {
 // Snapshot is the state as bytes; equal states give equal bytes.
 func (f *Fold) Snapshot() ([]byte, error) {
 	s := snapshot{Version: snapshotVersion, Last: f.Last(), Clock: f.clock, Coverage: &f.coverage, Numbers: f.numbers.encode(), Torn: f.torn}
+	p := call.NewPacker()
 	for _, id := range slices.Sorted(maps.Keys(f.calls)) {
-		s.Calls = append(s.Calls, f.calls[id])
+		f.calls[id].pack(p)
 	}
+	s.Calls = p.Bytes()
 	b, err := json.Marshal(s)
 	if err != nil {
 		return nil, fmt.Errorf("encode snapshot: %w", err)
@@ -58,7 +60,11 @@ func Restore(limits call.Limits, b []byte) (*Fold, bool, error) {
 	if f.numbers, err = decodeNumbers(s.Numbers); err != nil {
 		return nil, false, fmt.Errorf("read snapshot: %w", err)
 	}
-	for _, c := range s.Calls {
+	for p := call.NewUnpacker(s.Calls); len(p.Bytes()) > 0; {
+		c := new(known)
+		if c.pack(p); p.Err() != nil {
+			return nil, false, fmt.Errorf("read snapshot: %w", p.Err())
+		}
 		f.calls[c.ID] = c
 		f.count(c, +1)
 		f.arm(c)

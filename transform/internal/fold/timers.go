@@ -2,8 +2,8 @@ package fold
 
 import "time"
 
-// timer says when a call wants to be looked at. A call may have several in the
-// heap; only the one that equals its present Due counts.
+// timer says when a call is to be looked at. A call may have several in the heap;
+// only the earliest counts.
 type timer struct {
 	at   time.Time
 	call string

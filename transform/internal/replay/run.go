@@ -76,7 +76,8 @@ func (r *running) take(m bus.Message) error {
 	if r.story == nil || !r.refold.reads(partitionOf(r.sel.Call, r.rte.partitions), m.Subject) {
 		return nil
 	}
-	return r.story.see(in)
+	r.story.see(in)
+	return nil
 }
 
 func (r *running) print(t Told) error {

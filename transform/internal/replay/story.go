@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -35,41 +34,31 @@ func newWitness(callID string, limits call.Limits) *witness {
 }
 
 // see takes what a message of the call's partition was read as.
-func (w *witness) see(in fold.Input) error {
+func (w *witness) see(in fold.Input) {
 	if in.Raw != nil && (in.Raw.CallID != w.call || !call.Concerns(*in.Raw)) {
 		in.Raw = nil // it carries the clock on
 	}
 	w.lone.Step(in)
-	err := w.mark(in)
+	w.mark(in)
 	if in.Raw != nil {
 		w.Moments = append(w.Moments, Moment{Stored: in.Stored, Raw: in.Raw})
 	}
-	return err
 }
 
 // mark notes a gap that marked the call, or that it did not any more. It may be
 // known only by somebody who takes part from now on.
-func (w *witness) mark(in fold.Input) error {
+func (w *witness) mark(in fold.Input) {
 	if w.lone.Known() == 0 {
 		w.marked = false
-		return nil
+		return
 	}
 	if in.Feed == nil && in.Raw == nil {
-		return nil
+		return
 	}
-	b, err := w.lone.Snapshot()
-	if err != nil {
-		return err
-	}
-	var s struct{ Calls []struct{ Gap bool } }
-	if err := json.Unmarshal(b, &s); err != nil {
-		return fmt.Errorf("read the state of call %s: %w", w.call, err)
-	}
-	if gap := s.Calls[0].Gap; gap != w.marked {
+	if gap := w.lone.Gap(w.call); gap != w.marked {
 		w.marked = gap
 		w.Moments = append(w.Moments, Moment{Stored: in.Stored, Filled: !gap})
 	}
-	return nil
 }
 
 // partitionOf is where the raw events of a call are.
