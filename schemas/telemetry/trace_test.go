@@ -201,3 +201,20 @@ func TestChosenIDsAreUsedOnce(t *testing.T) {
 		t.Errorf("propagated as %s", got)
 	}
 }
+
+// What is read without the propagator is what the propagator makes of it.
+func TestTraceparentsAreReadAsByThePropagator(t *testing.T) {
+	const traceID, spanID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+	for _, header := range []string{
+		"00-" + traceID + "-" + spanID + "-01", "00-" + traceID + "-" + spanID + "-00", "01-" + traceID + "-" + spanID + "-01", "ff-" + traceID + "-" + spanID + "-01",
+		"00-" + strings.ToUpper(traceID) + "-" + spanID + "-01", "00-" + traceID + "-" + strings.ToUpper(spanID) + "-01", "00-" + traceID + "-" + spanID + "-0A",
+		"00-" + strings.Repeat("0", 32) + "-" + spanID + "-01", "00-" + traceID + "-" + strings.Repeat("0", 16) + "-01", "00-" + traceID + "x" + spanID + "-01",
+		"00-" + traceID + "-" + spanID + "-01-x", "00-" + traceID + "-" + spanID, "", "00-g" + traceID[1:] + "-" + spanID + "-01", "00-é" + traceID[2:] + "-" + spanID + "-01",
+	} {
+		carrier := propagation.MapCarrier{"traceparent": header}
+		want := trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier))
+		if got, ok := telemetry.ParseTraceparent(header); ok != want.IsValid() || ok && !got.Equal(want) {
+			t.Errorf("%q: %+v %v, want %+v", header, got, ok, want)
+		}
+	}
+}
