@@ -42,6 +42,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 
 		"internal/app": may(jetstream, "github.com/cenkalti/backoff/v5", "github.com/nats-io/nuid", "github.com/prometheus/client_golang/prometheus",
 			"go.opentelemetry.io/otel", bus, event, probe, program, telemetry, topology, call, fold),
+		"internal/app/stall.go": pure("time"), // it decides; merge.go sees and does
 
 		// Replay decides nothing about calls, and what it concludes is pure too.
 		"internal/replay": may(jetstream, "github.com/spf13/cobra", "github.com/spf13/pflag",

@@ -68,11 +68,6 @@ func TestCertify(t *testing.T) {
 	c.recover()
 	t.Logf("well again %v after the last strike", time.Since(healing).Round(time.Millisecond))
 	c.eventually(10*time.Minute, "everything to be in RTE", table.published)
-	if brief(span) {
-		// A new leader of CALLS asks its sources at once; the old one may take half
-		// a minute, which is too long for a test among others.
-		_ = deposed(c.js.Conn(), "$JS.API.STREAM.LEADER.STEPDOWN."+topology.Calls)
-	}
 	wait(t.Context(), longest+time.Second) // the clock of the fold goes on, and its last timers fire
 	table.end()
 	c.eventually(5*time.Minute, "the last heartbeats to be in RTE", table.idle)
@@ -224,8 +219,8 @@ func (c *trial) callsAre(want []callEvent) (found []finding) {
 	return found
 }
 
-// tellDelays says how long the server took to merge the logs: it does so by
-// itself, and takes its time after an election.
+// tellDelays says how long the logs took to be merged: transform sees to it that
+// the server goes on with it after an election.
 func (c *trial) tellDelays(calls []bus.Message, appended map[string]time.Time) {
 	var delays []time.Duration
 	for _, m := range calls {

@@ -38,6 +38,8 @@ var (
 	ErrOffline = errors.New("not connected to NATS")
 	// ErrMissing means that a stream of the contract does not exist.
 	ErrMissing = errors.New("stream does not exist")
+	// ErrNotAllowed means that the server refuses this user something.
+	ErrNotAllowed = errors.New("this user has no permission")
 )
 
 // Config is how a service reaches NATS and what it expects there. The tags are

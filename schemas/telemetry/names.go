@@ -41,6 +41,8 @@ const (
 	TransformLag        = "ringstream_transform_lag_messages"      // partition
 	TransformLagSeconds = "ringstream_transform_lag_seconds"       // partition; by the stream's own times
 	TransformDelay      = "ringstream_transform_delay_seconds"
+	TransformMergeLag   = "ringstream_transform_merge_lag_seconds"    // partition; from its log to CALLS
+	TransformRestarts   = "ringstream_transform_merge_restarts_total" // how often the leader of CALLS was asked to step down
 
 	// Deliver.
 	DeliverOutcomes     = "ringstream_deliver_outcomes_total" // outcome, type

@@ -46,6 +46,7 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 	board.Set("streams", false, "not verified yet")
 	board.Func("progress", seen.progress.Result)
 	board.Func("partitions", seen.duties.Result)
+	board.Func("merge", seen.merged)
 	stopProbes, bound, err := probe.Serve(ctx, s.HTTPAddr, board, registry, version)
 	if err != nil {
 		return err

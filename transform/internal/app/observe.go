@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,11 +44,14 @@ type observer struct {
 	delay      prometheus.Histogram
 	appends    *prometheus.HistogramVec
 	lastStored prometheus.Gauge
+	merge      *prometheus.GaugeVec
+	restarts   prometheus.Counter
 
 	mu      sync.Mutex
 	pending map[int]uint64
 	read    map[int]time.Time // when the newest message read of each partition was stored
 	mine    map[int]bool      // partitions that are this replica's to fold
+	stalled map[int]string    // partitions that CALLS does not follow, and what is done about it
 }
 
 func observe(registry prometheus.Registerer, log *slog.Logger, patience time.Duration) *observer {
@@ -57,7 +62,7 @@ func observe(registry prometheus.Registerer, log *slog.Logger, patience time.Dur
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	}
 	o := &observer{
-		log: log, tracer: otel.Tracer("ringstream/transform"), progress: probe.NewProgress(stallLimit), duties: probe.NewDuties(patience), pending: map[int]uint64{}, read: map[int]time.Time{}, mine: map[int]bool{},
+		log: log, tracer: otel.Tracer("ringstream/transform"), progress: probe.NewProgress(stallLimit), duties: probe.NewDuties(patience), pending: map[int]uint64{}, read: map[int]time.Time{}, mine: map[int]bool{}, stalled: map[int]string{},
 		raw:        counter(telemetry.TransformRaw, "Raw events of calls read, refolded ones included.", "verdict"),
 		ignored:    counter(telemetry.TransformSkipped, "Messages of RTE that belong to no call, refolded ones included.", "reason"),
 		emitted:    counter(telemetry.TransformCallEvents, "Call events appended to the logs.", "type", "inferred"),
@@ -69,6 +74,8 @@ func observe(registry prometheus.Registerer, log *slog.Logger, patience time.Dur
 		lag:        gauge(telemetry.TransformLag, "Messages of RTE not read yet.", "partition"),
 		behind: gauge(telemetry.TransformLagSeconds, "From when the newest message read was stored to when that of RTE was: the stream's times, looked up every 2 s. "+
 			"Of a stream in which nothing is stored, heartbeats included, it does not grow.", "partition"),
+		merge:      gauge(telemetry.TransformMergeLag, "For how long CALLS has lacked something that the log has; looked up twice a second.", "partition"),
+		restarts:   prometheus.NewCounter(prometheus.CounterOpts{Name: telemetry.TransformRestarts, Help: "Times that the leader of CALLS was asked to step down because CALLS did not follow a log."}),
 		lastStored: prometheus.NewGauge(prometheus.GaugeOpts{Name: telemetry.LastProgressSeconds, Help: "When the last call event or snapshot was stored."}),
 		appends: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: telemetry.LogAppendSeconds, Help: "From a call event or snapshot being sent to its being acknowledged.", Buckets: prometheus.ExponentialBuckets(0.0002, 2, 15),
@@ -78,7 +85,7 @@ func observe(registry prometheus.Registerer, log *slog.Logger, patience time.Dur
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 		}),
 	}
-	registry.MustRegister(o.raw, o.ignored, o.emitted, o.unreadable, o.fences, o.leases, o.taken, o.open, o.lag, o.behind, o.delay, o.appends, o.lastStored)
+	registry.MustRegister(o.raw, o.ignored, o.emitted, o.unreadable, o.fences, o.leases, o.taken, o.open, o.lag, o.behind, o.delay, o.appends, o.lastStored, o.merge, o.restarts)
 	return o
 }
 
@@ -108,6 +115,42 @@ func (o *observer) held(partition int, held bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.read, partition)
+}
+
+// merging tells for how long CALLS has lacked something of a partition's log,
+// and, when it does not go on, what is done about it.
+func (o *observer) merging(partition int, lag time.Duration, remedy string) {
+	o.merge.WithLabelValues(strconv.Itoa(partition)).Set(lag.Seconds())
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if remedy == "" {
+		delete(o.stalled, partition)
+		return
+	}
+	o.stalled[partition] = "CALLS does not follow, " + remedy
+}
+
+// unmerged means that another replica looks after the partition.
+func (o *observer) unmerged(partition int) {
+	o.merge.DeleteLabelValues(strconv.Itoa(partition))
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.stalled, partition)
+}
+
+// merged is told with readiness and does not decide it: another replica would
+// fare no better.
+func (o *observer) merged() probe.Result {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	words := make([]string, 0, len(o.stalled))
+	for _, p := range slices.Sorted(maps.Keys(o.stalled)) {
+		words = append(words, lease(p)+": "+o.stalled[p])
+	}
+	if len(words) == 0 {
+		return probe.Result{OK: true, Detail: "CALLS follows the logs that this replica holds"}
+	}
+	return probe.Result{OK: true, Detail: strings.Join(words, "; ")}
 }
 
 // newest tells when the newest message of RTE was stored.

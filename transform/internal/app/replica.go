@@ -23,6 +23,7 @@ type replica struct {
 	leases   *bus.Leases
 	settings Settings
 	restart  *restarts
+	merge    *merging
 	log      *slog.Logger
 	seen     *observer
 	name     string
@@ -32,11 +33,12 @@ type replica struct {
 func (r replica) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r.restart = newRestarts()
+	r.restart, r.merge = newRestarts(), newMerging(r.js, r.log, r.seen)
 	var working sync.WaitGroup
 	defer working.Wait()
 	mine := map[int]context.CancelFunc{}
 	working.Go(func() { r.look(ctx) })
+	working.Go(func() { r.merge.run(ctx) })
 	r.seen.duties.Undone(membership, "not among the replicas yet")
 	err := r.leases.Join(ctx, Name, r.name, r.settings.LeaseTTL, func(members []string) {
 		r.log.Info("replicas changed", "members", len(members))
@@ -74,6 +76,8 @@ func (r replica) partition(ctx context.Context, fail context.CancelCauseFunc, p 
 		err := r.leases.Hold(ctx, Name+"."+lease(p), r.name, r.settings.LeaseTTL, func(held context.Context) error {
 			r.seen.held(p, true)
 			defer r.seen.held(p, false)
+			r.merge.hold(p, true)
+			defer r.merge.hold(p, false)
 			return r.terms(held, f, log)
 		})
 		if errors.Is(err, fold.ErrRecreated) {
