@@ -101,6 +101,7 @@ func (m *merging) look(ctx context.Context) (calls bus.Merge, stalled []int, err
 	if calls, err = bus.LookUpMerge(ctx, m.js, topology.Calls); err != nil {
 		for _, p := range held {
 			m.partitions[p].course = m.partitions[p].missed()
+			m.judge(p, time.Now(), calls)
 		}
 		return calls, nil, err
 	}
@@ -136,25 +137,40 @@ func (m *merging) keep() []int {
 func (m *merging) readEnds(ctx context.Context, calls bus.Merge, held []int) {
 	var reading sync.WaitGroup
 	for _, p := range held {
-		at, in := m.partitions[p], calls.Sources[topology.CallLog(p)]
+		at := m.partitions[p]
 		reading.Go(func() {
-			newest, last, err := bus.Newest(ctx, m.js, topology.CallLog(p), topology.CallLogPrefix(p)+".ev.", max(in.Seq, at.last))
-			switch {
-			case err != nil:
+			if g, ok := m.sight(ctx, p, at, calls); ok {
+				at.course = at.saw(time.Now(), g)
+			} else {
 				at.course = at.missed()
-				return
-			case newest > 0 || last < at.last: // the log was made anew
-				at.newest = newest
 			}
-			at.last = last
-			g := sight{newest: at.newest, merged: in.Seq, silent: in.Silent}
-			if !calls.Told {
-				g.newest = g.merged
-			}
-			at.course = at.saw(time.Now(), g)
 		})
 	}
 	reading.Wait()
+}
+
+// sight compares a log with what CALLS has of it, and reports false when one of
+// them does not tell: a leader just elected knows no sources yet.
+func (m *merging) sight(ctx context.Context, p int, at *merged, calls bus.Merge) (sight, bool) {
+	in, ok := calls.Sources[topology.CallLog(p)]
+	if !ok {
+		return sight{}, false
+	}
+	newest, last, err := bus.Newest(ctx, m.js, topology.CallLog(p), topology.CallLogPrefix(p)+".ev.", max(in.Seq, at.last))
+	switch {
+	case err != nil:
+		return sight{}, false
+	case last < at.last: // it is another log
+		at.newest, at.last = 0, 0
+		return sight{}, false
+	case newest > 0:
+		at.newest = newest
+	}
+	at.last = last
+	if !calls.Told {
+		return sight{newest: in.Seq, merged: in.Seq, silent: in.Silent}, true
+	}
+	return sight{newest: at.newest, merged: in.Seq, silent: in.Silent}, true
 }
 
 // judge says what to do about a partition, and tells what is new about it.
@@ -163,7 +179,7 @@ func (m *merging) judge(p int, now time.Time, calls bus.Merge) remedy {
 	before := at.verdict
 	at.verdict = judge(now, at.course, chair{leads: calls.Leads, replicas: calls.Replicas, standby: calls.Standby})
 	switch {
-	case at.verdict == nothing && at.warned:
+	case at.verdict == nothing && at.warned && !at.answered.IsZero():
 		at.warned = false
 		m.log.Info("CALLS follows the call log again", telemetry.Partition, p)
 	case at.verdict != before && (at.verdict == single || at.verdict == thin):

@@ -226,3 +226,66 @@ func TestMergeWithoutPermission(t *testing.T) {
 		})
 	}
 }
+
+func TestSightOfAMerge(t *testing.T) {
+	s := bustest.Run(t)
+	js := s.Provisioned(1)
+	publish := func(subject string) {
+		t.Helper()
+		if _, err := js.Publish(t.Context(), subject, []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	event, snapshot := topology.CallEvent(0, organization, "incoming", "x"), topology.CallLogPrefix(0)+".snap"
+	m, at := newMerging(js, slog.New(slog.DiscardHandler), nil), &merged{}
+	has := bus.Merge{Told: true, Sources: map[string]bus.Inflow{topology.CallLog(0): {Seq: 1, Silent: time.Second}}}
+	see := func(what string, of bus.Merge, want sight, answered bool) {
+		t.Helper()
+		if got, ok := m.sight(t.Context(), 0, at, of); got != want || ok != answered {
+			t.Errorf("%s: %+v %t, want %+v %t", what, got, ok, want, answered)
+		}
+	}
+	see("empty", has, sight{merged: 1, silent: time.Second}, true)
+	for _, subject := range []string{event, event, event, snapshot} {
+		publish(subject)
+	}
+	see("behind", has, sight{newest: 3, merged: 1, silent: time.Second}, true)
+	publish(snapshot)
+	see("a snapshot more", has, sight{newest: 3, merged: 1, silent: time.Second}, true)
+	see("a leader that knows no sources yet", bus.Merge{Told: true}, sight{}, false)
+	untold := has
+	untold.Told = false
+	see("a server that tells no positions", untold, sight{newest: 1, merged: 1, silent: time.Second}, true)
+	if err := js.DeleteStream(t.Context(), topology.CallLog(0)); err != nil {
+		t.Fatal(err)
+	}
+	see("no log", has, sight{}, false)
+	if err := js.DeleteStream(t.Context(), topology.Calls); err != nil {
+		t.Fatal(err)
+	}
+	s.Provisioned(1)
+	publish(event)
+	publish(event)
+	see("a log made anew", has, sight{}, false)
+	see("a log made anew, again", has, sight{newest: 2, merged: 1, silent: time.Second}, true)
+}
+
+// Where nothing is wrong nobody says so, and nobody is asked anything.
+func TestQuietMerge(t *testing.T) {
+	s := bustest.Run(t)
+	js := s.Provisioned(2)
+	if _, err := js.Publish(t.Context(), topology.CallEvent(0, organization, "incoming", "x"), []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{T: t}
+	m, stop := r.watch(js, 0, 1)
+	bustest.Eventually(t, "looks", func() bool { return value(t, r.registry, telemetry.TransformMergeLag, "1") == 0 })
+	<-time.After(silenceLimit + 2*time.Second) // longer than anything may last
+	stop()
+	if r.said.Len() > 0 {
+		t.Error(&r.said)
+	}
+	if got := m.partitions[0].course; got.last.newest != 1 || got.last.merged != 1 || got.last.silent > silenceLimit || got.tries != 0 {
+		t.Errorf("%+v", got)
+	}
+}
