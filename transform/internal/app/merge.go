@@ -179,7 +179,7 @@ func (m *merging) judge(p int, now time.Time, calls bus.Merge) remedy {
 	before := at.verdict
 	at.verdict = judge(now, at.course, chair{leads: calls.Leads, replicas: calls.Replicas, standby: calls.Standby})
 	switch {
-	case at.verdict == nothing && at.warned && !at.answered.IsZero():
+	case at.verdict == nothing && at.warned && !at.at.IsZero():
 		at.warned = false
 		m.log.Info("CALLS follows the call log again", telemetry.Partition, p)
 	case at.verdict != before && (at.verdict == single || at.verdict == thin):

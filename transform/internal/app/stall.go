@@ -6,11 +6,13 @@ import "time"
 // it how often. nats-server itself looks every 10 s, asks an absent source for
 // up to 30 s, and rests for 10 s, 20 s … after that.
 const (
-	standLimit   = 2 * time.Second // for how long CALLS may stand still though the log has more
-	silenceLimit = 3 * time.Second // for how long its leader may hear nothing of a log, which tells of itself once a second
-	firstTerm    = 3 * time.Second // what a new leader is given to ask its sources
-	firstGap     = 5 * time.Second // until the next attempt, if one does not help; each of them doubles it
-	longestGap   = 5 * time.Minute
+	standLimit    = 2 * time.Second        // for how long CALLS may stand still though the log has more
+	silenceLimit  = 3 * time.Second        // for how long its leader may hear nothing of a log, which tells of itself once a second
+	sureOfSilence = 500 * time.Millisecond // for how long that is looked at: the log answers meanwhile
+	longestLook   = time.Second            // what one look counts for at most: this replica may have stood still itself
+	firstTerm     = 3 * time.Second        // what a new leader is given to ask its sources
+	firstGap      = 5 * time.Second        // until the next attempt, if one does not help; each of them doubles it
+	longestGap    = 5 * time.Minute
 )
 
 // sight is what one look saw of the merge of a log.
@@ -24,26 +26,28 @@ func (g sight) behind() bool { return g.newest > g.merged }
 
 // course is what all looks at the merge of a log come to.
 type course struct {
-	answered time.Time // since then every look was answered; zero: the last one was not
-	last     sight
-	still    time.Time // since then CALLS stands though the log has more; zero: it does not
-	goal     uint64    // what the log had at a time, so that its reaching CALLS tells how long that takes
-	set      time.Time
-	tries    int // to get it going, since it last had caught up
-	tried    time.Time
+	at      time.Time     // of the last look; zero: it was not answered
+	last    sight         // what the last one that was answered saw
+	still   time.Duration // for how long CALLS was seen to stand though the log had more
+	unheard time.Duration // for how long its leader was seen to have heard nothing for too long
+	goal    uint64        // what the log had at a time, so that its reaching CALLS tells how long that takes
+	set     time.Time
+	tries   int // to get it going, since it last had caught up
+	tried   time.Time
 }
 
 // saw adds a look that was answered.
 func (c course) saw(now time.Time, g sight) course {
-	first := c.answered.IsZero()
-	if first {
-		c.answered = now
+	var since time.Duration
+	if !c.at.IsZero() {
+		since = min(now.Sub(c.at), longestLook)
 	}
-	switch {
-	case !g.behind():
-		c.still = time.Time{}
-	case first || c.still.IsZero() || g.merged != c.last.merged:
-		c.still = now
+	c.still, c.unheard = c.still+since, c.unheard+since
+	if !g.behind() || !c.last.behind() || g.merged != c.last.merged {
+		c.still = 0
+	}
+	if g.silent < silenceLimit {
+		c.unheard = 0
 	}
 	if g.merged >= c.goal {
 		c.goal, c.set = g.newest, now
@@ -51,14 +55,14 @@ func (c course) saw(now time.Time, g sight) course {
 	if !g.behind() && g.silent < silenceLimit {
 		c.tries = 0
 	}
-	c.last = g
+	c.at, c.last = now, g
 	return c
 }
 
 // missed adds a look that was not answered. A time in which nobody could see
 // whether CALLS moves counts for nothing.
 func (c course) missed() course {
-	c.answered, c.still = time.Time{}, time.Time{}
+	c.at = time.Time{}
 	return c
 }
 
@@ -71,12 +75,8 @@ func (c course) lag(now time.Time) time.Duration {
 }
 
 // stalled tells whether the merge is not going on.
-func (c course) stalled(now time.Time) bool {
-	if c.answered.IsZero() {
-		return false
-	}
-	stands := !c.still.IsZero() && now.Sub(c.still) >= standLimit
-	return stands || min(c.last.silent, now.Sub(c.answered)) >= silenceLimit
+func (c course) stalled() bool {
+	return !c.at.IsZero() && (c.still >= standLimit || c.unheard >= sureOfSilence)
 }
 
 // asked adds an attempt to get the merge going.
@@ -115,7 +115,7 @@ const (
 // just been, or where the last one has not helped yet.
 func judge(now time.Time, c course, lead chair) remedy {
 	switch {
-	case !c.stalled(now):
+	case !c.stalled():
 		return nothing
 	case lead.replicas < 2:
 		return single

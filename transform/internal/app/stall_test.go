@@ -64,26 +64,44 @@ func TestWhenAMergeIsStalled(t *testing.T) {
 		{"nobody answered for a while", func(l *looks) {
 			l.see(time.Second, behind)
 			l.miss(time.Minute)
+			l.see(1500*time.Millisecond, behind)
+		}, false, 62 * time.Second},
+		{"nobody answered in between", func(l *looks) {
+			l.see(1500*time.Millisecond, behind)
+			l.miss(time.Minute)
 			l.see(2*time.Second, behind)
-		}, false, 62500 * time.Millisecond},
+		}, true, 63 * time.Second},
 		{"this replica itself stood still", func(l *looks) {
 			l.see(time.Minute, quiet)
 			l.pass(time.Hour)
 			l.see(mergeInterval, behind)
 		}, false, 0},
 		{"a quiet log is not heard of", func(l *looks) { l.see(5*time.Second, always(sight{silent: 4 * time.Second})) }, true, 0},
-		{"a quiet log is not heard of, as seen first", func(l *looks) { l.see(time.Second, always(sight{silent: time.Hour})) }, false, 0},
+		{"a quiet log is not heard of, as seen first", func(l *looks) { l.see(mergeInterval, always(sight{silent: time.Hour})) }, false, 0},
 		{"a quiet log tells of itself late", func(l *looks) { l.see(time.Minute, always(sight{silent: 2900 * time.Millisecond})) }, false, 0},
 		{"a log that did not answer is not heard of", func(l *looks) {
 			l.miss(time.Minute)
-			l.see(3*time.Second, always(sight{silent: time.Minute}))
+			l.see(mergeInterval, always(sight{silent: time.Minute}))
 		}, false, 0},
+		{"a log that answers again is not heard of", func(l *looks) {
+			l.miss(time.Minute)
+			l.see(2*mergeInterval, always(sight{silent: time.Minute}))
+		}, true, 0},
+		{"not heard of, and then heard", func(l *looks) {
+			l.see(time.Minute, always(sight{silent: time.Minute}))
+			l.see(mergeInterval, always(sight{}))
+		}, false, 0},
+		{"stands, but this replica did as well", func(l *looks) {
+			l.see(mergeInterval, behind)
+			l.pass(time.Hour)
+			l.see(mergeInterval, behind)
+		}, false, time.Hour + mergeInterval},
 		{"a log made anew", func(l *looks) { l.see(time.Minute, quiet); l.see(time.Minute, always(sight{newest: 2, merged: 7})) }, false, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			l := newLooks()
 			c.story(l)
-			if got := l.stalled(l.now); got != c.stalled {
+			if got := l.stalled(); got != c.stalled {
 				t.Errorf("stalled: %t", got)
 			}
 			if got := l.lag(l.now); got != c.lag {
