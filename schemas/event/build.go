@@ -179,8 +179,16 @@ func NewOutcome(o Outcome, traceparent string) (cloudevents.Event, error) {
 	return e, nil
 }
 
-// ID is the id of an outcome: the call event and who it was for.
+// ID is the id of an outcome: the call event and who it was for, and which
+// redrive of that, if it was one.
 func (o Outcome) ID() string {
+	if o.Redrive > 0 {
+		return o.delivery() + "/redrive/" + strconv.Itoa(o.Redrive)
+	}
+	return o.delivery()
+}
+
+func (o Outcome) delivery() string {
 	if o.NegotiatorID != "" {
 		return o.EventID + "/" + o.NegotiatorID
 	}

@@ -48,6 +48,7 @@ type Outcome struct {
 	FirstTriedAt   *time.Time  `json:"firstTriedAt"`        // null when no POST was made
 	FinishedAt     time.Time   `json:"finishedAt"`          //
 	LatencyMS      int64       `json:"latencyMs"`           // FinishedAt - ReceivedAt, milliseconds
+	Redrive        int         `json:"redrive,omitempty"`   // n-th time that an operator had it tried again; 0: the delivery itself
 }
 
 // DeadLetter is the data of a dead letter: something that cannot go on by

@@ -111,7 +111,7 @@ func constructed(partition int, a, b string) map[string][]string {
 		topology.Deliveries:  {topology.DeliveryLogPrefix + ".snap", topology.DeliveryLogPrefix + ".snap.0." + strconv.Itoa(partition)},
 		topology.DeadLetters: {topology.DeadLetter("ingest", "too-large"), topology.DeadLetter("deliver", "rejected")},
 	}
-	out[""] = []string{topology.Heard(a), topology.Heard(b)}
+	out[""] = []string{topology.Heard(a), topology.Heard(b), topology.Redrive}
 	add := func(stream, subject string) { out[stream] = append(out[stream], subject) }
 	for _, kind := range event.FeedTypes() {
 		add(topology.RTE, topology.Feed(a, string(kind)))

@@ -139,7 +139,13 @@ type Plain struct {
 }
 
 // Plains lists them.
-func Plains() []Plain { return []Plain{{Subject: HeardAll, Writer: "ingest"}} }
+func Plains() []Plain {
+	return []Plain{{Subject: HeardAll, Writer: "ingest"}, {Subject: Redrive, Writer: "deliver"}}
+}
+
+// Redrive is the subject on which the deliver that has the lease is asked, by the
+// command of the same program, to try dead letters again.
+const Redrive = "redrive.deliver"
 
 // Partition is FNV-1a 32 of the key mod n, as the server's own partition() computes it.
 func Partition(key string, n int) int {
@@ -183,6 +189,11 @@ const HeardAll = "heard.*"
 // becomes calls.<organization>.<type>.<callId>.
 func CallEvent(partition int, organizationID, kind, callID string) string {
 	return CallLogPrefix(partition) + ".ev." + KeyToken(organizationID) + "." + kind + "." + KeyToken(callID)
+}
+
+// Call is the subject of a call event in CALLS.
+func Call(organizationID, kind, callID string) string {
+	return "calls." + KeyToken(organizationID) + "." + kind + "." + KeyToken(callID)
 }
 
 // Delivery is the subject of an outcome: deliveries.<customer>.<negotiator>.<outcome>.<callId>.

@@ -16,7 +16,7 @@ func main() {
 		Later: []string{"TENANTS_FILE", "REAPIT_GROUP_TARGETS"},
 		Commands: map[string]program.Command[app.Settings]{
 			"deadletters": {
-				Summary: "list or show what could not be delivered", Usage: app.DeadLettersUsage,
+				Summary: "list, show or try again what could not be delivered", Usage: app.DeadLettersUsage,
 				Needs: []string{"NATS_", "LOG_LEVEL", "LOG_FORMAT"}, Run: app.DeadLetters,
 			},
 		},

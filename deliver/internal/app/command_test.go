@@ -3,7 +3,6 @@ package app
 import (
 	"bytes"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -189,17 +188,24 @@ func TestDeadLettersAreListedAndShown(t *testing.T) {
 	if _, err := run("show", "99"); err == nil {
 		t.Error("shows what is not there")
 	}
-	for _, args := range [][]string{nil, {"show"}, {"redo"}, {"list", "x"}, {"redrive", "1"}} {
+	for _, args := range [][]string{
+		nil,
+		{"show"},
+		{"redo"},
+		{"list", "x"},
+		{"redrive"},
+		{"redrive", "--yes"},
+		{"list", "--yes"},
+		{"list", "-o", "xml"},
+		{"list", "--since", "noon"},
+		{"list", "--until", "noon"},
+		{"list", "--since", "1h", "--until", "2h"},
+		{"redrive", "1", "--wait", "-1s"},
+		{"redrive", "1", "--all"},
+	} {
 		if _, err := run(args...); !errors.Is(err, program.ErrUsage) {
 			t.Errorf("%v: %v", args, err)
 		}
-	}
-}
-
-func TestRedriveIsNotThereYet(t *testing.T) {
-	err := DeadLetters(t.Context(), Settings{}, []string{"redrive", "1"}, io.Discard, nil)
-	if err == nil || !strings.Contains(err.Error(), "not in this version") {
-		t.Error(err)
 	}
 }
 

@@ -124,6 +124,7 @@ func outcomeOf(r schedule.Record) event.Outcome {
 		Outcome: r.Outcome, Reason: r.Reason, Attempts: d.Attempts, Status: d.Status, RequestID: d.RequestID,
 		OccurredAt: d.Call.OccurredAt, ReceivedAt: d.Received, FirstTriedAt: utc(d.FirstTried), FinishedAt: r.At.UTC(),
 		LatencyMS: r.At.Sub(d.Received).Milliseconds(),
+		Redrive:   d.Redrive,
 	}
 }
 

@@ -239,7 +239,7 @@ func (o *observer) outcome(r schedule.Record, x event.Outcome) {
 	o.outcomes.WithLabelValues(string(x.Outcome), string(x.Type)).Inc()
 	o.lastDone.SetToCurrentTime()
 	age := max(0, x.FinishedAt.Sub(r.Delivery.Heard())) // two clocks may differ
-	if x.Outcome == event.Delivered {
+	if x.Outcome == event.Delivered && x.Redrive == 0 {
 		o.delay.WithLabelValues(string(x.Type)).Observe(age.Seconds())
 	}
 	trace := ""
@@ -251,7 +251,7 @@ func (o *observer) outcome(r schedule.Record, x event.Outcome) {
 		users[i] = u.UserID
 	}
 	o.log.Info("delivery", telemetry.Outcome, x.Outcome, telemetry.EventType, x.Type, telemetry.CallID, x.CallID, telemetry.EventID, x.EventID,
-		telemetry.Org, x.OrganizationID, telemetry.Customer, x.Customer, telemetry.Negotiator, x.NegotiatorID, "users", users,
+		telemetry.Org, x.OrganizationID, telemetry.Customer, x.Customer, telemetry.Negotiator, x.NegotiatorID, "users", users, "redrive", x.Redrive,
 		telemetry.Number, telemetry.Mask(r.Delivery.Call.Caller), telemetry.Reason, x.Reason, "attempts", x.Attempts, "status", x.Status,
 		"request_id", x.RequestID, "latency_ms", x.LatencyMS, "age_ms", age.Milliseconds(),
 		telemetry.Stream, topology.Calls, telemetry.Seq, r.Delivery.Position, telemetry.TraceIDKey, trace)

@@ -102,7 +102,7 @@ func (e *engine) recall(ctx context.Context, log *bus.Log, before []schedule.Rec
 func recorded(o event.Outcome) schedule.Recorded {
 	return schedule.Recorded{
 		EventID: o.EventID, CallID: o.CallID, Negotiator: o.NegotiatorID, Users: o.Users, Outcome: o.Outcome, At: o.FinishedAt,
-		Perhaps: perhaps(o),
+		Perhaps: perhaps(o), Redrive: o.Redrive,
 	}
 }
 

@@ -316,6 +316,9 @@ func (r *rig) account() {
 		}
 	}
 	for _, o := range r.outcomes() {
+		if o.Redrive > 0 {
+			continue // beside the outcome of the delivery
+		}
 		for _, u := range o.Users {
 			got[o.EventID+" "+u.UserID]++
 		}

@@ -37,6 +37,7 @@ type term struct {
 	journal *journal
 	inputs  chan input
 	reports chan schedule.Report
+	asks    chan ask
 	workers sync.WaitGroup
 
 	goal    uint64 // nothing is sent before this call event was taken in
@@ -74,7 +75,7 @@ func (e *engine) term(stop, held context.Context, before []schedule.Record) (lef
 	posts, breakOff := context.WithCancel(held)
 	t := &term{
 		engine: e, ctx: ctx, posts: posts, cancel: cancel, memory: m, journal: newJournal(log, cancel),
-		inputs: make(chan input, 256), reports: make(chan schedule.Report, e.slots),
+		inputs: make(chan input, 256), reports: make(chan schedule.Report, e.slots), asks: make(chan ask),
 		savedAt: e.now(),
 	}
 	defer func() { left = append(left, t.end(err, breakOff)...) }()
@@ -86,6 +87,7 @@ func (e *engine) term(stop, held context.Context, before []schedule.Record) (lef
 	t.snapshot(false) // takes the log: whoever else still writes to it is fenced from here on
 	t.journal.flush(ctx)
 	t.workers.Go(t.read)
+	t.workers.Go(t.redrives)
 	return nil, t.loop(stop)
 }
 
@@ -102,6 +104,8 @@ func (t *term) loop(stop context.Context) error {
 			woken = func() { t.take(in) }
 		case r := <-t.reports:
 			woken = func() { t.report(r) }
+		case a := <-t.asks:
+			woken = func() { t.takeOn(a) }
 		case <-timer.C:
 		}
 		timer.Stop()

@@ -40,6 +40,12 @@
 // Across lanes incoming goes before answered, ended and missed, the oldest
 // first; one slot is kept for the first two.
 //
+// What an operator has tried again ([Schedule.Redrive]) is a delivery of its own
+// with an outcome of its own, under the same event and negotiator. It is taken on
+// only if its event is the newest of the call and it is in time, goes out behind
+// everything else, and is not dropped because nothing was shown. A missed call is
+// in time whenever it is asked for: its deadline counts from then.
+//
 // The life ends with the closing event. An incoming after it begins a new one,
 // behind it in the same lane.
 package schedule

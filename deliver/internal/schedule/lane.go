@@ -135,6 +135,8 @@ func (l *lane) obsolete() string {
 	switch {
 	case d.Overtaken != "":
 		return d.Overtaken
+	case d.Redrive > 0: // somebody wants it, and an end too many does no harm
+		return ""
 	case l.Shown || l.Perhaps || d.Call.Type == event.Incoming || d.Call.Type == event.Missed:
 		return ""
 	case d.Call.Type == event.Answered && d.own():
@@ -170,7 +172,7 @@ func (l *lane) idle() bool { return len(l.Queue) == 0 && len(l.Open) == 0 }
 
 // before is the order across lanes: by type, then the oldest first.
 func before(a, b *Delivery) bool {
-	if x, y := classes[a.Call.Type], classes[b.Call.Type]; x != y {
+	if x, y := a.class(), b.class(); x != y {
 		return x < y
 	}
 	if !a.Call.OccurredAt.Equal(b.Call.OccurredAt) {

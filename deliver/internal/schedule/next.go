@@ -22,6 +22,7 @@ func (s *Schedule) Next(now time.Time, slots int) Plan {
 	if now.After(s.sweepAt) {
 		s.sweep()
 		s.sweepKnown()
+		s.sweepRedriven(now)
 		s.sweepAt = now.Add(sweepPause)
 	}
 	var p Plan
@@ -49,7 +50,7 @@ func (s *Schedule) Next(now time.Time, slots int) Plan {
 // urgent deliveries have one slot to themselves: somebody looks at the screen
 // now, and what can wait may hang for long.
 func urgent(d *Delivery) bool {
-	return d.Call.Type == event.Incoming || d.Call.Type == event.Answered
+	return d.Redrive == 0 && (d.Call.Type == event.Incoming || d.Call.Type == event.Answered)
 }
 
 // ready collects the lanes whose head may go out, and records what may not.

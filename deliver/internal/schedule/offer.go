@@ -36,6 +36,7 @@ type Recorded struct {
 	Outcome    event.OutcomeType `json:"outcome"`
 	At         time.Time         `json:"at"`
 	Perhaps    bool              `json:"perhaps,omitempty"` // a request of it may have been acted upon, whatever the outcome
+	Redrive    int               `json:"redrive,omitempty"`
 }
 
 // target is all users of an audience who are one negotiator.
@@ -168,7 +169,7 @@ func superseded(out []removed, now time.Time) []Record {
 // stood before it in its lane and was not recorded is overtaken by it. Of an
 // event that is yet to be offered, it is remembered until then.
 func (s *Schedule) Settle(r Recorded, now time.Time) []Record {
-	id := outcomeID(r.EventID, r.Negotiator, r.Users)
+	id := outcomeID(r.EventID, r.Negotiator, r.Users, r.Redrive)
 	if c := s.state.Calls[r.CallID]; c != nil {
 		for _, l := range c.Lanes {
 			for _, d := range l.Queue {
@@ -180,7 +181,11 @@ func (s *Schedule) Settle(r Recorded, now time.Time) []Record {
 			}
 		}
 	}
-	s.state.Known[r.EventID] = append(s.state.Known[r.EventID], r)
+	if r.Redrive == 0 {
+		s.state.Known[r.EventID] = append(s.state.Known[r.EventID], r)
+	} else if reached(r.Outcome) {
+		s.state.Known[r.EventID] = append([]Recorded{r}, s.state.Known[r.EventID]...) // says more than the first
+	}
 	return nil
 }
 

@@ -18,8 +18,15 @@ func (d Deadlines) Patience(t event.CallType) time.Duration {
 	return min(d[t]/8, longestPatience)
 }
 
-// Of is until when a delivery may be sent.
-func (d Deadlines) Of(x *Delivery) time.Time { return x.Heard().Add(d[x.Call.Type]) }
+// Of is until when a delivery may be sent. A missed call is worth knowing of
+// whenever somebody has it tried again; nothing else is.
+func (d Deadlines) Of(x *Delivery) time.Time {
+	from := x.Heard()
+	if x.Call.Type == event.Missed {
+		from = later(from, x.Redriven)
+	}
+	return from.Add(d[x.Call.Type])
+}
 
 // Wanted reports whether Reapit has a notification for a call event.
 func Wanted(c event.Call) bool {
@@ -29,6 +36,14 @@ func Wanted(c event.Call) bool {
 
 // classes is the priority across lanes: lower goes first.
 var classes = map[event.CallType]int{event.Incoming: 0, event.Answered: 1, event.Ended: 2, event.Missed: 3}
+
+// class puts what an operator has tried again behind everything else.
+func (d *Delivery) class() int {
+	if d.Redrive > 0 {
+		return len(classes)
+	}
+	return classes[d.Call.Type]
+}
 
 // Delivery is one call event on its way to one negotiator.
 type Delivery struct {
@@ -50,13 +65,15 @@ type Delivery struct {
 	NotBefore   time.Time    `json:"notBefore,omitzero"`
 	Refreshed   bool         `json:"refreshed,omitempty"`
 	Overtaken   string       `json:"overtaken,omitempty"` // why it is not tried again
+	Redrive     int          `json:"redrive,omitempty"`   // n-th time that an operator has it tried again
+	Redriven    time.Time    `json:"redriven,omitzero"`   // when he asked
 }
 
 // ID names the delivery as its outcome will be named.
-func (d *Delivery) ID() string { return outcomeID(d.Call.EventID(), d.Negotiator, d.Users) }
+func (d *Delivery) ID() string { return outcomeID(d.Call.EventID(), d.Negotiator, d.Users, d.Redrive) }
 
-func outcomeID(eventID, negotiator string, users []event.User) string {
-	return event.Outcome{EventID: eventID, NegotiatorID: negotiator, Users: users}.ID()
+func outcomeID(eventID, negotiator string, users []event.User, redrive int) string {
+	return event.Outcome{EventID: eventID, NegotiatorID: negotiator, Users: users, Redrive: redrive}.ID()
 }
 
 // Heard is when ringstream heard of the event. The time of the event itself is
@@ -94,11 +111,12 @@ type Schedule struct {
 
 // state is what outlives a restart.
 type state struct {
-	Calls  map[string]*call      `json:"calls"`
-	Parked map[string]*park      `json:"parked,omitempty"` // by customer
-	Pause  pause                 `json:"pause"`
-	Known  map[string][]Recorded `json:"known,omitempty"` // outcomes of events that are yet to be offered again
-	Newest time.Time             `json:"newest"`          // when the newest event was stored
+	Calls    map[string]*call      `json:"calls"`
+	Parked   map[string]*park      `json:"parked,omitempty"` // by customer
+	Pause    pause                 `json:"pause"`
+	Known    map[string][]Recorded `json:"known,omitempty"`    // outcomes of events that are yet to be offered again
+	Redriven map[string]redriven   `json:"redriven,omitempty"` // by delivery: what was taken on last
+	Newest   time.Time             `json:"newest"`             // when the newest event was stored
 }
 
 // call is what is remembered of a call beyond its lanes.
@@ -112,7 +130,7 @@ type call struct {
 // New returns an empty memory.
 func New(d Deadlines) *Schedule {
 	return &Schedule{
-		deadlines: d, state: state{Calls: map[string]*call{}, Parked: map[string]*park{}, Known: map[string][]Recorded{}},
+		deadlines: d, state: state{Calls: map[string]*call{}, Parked: map[string]*park{}, Known: map[string][]Recorded{}, Redriven: map[string]redriven{}},
 		pending: map[*lane]bool{}, flying: map[string]*lane{},
 	}
 }

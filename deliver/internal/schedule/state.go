@@ -85,6 +85,9 @@ func Load(d Deadlines, data []byte) (*Schedule, error) {
 	if s.state.Parked == nil {
 		s.state.Parked = map[string]*park{}
 	}
+	if s.state.Redriven == nil {
+		s.state.Redriven = map[string]redriven{}
+	}
 	if s.state.Known == nil {
 		s.state.Known = map[string][]Recorded{}
 	}

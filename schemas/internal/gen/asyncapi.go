@@ -124,6 +124,9 @@ func messageNodes() node {
 		"deadLetter", message(
 			event.DeadLetterType, "Something that cannot go on by itself.", "deadletter/v1.json", is(event.DeadLetterType), "deadLetter", "trace", "message",
 		),
+		"redrive", obj(
+			"title", "Redrive", "summary", "Numbers of dead letters, and whether to try them or only to tell what would be done. Private to deliver.", "contentType", "application/json",
+		),
 		"snapshot", obj(
 			"title", "Snapshot", "summary", "A state, or what its parts are.", "contentType", "application/octet-stream",
 			"headers", headersOf(nil, "snapshot", "position", "rollup"),

@@ -89,6 +89,11 @@ var channels = []channel{
 		doc:      "What cannot go on by itself, with all that is needed to understand it and to try again.",
 		messages: []string{"deadLetter"},
 	},
+	{
+		id: "redrive", address: "redrive.deliver", title: "Dead letters to be tried again", internal: true,
+		doc:      "A request of the command deliver deadletters redrive, which the deliver that has the lease answers. Plain NATS: no stream keeps it, and what deliver has taken on is stored before it answers. An operator must be allowed to publish here, deliver to subscribe, and nobody else to publish.",
+		messages: []string{"redrive"},
+	},
 }
 
 var operations = []operation{
@@ -113,6 +118,8 @@ var operations = []operation{
 	{"deliver", "receive", "deliverySnapshotPart", "Reads the parts that the newest state names."},
 	{"deliver", "send", "deadLetters", "Keeps what Reapit refused in a way that a person can mend."},
 	{"deliver", "receive", "deadLetters", "Shows dead letters and tries them again, when an operator asks (deliver deadletters)."},
+	{"deliver", "send", "redrive", "Asks for dead letters to be tried again (deliver deadletters redrive)."},
+	{"deliver", "receive", "redrive", "Takes on what is asked for and still makes sense, stores that, and answers."},
 }
 
 // parameters are the placeholders of addresses, by name.

@@ -146,6 +146,7 @@ var outcomeProperties = []property{
 	{name: "firstTriedAt", doc: "When the first POST was made, UTC; null when there was none.", is: maybeUTC},
 	{name: "finishedAt", doc: "When the delivery ended, UTC.", is: utc},
 	{name: "latencyMs", doc: "From receivedAt to finishedAt, in milliseconds.", is: obj("type", "integer")},
+	{name: "redrive", doc: "Which redrive of the delivery ended, from 1; absent when the delivery itself did. There is one outcome without it, and one for each redrive.", is: obj("type", "integer", "minimum", 1), optional: true},
 }
 
 var deliveryDefs = obj("$defs", node{userDef})
