@@ -144,8 +144,8 @@ func besides(s topology.Stream) string {
 	return ""
 }
 
-// verifyBucket checks what leases cannot do without: keys that expire, and
-// watchers that hear of it.
+// verifyBucket checks what leases cannot do without, keys that expire and
+// watchers that hear of it, and of what is to last that it does.
 func verifyBucket(ctx context.Context, js jetstream.JetStream, b topology.Bucket) error {
 	kv, err := js.KeyValue(ctx, b.Name)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -158,8 +158,21 @@ func verifyBucket(ctx context.Context, js jetstream.JetStream, b topology.Bucket
 	if err != nil {
 		return lookUp("KV_"+b.Name, err)
 	}
+	if b.MarkerTTL == 0 {
+		return lasting(b, status)
+	}
 	if status.LimitMarkerTTL() <= 0 {
 		return fmt.Errorf("%w: bucket %s lets no key expire (limit marker TTL), expected %s", ErrDiffers, b.Name, b.MarkerTTL)
+	}
+	return nil
+}
+
+func lasting(b topology.Bucket, status jetstream.KeyValueStatus) error {
+	switch cfg := status.Config(); {
+	case cfg.TTL > 0:
+		return fmt.Errorf("%w: bucket %s forgets everything after %s, expected never", ErrDiffers, b.Name, cfg.TTL)
+	case cfg.Storage != jetstream.FileStorage:
+		return fmt.Errorf("%w: bucket %s has storage %s, expected %s", ErrDiffers, b.Name, cfg.Storage, jetstream.FileStorage)
 	}
 	return nil
 }

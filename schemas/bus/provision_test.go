@@ -280,3 +280,24 @@ func TestCreateAddsNothingThatDoesNotFit(t *testing.T) {
 		t.Error("with CALLS gone as well it is not made")
 	}
 }
+
+// What is to outlive a restart must not vanish by itself.
+func TestVerifyGuardsTheBucketThatLasts(t *testing.T) {
+	for want, cfg := range map[string]jetstream.KeyValueConfig{
+		"forgets everything after 1h0m0s": {TTL: time.Hour},
+		"has storage Memory":              {Storage: jetstream.MemoryStorage},
+		"":                                {History: 5, Description: "an operator may say what he likes"},
+	} {
+		s := bustest.Run(t)
+		js := s.JetStream("operator")
+		cfg.Bucket = topology.Negotiators
+		if _, err := js.CreateKeyValue(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		s.Provisioned(1)
+		err := bus.Verify(t.Context(), js, topology.Layout{Partitions: 1, Replicas: 1})
+		if want == "" && err != nil || want != "" && (!errors.Is(err, bus.ErrDiffers) || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v", want, err)
+		}
+	}
+}

@@ -60,5 +60,6 @@ const (
 	DeliverBudgetLeft   = "ringstream_deliver_budget_left"          // requests of the day
 	DeliverTokens       = "ringstream_deliver_token_requests_total" // result: given, or why not
 	DeliverNegotiators  = "ringstream_deliver_negotiators"
-	DeliverDirectoryAge = "ringstream_deliver_directory_age_seconds"
+	DeliverDirectoryAge = "ringstream_deliver_directory_age_seconds" // since Reapit was read, by an earlier start too
+	DeliverUnmapped     = "ringstream_deliver_unmapped_users"        // reason; users who rang and were no negotiator
 )

@@ -14,13 +14,14 @@ import (
 	"time"
 )
 
-// Names of the streams and of the key-value bucket.
+// Names of the streams and of the key-value buckets.
 const (
 	RTE         = "RTE"
 	Calls       = "CALLS"
 	Deliveries  = "DELIVERIES"
 	DeadLetters = "DEADLETTERS"
 	Leases      = "ringstream-leases"
+	Negotiators = "ringstream-negotiators"
 	callLog     = "CALL_LOG_"
 )
 
@@ -77,7 +78,8 @@ type Source struct {
 type Bucket struct {
 	Name        string
 	Description string
-	MarkerTTL   time.Duration // how long a watcher can still see that a key expired
+	Writer      string        // the services that may publish
+	MarkerTTL   time.Duration // how long a watcher can still see that a key expired; 0: none does
 	Replicas    int
 }
 
@@ -127,7 +129,9 @@ func snapshots(prefix string) []string { return []string{prefix + ".snap", prefi
 // Buckets lists the key-value buckets of a layout.
 func Buckets(l Layout) []Bucket {
 	return []Bucket{{
-		Name: Leases, Description: "Which replicas live and which partition each one works.", MarkerTTL: leaseMark, Replicas: l.Replicas,
+		Name: Leases, Writer: "transform, deliver", Description: "Which replicas live and which partition each one works.", MarkerTTL: leaseMark, Replicas: l.Replicas,
+	}, {
+		Name: Negotiators, Writer: "deliver", Description: "The negotiators of each customer as last read, for a start while Reapit cannot be read.", Replicas: l.Replicas,
 	}}
 }
 
@@ -159,6 +163,12 @@ func CallLog(p int) string { return callLog + strconv.Itoa(p) }
 
 // CallLogPrefix is what every subject of a partition's log begins with.
 func CallLogPrefix(p int) string { return "calllog." + strconv.Itoa(p) }
+
+// NegotiatorList is the key of a customer's negotiators.
+func NegotiatorList(customer string) string { return customer + ".list" }
+
+// NegotiatorMark is the key of when they were read again and were the same.
+func NegotiatorMark(customer string) string { return customer + ".read" }
 
 // DeliveryLogPrefix is what the subjects of deliver's snapshots begin with.
 const DeliveryLogPrefix = "deliverylog"

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"ringstream/schemas/topology"
 )
@@ -135,8 +136,14 @@ func TestOnlyWhatCannotBeRebuiltIsProtected(t *testing.T) {
 
 func TestBuckets(t *testing.T) {
 	buckets := topology.Buckets(topology.Layout{Partitions: 4, Replicas: 3})
-	if len(buckets) != 1 || buckets[0].Name != topology.Leases || buckets[0].Replicas != 3 || buckets[0].MarkerTTL <= 0 {
-		t.Errorf("%+v", buckets)
+	if len(buckets) != 2 {
+		t.Fatalf("%+v", buckets)
+	}
+	for i, want := range []topology.Bucket{{Name: topology.Leases, MarkerTTL: 10 * time.Second}, {Name: topology.Negotiators}} {
+		b := buckets[i]
+		if b.Name != want.Name || b.MarkerTTL != want.MarkerTTL || b.Replicas != 3 || b.Writer == "" || b.Description == "" {
+			t.Errorf("%+v", b)
+		}
 	}
 }
 

@@ -118,6 +118,8 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 		return program.Asked(ctx, err)
 	}
 
+	undo.Add("stop keeping negotiators", program.Background(func(ctx context.Context) { people.Remember(ctx, shelf{js}) }))
+
 	seen.role(standby)
 	e := &engine{
 		js: js, leases: leases, reapit: client, directory: people, budget: allowed, deadlines: s.deadlines(),
@@ -134,6 +136,9 @@ func known(people *directory.Directory) probe.Result {
 	detail := "not read yet"
 	if ok {
 		detail = inWords(count) + ", read " + age.Round(time.Second).String() + " ago"
+		if people.Kept() {
+			detail += " by an earlier start"
+		}
 	}
 	if since, err := people.Trouble(); err != nil {
 		detail += "; cannot be read since " + clock(since) + ": " + err.Error()

@@ -19,10 +19,11 @@ import (
 
 // Check tries every dependency once and changes nothing: no notification is sent.
 func Check(ctx context.Context, s Settings) []probe.Result {
-	return append(bus.Check(ctx, s.Config, name, uses()...), checkReapit(ctx, s)...)
+	return append(bus.Check(ctx, s.Config, name, append(uses(), topology.Negotiators)...), checkReapit(ctx, s)...)
 }
 
-// uses are the streams that the service reads or writes, and the lease bucket.
+// uses are the streams that the service reads or writes, and the lease bucket. It
+// does without that of the negotiators.
 func uses() []string {
 	return []string{topology.Calls, topology.Deliveries, topology.DeadLetters, topology.Leases}
 }

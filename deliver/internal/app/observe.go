@@ -113,10 +113,14 @@ func (o *observer) register(r *prometheus.Registry, b *budget, people *directory
 		_, count, _ := people.Loaded()
 		return float64(count)
 	})
-	read(telemetry.DeliverDirectoryAge, "Age of the list of negotiators.", nil, func() float64 {
+	read(telemetry.DeliverDirectoryAge, "Age of the list of negotiators, since Reapit was read, by an earlier start too.", nil, func() float64 {
 		_, _, age := people.Loaded()
 		return age.Seconds()
 	})
+	for _, reason := range directory.Reasons() {
+		read(telemetry.DeliverUnmapped, "Users who were no negotiator when they last took part in a call that this replica took in.",
+			prometheus.Labels{"reason": reason}, func() float64 { return float64(people.Unmapped()[reason]) })
+	}
 }
 
 // unknown is since when the negotiators cannot be read, where none are known.

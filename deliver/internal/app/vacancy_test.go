@@ -136,6 +136,7 @@ func TestCallsWhileNobodyKnowsTheNegotiatorsAreNotClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = killed.Wait() // it was killed: an error is what is expected
+	r.forget()
 	r.fault(`{"match":{"path":"/negotiators"},"action":{"status":500}}`)
 	d := r.deliver(r.settings())
 	bustest.Eventually(t, "nobody delivers", func() bool { return d.metric("ringstream_deliver_unread_messages") > 0 })

@@ -9,16 +9,6 @@ import (
 	"ringstream/schemas/event"
 )
 
-// Reasons why a user is no negotiator; they stand in delivery outcomes.
-const (
-	reasonNotLoaded = "the negotiators are not known yet"
-	reasonNoName    = "the user has no name to match and no override"
-	reasonNobody    = "no active negotiator has the user's e-mail address"
-	reasonInactive  = "only inactive negotiators have the user's e-mail address: "
-	reasonAmbiguous = "several active negotiators have the user's e-mail address: "
-	reasonRetired   = "the negotiator of the override is not active: "
-)
-
 // book is one reading of a customer's negotiators; it does not change.
 type book struct {
 	all      map[string]entry    // by negotiator id
@@ -53,39 +43,39 @@ func newBook(list []reapit.Negotiator) *book {
 
 // find gives a user's negotiator, or the reason why there is none. b is nil
 // before the first reading.
-func (b *book) find(o Overrides, u event.User) (id, reason string) {
+func (b *book) find(o Overrides, u event.User) (id string, m miss) {
 	if id, ok := o.of(u.UserID, u.UserName); ok {
 		return b.overridden(id)
 	}
 	email := normal(u.UserName)
 	switch {
 	case email == "":
-		return "", reasonNoName
+		return "", miss{why: noName}
 	case b == nil:
-		return "", reasonNotLoaded
+		return "", miss{why: notLoaded}
 	}
 	switch ids := b.active[email]; {
 	case len(ids) == 1:
-		return ids[0], ""
+		return ids[0], miss{}
 	case len(ids) > 1:
-		return "", reasonAmbiguous + strings.Join(ids, ", ")
+		return "", miss{ambiguous, strings.Join(ids, ", ")}
 	case len(b.inactive[email]) > 0:
-		return "", reasonInactive + strings.Join(b.inactive[email], ", ")
+		return "", miss{inactive, strings.Join(b.inactive[email], ", ")}
 	}
-	return "", reasonNobody
+	return "", miss{why: nobody}
 }
 
 // overridden trusts the operator with an id that Reapit did not list, as it
 // lists only the offices that installed the application.
-func (b *book) overridden(id string) (string, string) {
+func (b *book) overridden(id string) (string, miss) {
 	if b == nil {
-		return id, ""
+		return id, miss{}
 	}
 	id = b.listed(id)
 	if e, known := b.all[id]; known && !e.active {
-		return "", reasonRetired + id
+		return "", miss{retired, id}
 	}
-	return id, ""
+	return id, miss{}
 }
 
 // listed gives id as Reapit writes it: the operator need not know the casing.

@@ -34,7 +34,7 @@ type Settings struct {
 const (
 	usualRefresh = 6 * time.Hour
 	firstRetry   = time.Second
-	lastRetry    = time.Minute      // while there is no list at all
+	lastRetry    = time.Minute      // while there is no list, or only an earlier start's
 	lateRetry    = 15 * time.Minute // while there is an old one
 )
 
@@ -43,12 +43,17 @@ type Directory struct {
 	source   Source
 	settings Settings
 	log      *slog.Logger
-	loaded   chan struct{} // closed by the first reading
+	loaded   chan struct{} // closed by the first list
+	tried    chan struct{} // closed when Reapit was asked once
+	ask      sync.Once     // of tried
+	fresh    chan struct{} // has one after a reading
 	told     reports
 
 	mu      sync.RWMutex
 	book    *book
 	readAt  time.Time
+	kept    bool      // the book is an earlier start's
+	read    Reading   // Reapit's newest of this one
 	trouble error     // of the newest reading; nil when it succeeded
 	since   time.Time // of the first that failed
 }
@@ -64,7 +69,8 @@ func New(source Source, settings Settings) *Directory {
 	}
 	return &Directory{
 		source: source, settings: settings, log: log,
-		loaded: make(chan struct{}), told: reports{last: map[string]string{}},
+		loaded: make(chan struct{}), tried: make(chan struct{}), fresh: make(chan struct{}, 1),
+		told: reports{last: map[string]miss{}},
 	}
 }
 
@@ -91,7 +97,7 @@ func (d *Directory) Run(ctx context.Context) error {
 }
 
 func (d *Directory) patience() time.Duration {
-	if ok, _, _ := d.Loaded(); ok {
+	if ok, _, _ := d.Loaded(); ok && !d.Kept() {
 		return lateRetry
 	}
 	return lastRetry
@@ -106,6 +112,7 @@ func (d *Directory) failed(err error, wait time.Duration) {
 // Load reads the list once. What was known before stays when it fails.
 func (d *Directory) Load(ctx context.Context) error {
 	err := d.load(ctx)
+	d.ask.Do(func() { close(d.tried) })
 	if ctx.Err() != nil && err != nil {
 		return err // ours, and no trouble
 	}
@@ -125,25 +132,30 @@ func (d *Directory) load(ctx context.Context) error {
 	}
 	read := newBook(list)
 	d.mu.Lock()
-	old := d.book
+	old, kept := d.book, d.kept
 	if old != nil && len(read.all) == 0 && len(old.all) > 0 {
 		d.mu.Unlock()
 		return fmt.Errorf("read negotiators of %s: %w", d.settings.Customer, ErrEmpty)
 	}
-	d.book, d.readAt = read, time.Now()
+	d.book, d.readAt, d.kept = read, time.Now(), false
+	d.read = Reading{At: d.readAt, Negotiators: list}
 	if old == nil {
 		close(d.loaded)
 	}
 	d.mu.Unlock()
-	d.report(old, read)
+	select {
+	case d.fresh <- struct{}{}:
+	default: // what is there already means this one, too
+	}
+	d.report(old, read, kept)
 	return nil
 }
 
-func (d *Directory) report(old, read *book) {
+// report tells of the first reading, and of what is another in a later one.
+func (d *Directory) report(old, read *book, kept bool) {
 	log := d.log.With("customer", d.settings.Customer, "negotiators", len(read.all), "active", read.count)
-	if old == nil {
+	if old == nil || kept {
 		log.Info("negotiators read")
-		return
 	}
 	if diff := read.since(old); !diff.empty() {
 		log.Info("negotiators changed", "added", diff.added, "removed", diff.removed, "changed", diff.changed)
@@ -196,34 +208,14 @@ func (d *Directory) Negotiator(organizationID string, u event.User) (id, reason 
 	d.mu.RLock()
 	b := d.book
 	d.mu.RUnlock()
-	id, reason = b.find(d.settings.Overrides, u)
+	id, missing := b.find(d.settings.Overrides, u)
 	// What is for want of a list will be asked again, and is no fault of the user's.
-	if reason != reasonNotLoaded && d.told.isNew(organizationID+"/"+u.UserID+"/"+normal(u.UserName), reason) {
-		d.log.Warn("user is no negotiator", "organization", organizationID, "user_id", u.UserID, "reason", reason)
+	if missing.why != notLoaded && d.told.isNew(organizationID+"/"+u.UserID+"/"+normal(u.UserName), missing) {
+		d.log.Warn("user is no negotiator", "organization", organizationID, "user_id", u.UserID, "reason", missing.String())
 	}
-	return id, reason
+	return id, missing.String()
 }
 
-// maxReports bounds what is remembered of users that never come again.
-const maxReports = 10_000
-
-// reports remembers what was said about whom.
-type reports struct {
-	mu   sync.Mutex
-	last map[string]string
-}
-
-// isNew tells whether reason is to be said about who: once each, and again
-// when it was another in between.
-func (r *reports) isNew(who, reason string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.last[who] == reason {
-		return false
-	}
-	if len(r.last) >= maxReports {
-		clear(r.last)
-	}
-	r.last[who] = reason
-	return reason != ""
-}
+// Unmapped is how many users were no negotiator when they were last asked for,
+// by reason.
+func (d *Directory) Unmapped() map[string]int { return d.told.count() }

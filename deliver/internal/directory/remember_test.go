@@ -1,0 +1,298 @@
+package directory_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ringstream/deliver/internal/directory"
+	"ringstream/deliver/internal/reapit"
+	"ringstream/schemas/event"
+)
+
+// shelf keeps readings as the program would write them.
+type shelf struct {
+	mu         sync.Mutex
+	list, mark []byte
+	err        error
+	asked      []time.Time
+}
+
+func (s *shelf) Recall(_ context.Context, customer string) (directory.Reading, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, time.Now())
+	if s.err != nil {
+		return directory.Reading{}, s.err
+	}
+	return directory.Decode(customer, s.list, s.mark)
+}
+
+func (s *shelf) Keep(_ context.Context, customer string, r directory.Reading) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, time.Now())
+	if s.err == nil {
+		s.list, s.mark, s.err = r.Encode(customer)
+	}
+	return s.err
+}
+
+func (s *shelf) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+func (s *shelf) reading(t *testing.T) directory.Reading {
+	t.Helper()
+	r, err := s.Recall(t.Context(), "RES")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// begin runs a directory with a shelf; end ends it.
+func begin(t *testing.T, source directory.Source, s directory.Store) (d *directory.Directory, log *lines, end func()) {
+	t.Helper()
+	d, log = open(t, source, "")
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = d.Run(ctx) })
+	running.Go(func() { d.Remember(ctx, s) })
+	return d, log, func() { stop(); running.Wait() }
+}
+
+func jane(d *directory.Directory) string {
+	id, _ := d.Negotiator("o", event.User{UserID: "u", UserName: "jane@agency.example"})
+	return id
+}
+
+// A start while Reapit is down has the list of the one before, and its age.
+func TestWhatWasReadOutlivesTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, kept := &crm{list: people()}, &shelf{}
+		_, _, end := begin(t, source, kept)
+		time.Sleep(7 * time.Hour) // it is read anew after six
+		end()
+		source.set(errors.New("down"))
+		time.Sleep(2 * time.Hour)
+
+		d, log, end := begin(t, source, kept)
+		synctest.Wait()
+		if ok, count, age := d.Loaded(); !ok || count != 5 || age != 3*time.Hour || !d.Kept() || jane(d) != "JAS" {
+			t.Error(ok, count, age, d.Kept(), jane(d))
+		}
+		said := log.named(t, "negotiators are those of an earlier start until Reapit can be read")
+		if len(said) != 1 || said[0]["age"] != "3h0m0s" || said[0]["active"] != 5.0 {
+			t.Errorf("%v", said)
+		}
+		time.Sleep(time.Hour)
+		if _, _, age := d.Loaded(); age != 4*time.Hour {
+			t.Errorf("age %s", age)
+		}
+		asked := source.times()
+		if last := asked[len(asked)-1].Sub(asked[len(asked)-2]); last > 2*time.Minute {
+			t.Errorf("Reapit is asked every %s while the list is an earlier start's", last)
+		}
+
+		source.set(nil, append(people()[1:], reapit.Negotiator{ID: "NEW", Email: "new@agency.example", Active: true})...)
+		time.Sleep(2 * time.Minute)
+		if _, _, age := d.Loaded(); age > 2*time.Minute || d.Kept() || jane(d) != "" {
+			t.Error(age, d.Kept(), jane(d))
+		}
+		diff := log.named(t, "negotiators changed")
+		if len(log.named(t, "negotiators read")) != 1 || len(diff) != 1 || fmt.Sprint(diff[0]["added"], diff[0]["removed"], diff[0]["changed"]) != "[NEW] [JAS] <nil>" {
+			t.Errorf("%v", diff)
+		}
+		if r := kept.reading(t); len(r.Negotiators) != len(people()) {
+			t.Errorf("%v", r)
+		}
+		end()
+	})
+}
+
+// Where Reapit answers, nobody is taken for who they were before.
+func TestReapitComesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept := &shelf{}
+		if err := kept.Keep(t.Context(), "RES", directory.Reading{At: time.Now(), Negotiators: people()}); err != nil {
+			t.Fatal(err)
+		}
+		slow := slowly{&crm{list: people()[1:]}, time.Second}
+		d, _, end := begin(t, slow, kept)
+		if err := d.Wait(t.Context()); err != nil || d.Kept() || jane(d) != "" {
+			t.Error(err, d.Kept(), jane(d))
+		}
+		end()
+
+		slow.after = time.Minute
+		from := time.Now()
+		d, _, end = begin(t, slow, kept)
+		if err := d.Wait(t.Context()); err != nil || !d.Kept() || time.Since(from) > 2*time.Second {
+			t.Error(err, d.Kept(), time.Since(from))
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if d.Kept() {
+			t.Error("what Reapit said in the end is not used")
+		}
+		end()
+	})
+}
+
+type slowly struct {
+	*crm
+	after time.Duration
+}
+
+func (s slowly) Negotiators(ctx context.Context, customer string) ([]reapit.Negotiator, error) {
+	select {
+	case <-time.After(s.after):
+	case <-ctx.Done():
+	}
+	return s.crm.Negotiators(ctx, customer)
+}
+
+// An empty answer is no reason to forget whom an earlier start knew.
+func TestAnEmptyAnswerReplacesNothingKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, kept := &crm{list: people()}, &shelf{}
+		_, _, end := begin(t, source, kept)
+		synctest.Wait()
+		end()
+		source.set(errors.New("down"))
+		d, _, end := begin(t, source, kept)
+		synctest.Wait()
+		source.set(nil)
+		time.Sleep(time.Hour)
+		if ok, _, _ := d.Loaded(); !ok || !d.Kept() || jane(d) != "JAS" || len(kept.reading(t).Negotiators) == 0 {
+			t.Error(ok, d.Kept(), jane(d))
+		}
+		end()
+	})
+}
+
+func TestAStoreThatFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, kept := &crm{list: people()}, &shelf{err: errors.New("not permitted")}
+		d, log, end := begin(t, source, kept)
+		time.Sleep(24 * time.Hour)
+		if told := log.named(t, "negotiators are not kept for the next start"); len(told) != 1 || told[0]["error"] != "not permitted" {
+			t.Errorf("%v", told)
+		}
+		if n := len(kept.asked); n < 10 || n > 60 || jane(d) != "JAS" {
+			t.Errorf("asked %d times; jane is %q", n, jane(d))
+		}
+		kept.fail(nil)
+		time.Sleep(2 * time.Hour)
+		if r := kept.reading(t); !r.Same(directory.Reading{Negotiators: people()}) {
+			t.Errorf("%v", r)
+		}
+		end()
+	})
+}
+
+func TestARecallIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept := &shelf{}
+		if err := kept.Keep(t.Context(), "RES", directory.Reading{At: time.Now(), Negotiators: people()}); err != nil {
+			t.Fatal(err)
+		}
+		kept.fail(errors.New("no answer"))
+		d, _, end := begin(t, &crm{err: errors.New("down")}, kept)
+		time.Sleep(10 * time.Second)
+		if ok, _, _ := d.Loaded(); ok {
+			t.Fatal("known")
+		}
+		kept.fail(nil)
+		if err := d.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+		end()
+	})
+}
+
+// What cannot be used is as none; the log says why, and nothing of what it holds.
+func TestWhatIsNoUseIsAsNone(t *testing.T) {
+	const person = `"negotiators":[{"id":"JAS","email":"jane@agency.example","active":true}]`
+	for list, want := range map[string]string{
+		``:                                    "no list of negotiators",
+		`jane@agency.example`:                 "no list of negotiators",
+		`{"jane@agency.example":1}`:           "no list of negotiators",
+		`{"version":2,"people":{}}`:           "of version 2, not 1",
+		`{"version":1,"customer":"RES"}`:      "the list is empty",
+		`{"version":1,"negotiators":"jane@"}`: "damaged",
+		`{"version":1,"customer":"RES","negotiators":[{"email":"jane@agency.example"}]}`: "damaged",
+		`{"version":1,"customer":"OTH","readAt":"2026-01-01T00:00:00Z",` + person + `}`:  "another customer's",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d, log, end := begin(t, &crm{err: errors.New("down")}, &shelf{list: []byte(list)})
+			time.Sleep(time.Minute)
+			told := log.named(t, "no negotiators from an earlier start")
+			if ok, _, _ := d.Loaded(); ok || len(told) != 1 || !strings.Contains(fmt.Sprint(told[0]["error"]), want) || strings.Contains(fmt.Sprint(told), "@") {
+				t.Errorf("%s: %v", list, told)
+			}
+			end()
+		})
+	}
+}
+
+// Only what the matching needs is kept.
+func TestNothingElseIsKept(t *testing.T) {
+	at := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	list, mark, err := directory.Reading{At: at, Negotiators: people()[:2]}.Encode("RES")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"version":1,"customer":"RES","readAt":"2026-11-22T09:00:00Z","negotiators":[` +
+		`{"id":"JAS","email":"jane@agency.example","active":true},{"id":"TOM","email":"tom@agency.example","active":true}]}`
+	if string(list) != want {
+		t.Errorf("%s", list)
+	}
+	later := directory.Reading{At: at.Add(time.Hour), Negotiators: people()[:2]}
+	_, again, err := later.Encode("RES")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, other, err := directory.Reading{At: at.Add(2 * time.Hour), Negotiators: people()}.Encode("RES")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		mark []byte
+		want time.Time
+	}{{nil, at}, {mark, at}, {again, later.At}, {other, at}, {[]byte("?"), at}} {
+		if r, err := directory.Decode("RES", list, c.mark); err != nil || !r.At.Equal(c.want) {
+			t.Errorf("%s: %s, %v", c.mark, r.At, err)
+		}
+	}
+}
+
+func TestUsersWithoutNegotiatorAreCounted(t *testing.T) {
+	source := &crm{list: people()}
+	d, _ := open(t, source, "gone@agency.example=OLD")
+	ask := func(want string) {
+		t.Helper()
+		if err := d.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			for _, name := range []string{"", "jane@a", "tim@a", "twin@agency.example", "old@agency.example", "gone@agency.example", "tom@agency.example"} {
+				d.Negotiator("o", event.User{UserID: "id " + name, UserName: name})
+			}
+		}
+		if got := fmt.Sprint(d.Unmapped()); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	ask("map[ambiguous:1 inactive:1 no name:1 nobody:2 retired:1]")
+	source.set(nil, append(people()[:4], people()[5:]...)...) // one twin is gone
+	ask("map[inactive:1 no name:1 nobody:2 retired:1]")
+}
