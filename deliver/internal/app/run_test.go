@@ -31,6 +31,7 @@ func TestACallIsShownAnsweredAndEnded(t *testing.T) {
 	}
 	r.want("unmapped", ends(all, "", event.Incoming), []event.OutcomeType{event.Unmapped})
 	r.accountWithout(1, event.Held)
+	r.want("users without negotiator", d.metric(`ringstream_deliver_unmapped_users{reason="nobody"}`), 1)
 	d.stop()
 	if !strings.Contains(r.said.String(), `"number":"…789"`) || strings.Contains(r.said.String(), "7123456789") {
 		t.Error("numbers are not masked")

@@ -170,7 +170,7 @@ func (d *Directory) Loaded() (ok bool, count int, age time.Duration) {
 	if d.book == nil {
 		return false, 0, 0
 	}
-	return true, d.book.count, time.Since(d.readAt)
+	return true, d.book.count, max(0, time.Since(d.readAt)) // an earlier start's clock may have been another
 }
 
 // Trouble is since when and why the list cannot be read; nil while it can.
