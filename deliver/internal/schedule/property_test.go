@@ -43,7 +43,8 @@ type world struct {
 	doubt   map[string]bool   // lanes whose call is perhaps shown, for all that the schedule must know
 	doubts  map[string]bool   // lanes of which it may believe that
 	tried   map[string]bool   // deliveries that are perhaps shown
-	flew    map[string]string // lanes of the deliveries that were ever under way and show a call
+	flew    map[string]string // lanes of the deliveries that were under way, show a call, and were not told to have failed for certain
+	cut     map[string]bool   // those of them that a crash cut off: what is told of a later attempt says nothing of that one
 	crashed bool
 
 	stored, storing int // entries that no crash can lose, now and from the next launch on
@@ -66,7 +67,7 @@ func TestEveryDeliveryEndsOnceAndInOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := &world{
 			T: rt, s: schedule.New(limits), now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), slots: rapid.IntRange(1, 5).Draw(rt, "slots"),
-			lastSeq: map[string]int{}, doubt: map[string]bool{}, doubts: map[string]bool{}, tried: map[string]bool{}, flew: map[string]string{},
+			lastSeq: map[string]int{}, doubt: map[string]bool{}, doubts: map[string]bool{}, tried: map[string]bool{}, flew: map[string]string{}, cut: map[string]bool{},
 		}
 		w.begin()
 		rt.Repeat(map[string]func(*rapid.T){
@@ -303,6 +304,8 @@ func (w *world) result(from []delivery.Action) {
 	v.Hold = v.Wait / 2
 	if v.Perhaps = v.Action != delivery.Deliver && rapid.Bool().Draw(w.T, "perhaps"); v.Perhaps {
 		w.suspect(w.flying[id])
+	} else if v.Action != delivery.Deliver && !w.cut[id] {
+		delete(w.flew, id)
 	}
 	delete(w.flying, id)
 	if w.wait[id] = w.now.Add(v.Wait); v.Action == delivery.Pause && w.now.Add(v.Hold).After(w.pauses) {
@@ -328,6 +331,9 @@ func (w *world) save() {
 // crash loses what was under way and the newest records, and starts over from
 // the checkpoint, the log and the stream.
 func (w *world) crash() {
+	for id := range w.flew {
+		w.cut[id] = true
+	}
 	w.log = w.log[:max(w.saved.log, w.stored, len(w.log)-rapid.IntRange(0, 2).Draw(w.T, "lost"))]
 	w.storing, w.stored, w.doubtful = len(w.log), len(w.log), max(w.doubtful, w.read)
 	w.s, w.read = schedule.New(limits), w.saved.read
