@@ -66,7 +66,7 @@ func attributeAsWritten(name, value string) bool {
 		prefix + ExtPartitionKey, prefix + ExtRecordedTime, prefix + ExtExpiryTime, prefix + ExtTraceParent:
 		return value != "" && isPlain(value)
 	case prefix + "source":
-		return strings.HasPrefix(value, "//") && strings.Trim(value, uriPlain) == ""
+		return strings.HasPrefix(value, "//") && value != "//" && strings.Trim(value, uriPlain) == "" // "//" is an empty one
 	case prefix + "time":
 		_, err := types.ParseTime(value)
 		return err == nil

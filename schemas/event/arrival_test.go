@@ -62,7 +62,7 @@ func TestDecodeRawIsDecodeAndParseRaw(t *testing.T) {
 	check("structured", map[string][]string{"Content-Type": {"application/cloudevents+json"}}, []byte(`{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"data":{"id":"x"}}}`))
 	check("nothing", nil, arrivalBody)
 	odd := []string{
-		"", " ", "a", "%", "%41", "%zz", "0.3", "1.0", "2.0", "//a:b/c", "//a:1/c", "::", "/a b", "http://[", "2023-10-19", "2023-10-19T14:21:19+01:00", "é", "a\"b",
+		"", " ", "a", "%", "%41", "%zz", "0.3", "1.0", "2.0", "/", "//", "///", "//.", "//a:b/c", "//a:1/c", "::", "/a b", "http://[", "2023-10-19", "2023-10-19T14:21:19+01:00", "é", "a\"b",
 		"text/plain", "application/cloudevents+json", "application/json; charset=utf-8", "https://ringstream.dev/schemas/other.json",
 	}
 	for name := range written {
