@@ -39,6 +39,29 @@ func TestCallIsReadAsItWasPacked(t *testing.T) {
 	}
 }
 
+// A field that was added to a call and is not packed shows only where it is set.
+func TestPackedCallHasEveryField(t *testing.T) {
+	c, _ := packed()
+	for _, name := range unset(reflect.ValueOf(*c), "Call") {
+		t.Errorf("%s is empty", name)
+	}
+}
+
+// unset lists what is zero in a value, and in the first element of its lists.
+func unset(v reflect.Value, name string) (names []string) {
+	switch {
+	case v.IsZero():
+		return []string{name}
+	case v.Kind() == reflect.Slice:
+		return unset(v.Index(0), name+"[0]")
+	case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[time.Time]():
+		for i := range v.NumField() {
+			names = append(names, unset(v.Field(i), name+"."+v.Type().Field(i).Name)...)
+		}
+	}
+	return names
+}
+
 // Whatever a snapshot holds, reading it comes to an end, and what was read is
 // written in such a way that it is read again.
 func FuzzUnpack(f *testing.F) {

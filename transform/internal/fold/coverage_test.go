@@ -3,6 +3,7 @@ package fold
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -179,4 +180,21 @@ func TestAuditFillsNoGap(t *testing.T) {
 	s.step(Input{Feed: &event.Feed{Instance: "b", Epoch: "1", Type: event.Audit, Live: true, At: s.now(), HeardAt: s.now(), Unheard: 1}})
 	s.raw("c", "jane", "", "UserCallInUserConnected")
 	s.want("c incoming complete", "c answered gap")
+}
+
+// What is kept of a call beside its own memory is packed with it.
+func TestKnownCallIsReadAsItWasPacked(t *testing.T) {
+	want := &known{Call: *call.New("c"), Begun: start, Parties: []string{"jane", "queue"}, Torn: true}
+	for i := range reflect.TypeFor[known]().NumField() {
+		if name := reflect.TypeFor[known]().Field(i).Name; name != "timer" && reflect.ValueOf(*want).Field(i).IsZero() {
+			t.Errorf("%s is empty", name)
+		}
+	}
+	p := call.NewPacker()
+	want.pack(p)
+	p = call.NewUnpacker(p.Bytes())
+	got := new(known)
+	if got.pack(p); p.Err() != nil || len(p.Bytes()) > 0 || !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, %d bytes left\ngot  %+v\nwant %+v", p.Err(), len(p.Bytes()), got, want)
+	}
 }

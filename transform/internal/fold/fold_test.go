@@ -249,6 +249,45 @@ func TestSnapshotsFallOnTheSameInputs(t *testing.T) {
 	}
 }
 
+// Nor on where it was restored, however large the state has become; and what is
+// saved is the same.
+func TestRestoredFoldIsSavedAtTheSameInputs(t *testing.T) {
+	const calls, step = 4 * saveWeight, 40 * time.Millisecond
+	whole, restored, at := New(call.DefaultLimits()), New(call.DefaultLimits()), start
+	saves, most := 0, 0
+	for n := range 30 * calls {
+		at = at.Add(step)
+		in := Input{Seq: uint64(n + 1), Stored: at}
+		if c := n / 3; n%3 < 2 && c < 3*calls {
+			kind := []string{"UserCallInUserAllocated", "UserCallInDisconnected"}[n%3]
+			in.Raw = &event.Raw{ID: fmt.Sprint("e", n), CallID: fmt.Sprint("c", (c*7)%(2*calls)), UserID: "u", EventType: kind, Timestamp: at}
+		}
+		a, b := whole.Step(in), restored.Step(in)
+		most = max(most, whole.Known())
+		if a.Save != b.Save || len(a.Outputs) != len(b.Outputs) {
+			t.Fatalf("input %d: saved %t, %d outputs; restored: %t, %d", in.Seq, a.Save, len(a.Outputs), b.Save, len(b.Outputs))
+		}
+		if !a.Save && n%997 != 0 {
+			continue
+		}
+		saves++
+		want, err := whole.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := restored.Snapshot()
+		if err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("input %d: the snapshots differ (%v)", in.Seq, err)
+		}
+		if restored, _, err = Restore(call.DefaultLimits(), got); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if saves < 50 || most < 4*saveWeight || whole.Known() != 0 {
+		t.Errorf("%d snapshots of up to %d calls, %d in the end: too little happened", saves, most, whole.Known())
+	}
+}
+
 // A state of many calls is saved less often, and again as often as before when
 // they are forgotten.
 func TestSnapshotsOfManyCallsAreFurtherApart(t *testing.T) {
