@@ -42,7 +42,8 @@
 //	GET    /control/notifications  {total, notifications} accepted ones, one entry per target; the same filters but path, status
 //	GET    /control/stream         the same entries as they come, one JSON object a line; ?from=0 begins with the oldest kept,
 //	                               ?from=<seq> with that one; without it only new ones
-//	GET, POST, DELETE /control/faults       rules, oldest first wins; see [Fault]. DELETE /control/faults/{id} removes one
+//	GET, POST, DELETE /control/faults       rules, oldest first wins, always or by chance; see [Fault]. DELETE /control/faults/{id}
+//	                               removes one
 //	GET, POST, DELETE /control/knobs        POST changes the named ones, DELETE restores the defaults
 //	GET, POST /control/latency     {"meanMs": 40, "jitterMs": 20} added to every platform answer
 //	GET    /control/stats          most in flight, most in any second, answers by status; see [Stats]

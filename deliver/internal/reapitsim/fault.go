@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -15,12 +14,15 @@ import (
 //
 //	{"match": {"path": "/notifications", "subType": "incomingCall"}, "times": 2, "action": {"status": 503, "retryAfter": {"after": "5s"}}}
 type Fault struct {
-	ID    int    `json:"id"`    // given by the Sim
-	Match Match  `json:"match"` // what is empty matches everything
-	Skip  int    `json:"skip"`  // let the first ones pass
-	Times int    `json:"times"` // 0 is every one
-	Act   Action `json:"action"`
-	Used  int    `json:"used"` // how often it has acted
+	ID    int   `json:"id"`    // given by the Sim
+	Match Match `json:"match"` // what is empty matches everything
+	Skip  int   `json:"skip"`  // let the first ones pass
+	Times int   `json:"times"` // 0 is every one
+	// Chance is the part of those that match which it meets, 0 to 1; 0 is all of them. What it meets follows from the
+	// knob faultSeed, the rule and what is asked for the how many-th time, in whatever order the requests come.
+	Chance float64 `json:"chance,omitempty"`
+	Act    Action  `json:"action"`
+	Used   int     `json:"used"` // how often it has acted
 }
 
 // Match compares what is not empty. A path matches with and without its last slash, and with what is below it.
@@ -60,6 +62,8 @@ func (f Fault) check() error {
 	switch {
 	case f.Skip < 0 || f.Times < 0:
 		return errors.New("skip and times cannot be negative")
+	case f.Chance < 0 || f.Chance > 1:
+		return errors.New("chance must be 0 to 1")
 	case a.Status != 0 && (a.Status < 200 || a.Status > 599):
 		return errors.New("status must be 200 to 599")
 	case !slices.Contains(bodyShapes, a.Body):
@@ -82,61 +86,6 @@ func (m Match) matches(x *exchange) bool {
 	return same(m.Method, x.r.Method) && same(m.Customer, x.customer) && same(m.SubType, x.peek.SubType) &&
 		same(m.CallID, x.peek.Payload.ID) && negotiator &&
 		(below == "" || path == below || strings.HasPrefix(path, below+"/"))
-}
-
-// faults are the rules, oldest first.
-type faults struct {
-	mu    sync.Mutex
-	last  int
-	rules []Fault
-}
-
-func (f *faults) add(rules []Fault) []Fault {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i := range rules {
-		f.last++
-		rules[i].ID, rules[i].Used = f.last, 0
-	}
-	f.rules = append(f.rules, rules...)
-	return rules
-}
-
-func (f *faults) list() []Fault {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return append([]Fault{}, f.rules...)
-}
-
-func (f *faults) clear() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.rules = nil
-}
-
-func (f *faults) remove(id int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.rules = slices.DeleteFunc(f.rules, func(r Fault) bool { return r.ID == id })
-}
-
-// take uses the first rule that matches. Its zero value does nothing.
-func (f *faults) take(x *exchange) Fault {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i := range f.rules {
-		rule := &f.rules[i]
-		if rule.Times > 0 && rule.Used >= rule.Times || !rule.Match.matches(x) {
-			continue
-		}
-		if rule.Skip > 0 {
-			rule.Skip--
-			continue
-		}
-		rule.Used++
-		return *rule
-	}
-	return Fault{}
 }
 
 // answer is what the action answers in the place of the resource.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -225,10 +227,80 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
+// met sends a hundred notifications in this order and tells which met a fault.
+func met(t *testing.T, seed string, order func(n int) int) (calls []bool) {
+	w := newWorld(t)
+	w.knobs(`{"rate":0,"faultSeed":` + seed + `}`)
+	w.fault(`[{"chance":0.2,"action":{"status":500}},{"match":{"callId":"c7"},"chance":0.5,"action":{"status":503}}]`)
+	calls = make([]bool, 100)
+	for n := range calls {
+		i := order(n)
+		body := strings.Replace(incoming, `"c1"`, `"c`+strconv.Itoa(i)+`"`, 1)
+		calls[i] = w.notify(body).status != http.StatusAccepted
+	}
+	return calls
+}
+
+func TestChanceIsThatOfTheSeed(t *testing.T) {
+	forward, backward := func(n int) int { return n }, func(n int) int { return 99 - n }
+	first := met(t, "1", forward)
+	hit := 0
+	for _, bad := range first {
+		if bad {
+			hit++
+		}
+	}
+	if hit < 5 || hit > 40 {
+		t.Errorf("%d of 100 met a fault that comes to every fifth", hit)
+	}
+	if !slices.Equal(first, met(t, "1", backward)) {
+		t.Error("in another order others meet it")
+	}
+	if slices.Equal(first, met(t, "2", forward)) {
+		t.Error("another seed makes the same")
+	}
+}
+
+func TestChanceIsNewForARepetition(t *testing.T) {
+	w := newWorld(t)
+	w.knobs(`{"rate":0}`)
+	w.fault(`{"chance":0.5,"action":{"status":500}}`)
+	statuses := map[int]int{}
+	for range 40 {
+		statuses[w.notify(incoming).status]++
+	}
+	if statuses[500] < 5 || statuses[202] < 5 {
+		t.Errorf("%v", statuses)
+	}
+}
+
+// What was shown to the agent is told, whatever was answered.
+func TestJournalTellsWhatWasAccepted(t *testing.T) {
+	for action, want := range map[string][2]bool{
+		`{"status":503}`:                    {false, false},
+		`{"status":503,"processed":true}`:   {true, true},
+		`{"drop":true,"processed":true}`:    {true, true},
+		`{"delay":"1ms"}`:                   {true, true},
+		`{"status":202,"body":"malformed"}`: {false, false},
+	} {
+		w := newWorld(t)
+		w.fault(`{"times":1,"action":` + action + `}`)
+		_, _ = w.try(context.Background(), http.MethodPost, "/notifications/", incoming, w.inOrder()...) // dropped or not
+		var list struct {
+			Requests []struct{ Accepted, Done bool }
+		}
+		w.control(http.MethodGet, "requests?callId=c1", "", &list)
+		if len(list.Requests) != 1 || list.Requests[0].Accepted != want[0] || w.accepted() == 1 != want[1] {
+			t.Errorf("%s: %+v", action, list)
+		}
+	}
+}
+
 func TestFaultsThatMakeNoSense(t *testing.T) {
 	w := newWorld(t)
 	for _, bad := range []string{
 		``, `{}`, `{"action":{}}`, `{"action":{"status":99}}`, `{"action":{"status":500,"body":"xml"}}`, `{"times":-1,"action":{"drop":true}}`,
+		`{"chance":-0.1,"action":{"drop":true}}`, `{"chance":1.1,"action":{"drop":true}}`,
 		`{"action":{"delay":"-1s"}}`, `{"action":{"delay":"fast"}}`, `{"action":{"hang":true,"retryAfter":{"after":"1s"}}}`,
 		`{"action":{"status":429,"retryAfter":{"after":"1s","as":"year"}}}`, `{"match":{"verb":"GET"},"action":{"drop":true}}`, `[{"action":{"status":500}},{}]`,
 	} {

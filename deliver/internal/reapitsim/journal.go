@@ -27,8 +27,9 @@ type Request struct {
 	SubType       string            `json:"subType,omitempty"`
 	NegotiatorIDs []string          `json:"negotiatorIds,omitempty"`
 	Headers       map[string]string `json:"headers"`
-	Body          json.RawMessage   `json:"body,omitempty"` // a string when it was not JSON
-	Fault         int               `json:"fault,omitempty"`
+	Body          json.RawMessage   `json:"body,omitempty"`     // a string when it was not JSON
+	Fault         int               `json:"fault,omitempty"`    // the rule that it met
+	Accepted      bool              `json:"accepted,omitempty"` // the notification went to its targets, whatever was answered
 	Status        int               `json:"status"`
 	Done          bool              `json:"done"`
 	DurationMS    float64           `json:"durationMs"`
@@ -124,6 +125,7 @@ func (j *journal) accept(x *exchange, now time.Time) {
 	_ = json.Unmarshal(x.body, &body) // it was validated
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	x.record.Accepted = true
 	for _, id := range x.peek.negotiators() {
 		j.lastSeq++
 		j.notifications = append(halved(j.notifications), Notification{

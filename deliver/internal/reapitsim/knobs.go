@@ -49,6 +49,7 @@ type Knobs struct {
 	LeakedSlot     Duration `json:"leakedSlot"`     // how long a slot stays taken after a 504; 0s is not at all
 	GatewayTimeout Duration `json:"gatewayTimeout"` // then 504
 	LinkPrefix     string   `json:"linkPrefix"`     // put before the paths of _links, such as /api
+	FaultSeed      uint64   `json:"faultSeed"`      // which requests meet the faults that have a chance
 }
 
 // DefaultKnobs are the strict reading of the contract.
