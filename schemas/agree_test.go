@@ -217,7 +217,7 @@ func TestGoOutcomesAreValid(t *testing.T) {
 	for _, kind := range event.OutcomeTypes() {
 		full := event.Outcome{
 			EventID: "c/1", CallID: "c", OrganizationID: "o", Customer: "RES", NegotiatorID: "JAS", Users: []event.User{jane},
-			Type: event.Incoming, SubType: "incomingCall", Outcome: kind, Reason: "because", Attempts: 2, Status: 202, RequestID: "r",
+			Type: event.Incoming, SubType: "incomingCall", Outcome: kind, Cause: "some-cause", Reason: "because", Attempts: 2, Status: 202, RequestID: "r",
 			OccurredAt: at, ReceivedAt: at, FirstTriedAt: &at, FinishedAt: at, LatencyMS: 12, Redrive: 2,
 		}
 		minimal := event.Outcome{EventID: "c/1", CallID: "c", Users: []event.User{}, Type: event.Missed, SubType: "missedCall", Outcome: kind, Reason: "because"}

@@ -24,6 +24,19 @@ func OutcomeTypes() []OutcomeType {
 	return []OutcomeType{Delivered, Expired, Superseded, Unmapped, Rejected, Dead, Shadowed}
 }
 
+// causes tells the ways to an outcome apart. There may be more of them; none changes its meaning.
+var causes = map[OutcomeType][]string{
+	Expired:    {"late", "limits", "parked", "trouble"},
+	Superseded: {"answered-elsewhere", "call-over", "later-delivered", "never-shown", "same-answer", "same-negotiator", "still-in-call"},
+	Unmapped:   {"ambiguous", "inactive", "no-customer", "no-name", "nobody", "not-loaded", "retired"},
+	Rejected:   {"rejected"},
+	Dead:       {"refused", "unsendable"},
+}
+
+// Causes lists the words that tell how it came to an outcome; none where it says
+// all by itself.
+func Causes(t OutcomeType) []string { return causes[t] }
+
 // CloudEvent returns the CloudEvents type, such as dev.ringstream.delivery.delivered.v1.
 func (t OutcomeType) CloudEvent() string { return DeliveryTypePrefix + string(t) + versionSuffix }
 
@@ -39,6 +52,7 @@ type Outcome struct {
 	Type           CallType    `json:"type"`                // of the call event
 	SubType        string      `json:"subType"`             // Reapit's: incomingCall …
 	Outcome        OutcomeType `json:"outcome"`             //
+	Cause          string      `json:"cause,omitempty"`     // in one word of Causes, empty when delivered or shadowed
 	Reason         string      `json:"reason,omitempty"`    // in words, empty when delivered
 	Attempts       int         `json:"attempts"`            // POSTs made
 	Status         int         `json:"status,omitempty"`    // last HTTP status

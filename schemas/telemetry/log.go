@@ -25,6 +25,7 @@ const (
 	Negotiator = "negotiator"
 	Outcome    = "outcome"
 	Reason     = "reason"
+	Cause      = "cause"  // the reason in one word
 	Number     = "number" // masked
 	Error      = "error"
 	Suppressed = "suppressed" // lines that a repeat limit held back

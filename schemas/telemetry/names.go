@@ -45,7 +45,7 @@ const (
 	TransformRestarts   = "ringstream_transform_merge_restarts_total" // how often the leader of CALLS was asked to step down
 
 	// Deliver.
-	DeliverOutcomes     = "ringstream_deliver_outcomes_total" // outcome, type
+	DeliverOutcomes     = "ringstream_deliver_outcomes_total" // outcome, type, cause: event.Causes, empty when delivered
 	DeliverAttempts     = "ringstream_deliver_attempts_total" // class, action
 	DeliverRequests     = "ringstream_deliver_requests_total" // code
 	DeliverRequestTime  = "ringstream_deliver_request_seconds"

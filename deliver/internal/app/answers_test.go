@@ -55,8 +55,14 @@ func TestAnHourThatReapitAsksForIsAMinute(t *testing.T) {
 	all := r.until(2)
 	r.want("what was refused", ends(all, "JAS", event.Incoming), []event.OutcomeType{event.Expired})
 	r.want("what waits behind it", ends(all, "TOM", event.Incoming), []event.OutcomeType{event.Expired})
-	if !strings.Contains(all[1].Reason, "limits hold everything back") {
-		t.Error(all[1].Reason)
+	if all[1].Cause != "limits" || !strings.Contains(all[1].Reason, "limits hold everything back") {
+		t.Error(all[1].Cause, all[1].Reason)
+	}
+	if n := d.metric(`ringstream_deliver_outcomes_total{cause="limits",outcome="expired",type="incoming"}`); n != 2 {
+		t.Errorf("%g expired because of the limits", n)
+	}
+	if !strings.Contains(r.said.String(), `"cause":"limits"`) {
+		t.Error("the cause is not in the log")
 	}
 	d.stop()
 	if said := r.said.String(); !strings.Contains(said, `"level":"ERROR","msg":"Reapit asks to wait`) || !strings.Contains(said, `"asked":"1h0m0s"`) {

@@ -24,7 +24,7 @@ type notifier interface {
 type mapper interface {
 	Wait(ctx context.Context) error
 	Tenant(organizationID string) (customer, region string, ok bool)
-	Negotiator(organizationID string, u event.User) (id, reason string)
+	Negotiator(organizationID string, u event.User) (id, cause, reason string)
 }
 
 // engine delivers, one term after the other: whenever the log, the lease or

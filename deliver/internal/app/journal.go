@@ -121,7 +121,7 @@ func outcomeOf(r schedule.Record) event.Outcome {
 	return event.Outcome{
 		EventID: d.Call.EventID(), CallID: d.Call.CallID, OrganizationID: d.Call.OrganizationID,
 		Customer: d.Customer, NegotiatorID: d.Negotiator, Users: d.Users, Type: d.Call.Type, SubType: sub,
-		Outcome: r.Outcome, Reason: r.Reason, Attempts: d.Attempts, Status: d.Status, RequestID: d.RequestID,
+		Outcome: r.Outcome, Cause: r.Cause, Reason: r.Reason, Attempts: d.Attempts, Status: d.Status, RequestID: d.RequestID,
 		OccurredAt: d.Call.OccurredAt, ReceivedAt: d.Received, FirstTriedAt: utc(d.FirstTried), FinishedAt: r.At.UTC(),
 		LatencyMS: r.At.Sub(d.Received).Milliseconds(),
 		Redrive:   d.Redrive,

@@ -65,7 +65,7 @@ func newObserver(log *slog.Logger, reapit *standing) *observer {
 	}
 	return &observer{
 		log: log, progress: probe.NewProgress(stalled), duties: probe.NewDuties(patience), reapit: reapit,
-		outcomes: counter(telemetry.DeliverOutcomes, "Deliveries that ended.", "outcome", "type"),
+		outcomes: counter(telemetry.DeliverOutcomes, "Deliveries that ended, and why.", "outcome", "type", "cause"),
 		requests: counter(telemetry.DeliverRequests, "Notifications posted, by HTTP status or by what came instead.", "code"),
 		tries:    counter(telemetry.DeliverAttempts, "Attempts, by class of the answer and by what followed.", "class", "action"),
 		tokens:   counter(telemetry.DeliverTokens, "Tokens asked for, by what came of it.", "result"),
@@ -240,7 +240,7 @@ func (o *observer) attempt(ctx context.Context, d schedule.Delivery, r reapit.Re
 
 // outcome is told when the log has the outcome: one wide line.
 func (o *observer) outcome(r schedule.Record, x event.Outcome) {
-	o.outcomes.WithLabelValues(string(x.Outcome), string(x.Type)).Inc()
+	o.outcomes.WithLabelValues(string(x.Outcome), string(x.Type), x.Cause).Inc()
 	o.lastDone.SetToCurrentTime()
 	age := max(0, x.FinishedAt.Sub(r.Delivery.Heard())) // two clocks may differ
 	if x.Outcome == event.Delivered && x.Redrive == 0 {
@@ -256,7 +256,7 @@ func (o *observer) outcome(r schedule.Record, x event.Outcome) {
 	}
 	o.log.Info("delivery", telemetry.Outcome, x.Outcome, telemetry.EventType, x.Type, telemetry.CallID, x.CallID, telemetry.EventID, x.EventID,
 		telemetry.Org, x.OrganizationID, telemetry.Customer, x.Customer, telemetry.Negotiator, x.NegotiatorID, "users", users, "redrive", x.Redrive,
-		telemetry.Number, telemetry.Mask(r.Delivery.Call.Caller), telemetry.Reason, x.Reason, "attempts", x.Attempts, "status", x.Status,
+		telemetry.Number, telemetry.Mask(r.Delivery.Call.Caller), telemetry.Cause, x.Cause, telemetry.Reason, x.Reason, "attempts", x.Attempts, "status", x.Status,
 		"request_id", x.RequestID, "latency_ms", x.LatencyMS, "age_ms", age.Milliseconds(),
 		telemetry.Stream, topology.Calls, telemetry.Seq, r.Delivery.Position, telemetry.TraceIDKey, trace)
 }

@@ -181,7 +181,7 @@ func (t *term) revive(l letter, h history, redrive int) (schedule.Delivery, stri
 		return d, "deliver does not serve its customer " + l.Customer
 	}
 	if who := d.Call.AnsweredBy; who != nil {
-		d.AnsweredBy, _ = t.directory.Negotiator(d.Call.OrganizationID, event.User{UserID: who.UserID, UserName: who.UserName})
+		d.AnsweredBy, _, _ = t.directory.Negotiator(d.Call.OrganizationID, event.User{UserID: who.UserID, UserName: who.UserName})
 	}
 	return d, ""
 }

@@ -316,6 +316,9 @@ func (r *rig) account() {
 		}
 	}
 	for _, o := range r.outcomes() {
+		if known := event.Causes(o.Outcome); len(known) == 0 && o.Cause != "" || len(known) > 0 && !slices.Contains(known, o.Cause) {
+			r.Errorf("%s is %s by %q", o.EventID, o.Outcome, o.Cause)
+		}
 		if o.Redrive > 0 {
 			continue // beside the outcome of the delivery
 		}

@@ -75,7 +75,7 @@ func TestEachStepIsShownInTime(t *testing.T) {
 	}
 	metrics := r.page(d.probes + "/metrics")
 	for _, line := range []string{
-		`ringstream_deliver_outcomes_total{outcome="delivered",type="incoming"} 4`, `ringstream_deliver_requests_total{code="202"} 10`,
+		`ringstream_deliver_outcomes_total{cause="",outcome="delivered",type="incoming"} 4`, `ringstream_deliver_requests_total{code="202"} 10`,
 		`ringstream_lease_held{lease="deliver"} 1`, `ringstream_deliver_token_requests_total{result="given"} 1`, `ringstream_deliver_delay_seconds_count{type="answered"} 2`, `ringstream_deliver_queued{type="missed"} 0`,
 	} {
 		if !strings.Contains(metrics, line) {

@@ -189,20 +189,14 @@ func (t *term) resolve(in input) schedule.Offer {
 		Doubt: in.seq <= t.doubted && !in.stored.After(t.memory.doubt),
 	}
 	organization := in.call.OrganizationID
-	customer, _, known := t.directory.Tenant(organization)
-	o.Customer = customer
-	who := func(u event.User) (string, string) {
-		if !known {
-			return "", "the organization is no customer of Reapit's"
-		}
-		return t.directory.Negotiator(organization, u)
-	}
+	o.Customer, _, _ = t.directory.Tenant(organization)
 	for _, u := range in.call.Audience {
-		id, reason := who(u)
-		o.Audience = append(o.Audience, schedule.Member{User: u, Negotiator: id, Reason: reason})
+		m := schedule.Member{User: u}
+		m.Negotiator, m.Cause, m.Reason = t.directory.Negotiator(organization, u)
+		o.Audience = append(o.Audience, m)
 	}
 	if in.call.AnsweredBy != nil {
-		o.AnsweredBy, _ = who(*in.call.AnsweredBy)
+		o.AnsweredBy, _, _ = t.directory.Negotiator(organization, *in.call.AnsweredBy)
 	}
 	return o
 }

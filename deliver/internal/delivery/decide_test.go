@@ -4,11 +4,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"ringstream/deliver/internal/delivery"
+	"ringstream/schemas/event"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata")
@@ -85,6 +87,10 @@ func TestEveryVerdictButSuccessSaysWhy(t *testing.T) {
 		for status := range 1000 {
 			v := delivery.Decide(delivery.Result{Kind: kind, Status: status}, delivery.Attempt{Number: 1, Patience: time.Second}, 0.5)
 			done := v.Action == delivery.Deliver || v.Action == delivery.Shadow
+			ends := map[delivery.Action]event.OutcomeType{delivery.Reject: event.Rejected, delivery.Bury: event.Dead}
+			if outcome, over := ends[v.Action]; over && !slices.Contains(event.Causes(outcome), v.Cause) {
+				t.Fatalf("%s %d: %s by %q", kind, status, outcome, v.Cause)
+			}
 			if done != (v.Reason == "") || done != (v.Cause == "") || v.Cause == "unknown" {
 				t.Fatalf("%s %d: %+v", kind, status, v)
 			}

@@ -200,10 +200,10 @@ func (d *Directory) Tenant(string) (customer, region string, ok bool) {
 }
 
 // Negotiator is who a user of an organization is to Reapit. Without an id, the
-// reason says why.
-func (d *Directory) Negotiator(organizationID string, u event.User) (id, reason string) {
+// cause says why in one word and the reason in several.
+func (d *Directory) Negotiator(organizationID string, u event.User) (id, cause, reason string) {
 	if _, _, ok := d.Tenant(organizationID); !ok {
-		return "", "the organization is no customer of Reapit's"
+		return "", stranger, inFull[stranger]
 	}
 	d.mu.RLock()
 	b := d.book
@@ -213,7 +213,7 @@ func (d *Directory) Negotiator(organizationID string, u event.User) (id, reason 
 	if missing.why != notLoaded && d.told.isNew(organizationID+"/"+u.UserID+"/"+normal(u.UserName), missing) {
 		d.log.Warn("user is no negotiator", "organization", organizationID, "user_id", u.UserID, "reason", missing.String())
 	}
-	return id, missing.String()
+	return id, missing.why, missing.String()
 }
 
 // Unmapped is how many users were no negotiator when they were last asked for,

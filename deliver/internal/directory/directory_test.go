@@ -134,7 +134,10 @@ func TestNegotiator(t *testing.T) {
 		"override in another casing":  {"u-9", "jane2@agency.example", "JAS", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			id, reason := d.Negotiator("org-1", event.User{UserID: c.userID, UserName: c.userName})
+			id, cause, reason := d.Negotiator("org-1", event.User{UserID: c.userID, UserName: c.userName})
+			if (id == "") != slices.Contains(event.Causes(event.Unmapped), cause) || id != "" && cause != "" {
+				t.Errorf("%q by %q", id, cause)
+			}
 			if id != c.id || reason != c.reason {
 				t.Errorf("%q, %q; want %q, %q", id, reason, c.id, c.reason)
 			}
@@ -152,10 +155,10 @@ func TestBeforeTheFirstList(t *testing.T) {
 	if err := d.Load(t.Context()); err == nil {
 		t.Error("loaded")
 	}
-	if id, reason := d.Negotiator("o", event.User{UserID: "u", UserName: "jane@agency.example"}); id != "" || reason != "the negotiators are not known yet" {
-		t.Error(id, reason)
+	if id, cause, reason := d.Negotiator("o", event.User{UserID: "u", UserName: "jane@agency.example"}); id != "" || cause != "not-loaded" || reason != "the negotiators are not known yet" {
+		t.Error(id, cause, reason)
 	}
-	if id, reason := d.Negotiator("o", event.User{UserID: "u", UserName: "boss@agency.example"}); id != "JAS" || reason != "" {
+	if id, _, reason := d.Negotiator("o", event.User{UserID: "u", UserName: "boss@agency.example"}); id != "JAS" || reason != "" {
 		t.Error(id, reason)
 	}
 	if ok, count, age := d.Loaded(); ok || count != 0 || age != 0 {
@@ -221,7 +224,7 @@ func TestRefresh(t *testing.T) {
 		if _, count, age := d.Loaded(); count != 6 || age != time.Hour || len(source.times()) != 2 {
 			t.Error(count, age, source.times())
 		}
-		if id, _ := d.Negotiator("o", event.User{UserID: "u", UserName: "jane.smith@agency.example"}); id != "JAS" {
+		if id, _, _ := d.Negotiator("o", event.User{UserID: "u", UserName: "jane.smith@agency.example"}); id != "JAS" {
 			t.Error(id)
 		}
 		diffs := log.named(t, "negotiators changed")
@@ -356,8 +359,8 @@ func TestTenant(t *testing.T) {
 	if _, _, ok := nobody.Tenant("any"); ok {
 		t.Error("a tenant without a customer")
 	}
-	if id, reason := nobody.Negotiator("any", event.User{UserID: "u"}); id != "" || reason != "the organization is no customer of Reapit's" {
-		t.Error(id, reason)
+	if id, cause, reason := nobody.Negotiator("any", event.User{UserID: "u"}); id != "" || cause != "no-customer" || reason != "the organization is no customer of Reapit's" {
+		t.Error(id, cause, reason)
 	}
 }
 
@@ -416,7 +419,7 @@ func TestTheSimulatorsPeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"jane@agency.example": "JAS", "tom@agency.example": "TOM", "kim.lowe@agency.example": ""} {
-		if id, reason := d.Negotiator("o", event.User{UserID: "u", UserName: name}); id != want || (reason == "") != (want != "") {
+		if id, _, reason := d.Negotiator("o", event.User{UserID: "u", UserName: name}); id != want || (reason == "") != (want != "") {
 			t.Errorf("%s: %q, %q", name, id, reason)
 		}
 	}

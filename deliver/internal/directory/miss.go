@@ -5,14 +5,15 @@ import "sync"
 // miss is why a user is no negotiator; the zero miss is none.
 type miss struct{ why, who string }
 
-// Reasons of a miss; in full they stand in delivery outcomes.
+// Causes of a miss, as delivery outcomes have them; the reason says them in full.
 const (
-	notLoaded = "not loaded"
-	noName    = "no name"
+	notLoaded = "not-loaded"
+	noName    = "no-name"
 	nobody    = "nobody"
 	inactive  = "inactive"
 	ambiguous = "ambiguous"
 	retired   = "retired"
+	stranger  = "no-customer"
 )
 
 // Reasons lists what Unmapped counts by.
@@ -24,6 +25,7 @@ var inFull = map[string]string{
 	nobody:    "no active negotiator has the user's e-mail address",
 	inactive:  "only inactive negotiators have the user's e-mail address: ",
 	ambiguous: "several active negotiators have the user's e-mail address: ",
+	stranger:  "the organization is no customer of Reapit's",
 	retired:   "the negotiator of the override is not active: ",
 }
 

@@ -93,7 +93,7 @@ func TestSeveralPages(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		for name, want := range map[string]string{"jane": c.jane, "tom": c.to} {
-			if id, reason := d.Negotiator("o", event.User{UserID: name, UserName: name + "@agency.example"}); id != want {
+			if id, _, reason := d.Negotiator("o", event.User{UserID: name, UserName: name + "@agency.example"}); id != want {
 				t.Errorf("%s: %s is %q, want %q: %s", c.name, name, id, want, reason)
 			}
 		}

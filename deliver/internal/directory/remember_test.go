@@ -77,7 +77,7 @@ func begin(t *testing.T, source directory.Source, s directory.Store) (d *directo
 }
 
 func jane(d *directory.Directory) string {
-	id, _ := d.Negotiator("o", event.User{UserID: "u", UserName: "jane@agency.example"})
+	id, _, _ := d.Negotiator("o", event.User{UserID: "u", UserName: "jane@agency.example"})
 	return id
 }
 
@@ -299,7 +299,7 @@ func TestUsersWithoutNegotiatorAreCounted(t *testing.T) {
 			t.Errorf("%s, want %s", got, want)
 		}
 	}
-	ask("map[ambiguous:1 inactive:1 no name:1 nobody:2 retired:1]")
+	ask("map[ambiguous:1 inactive:1 no-name:1 nobody:2 retired:1]")
 	source.set(nil, append(people()[:4], people()[5:]...)...) // one twin is gone
-	ask("map[inactive:1 no name:1 nobody:2 retired:1]")
+	ask("map[inactive:1 no-name:1 nobody:2 retired:1]")
 }

@@ -31,6 +31,21 @@ const (
 	laterDelivered = "a later event of the call was delivered"
 )
 
+// causes says the same in one word.
+var causes = map[string]string{
+	sameNegotiator: "same-negotiator",
+	stillInCall:    "still-in-call",
+	sameAnswer:     "same-answer",
+	somebodyElse:   "answered-elsewhere",
+	callOver:       "call-over",
+	nothingShown:   "never-shown",
+	laterDelivered: "later-delivered",
+}
+
+func supersede(d *Delivery, reason string, now time.Time) Record {
+	return Record{*d, event.Superseded, causes[reason], reason, now}
+}
+
 // removed is a delivery that leaves a lane without being sent.
 type removed struct {
 	d      *Delivery

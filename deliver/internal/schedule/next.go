@@ -90,12 +90,13 @@ func (s *Schedule) clear(l *lane, now time.Time) []Record {
 	var records []Record
 	for len(l.Queue) > 0 {
 		d := l.Queue[0]
-		r := Record{Delivery: *d, Outcome: event.Superseded, Reason: l.obsolete(), At: now}
+		r := supersede(d, l.obsolete(), now)
 		if r.Reason == "" {
 			if now.Before(s.deadline(d)) {
 				break
 			}
-			r.Outcome, r.Reason = event.Expired, s.lateness(d, now)
+			r.Outcome = event.Expired
+			r.Cause, r.Reason = s.lateness(d, now)
 		}
 		records = append(records, r)
 		l.drop(d)
@@ -106,19 +107,28 @@ func (s *Schedule) clear(l *lane, now time.Time) []Record {
 	return records
 }
 
-func (s *Schedule) lateness(d *Delivery, now time.Time) string {
-	reason := "not delivered within " + s.deadlines[d.Call.Type].String()
+// lateness tells what held the delivery back in the end, and in words first
+// what it met with itself.
+func (s *Schedule) lateness(d *Delivery, now time.Time) (cause, reason string) {
+	cause, reason = "late", "not delivered within "+s.deadlines[d.Call.Type].String()
 	parked := s.state.Parked[d.Customer]
 	switch {
-	case d.Trouble != "":
-		return reason + "; after " + inWords(d.Attempts, "one attempt", "attempts") + ": " + d.Trouble
 	case parked != nil:
-		return reason + "; Reapit refuses the customer: " + parked.Cause
+		cause = "parked"
 	case now.Before(s.state.Pause.Until):
-		return reason + "; Reapit's limits hold everything back"
-	default:
-		return reason
+		cause = "limits"
+	case d.Trouble != "":
+		cause = "trouble"
 	}
+	switch {
+	case d.Trouble != "":
+		reason += "; after " + inWords(d.Attempts, "one attempt", "attempts") + ": " + d.Trouble
+	case parked != nil:
+		reason += "; Reapit refuses the customer: " + parked.Cause
+	case cause == "limits":
+		reason += "; Reapit's limits hold everything back"
+	}
+	return cause, reason
 }
 
 // best picks the first n in the order across lanes without sorting all.

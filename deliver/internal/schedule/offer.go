@@ -24,7 +24,8 @@ type Offer struct {
 type Member struct {
 	User       event.User
 	Negotiator string // empty: he is none
-	Reason     string // why he is none
+	Cause      string // why he is none, in one word
+	Reason     string // and in words
 }
 
 // Recorded is an outcome as the log has it.
@@ -41,9 +42,8 @@ type Recorded struct {
 
 // target is all users of an audience who are one negotiator.
 type target struct {
-	negotiator string
-	reason     string
-	users      []event.User
+	Member // the first of them
+	users  []event.User
 }
 
 // Offer takes in an event. What ends at once is returned: who is no negotiator,
@@ -91,9 +91,9 @@ func (c *call) targets(o Offer, recorded []Recorded) []target {
 		}
 		same := func(t target) bool {
 			if m.Negotiator == "" {
-				return t.negotiator == "" && t.users[0].UserID == m.User.UserID
+				return t.Negotiator == "" && t.users[0].UserID == m.User.UserID
 			}
-			return t.negotiator == m.Negotiator
+			return t.Negotiator == m.Negotiator
 		}
 		if m.Negotiator != "" {
 			c.Who[m.User.UserID] = m.Negotiator
@@ -102,7 +102,7 @@ func (c *call) targets(o Offer, recorded []Recorded) []target {
 			all[i].users = append(all[i].users, m.User)
 			continue
 		}
-		all = append(all, target{m.Negotiator, m.Reason, []event.User{m.User}})
+		all = append(all, target{m, []event.User{m.User}})
 	}
 	return all
 }
@@ -120,16 +120,16 @@ func recordedFor(all []Recorded, u event.User) *Recorded {
 func (s *Schedule) take(c *call, o Offer, t target, index int, known *Recorded) []Record {
 	d := &Delivery{
 		Call: o.Call, Position: o.Position, Index: index, Received: o.Received, Traceparent: o.Traceparent,
-		Customer: o.Customer, Negotiator: t.negotiator, AnsweredBy: o.AnsweredBy, Users: t.users,
+		Customer: o.Customer, Negotiator: t.Negotiator, AnsweredBy: o.AnsweredBy, Users: t.users,
 	}
 	d.Call.Audience = nil
-	if t.negotiator == "" {
+	if t.Negotiator == "" {
 		if known != nil {
 			return nil
 		}
-		return []Record{{*d, event.Unmapped, t.reason, o.Now}}
+		return []Record{{*d, event.Unmapped, t.Cause, t.Reason, o.Now}}
 	}
-	l := c.lane(o.Customer, t.negotiator, d)
+	l := c.lane(o.Customer, t.Negotiator, d)
 	overtaken, refused := l.add(d)
 	if o.Doubt && refused == "" && l.Queue[0] == d {
 		l.doubt()
@@ -140,7 +140,7 @@ func (s *Schedule) take(c *call, o Offer, t target, index int, known *Recorded) 
 	case known != nil && refused == "":
 		records = append(records, s.settle(l, d, *known, o.Now)...)
 	case known == nil && refused != "":
-		records = append(records, Record{*d, event.Superseded, refused, o.Now})
+		records = append(records, supersede(d, refused, o.Now))
 	}
 	s.tidy(l)
 	return records
@@ -160,7 +160,7 @@ func (c *call) lane(customer, negotiator string, first *Delivery) *lane {
 func superseded(out []removed, now time.Time) []Record {
 	var records []Record
 	for _, r := range out {
-		records = append(records, Record{*r.d, event.Superseded, r.reason, now})
+		records = append(records, supersede(r.d, r.reason, now))
 	}
 	return records
 }
@@ -200,7 +200,7 @@ func (s *Schedule) Doubt() {
 func (s *Schedule) settle(l *lane, d *Delivery, known Recorded, now time.Time) []Record {
 	var records []Record
 	for reached(known.Outcome) && l.Queue[0] != d {
-		records = append(records, Record{*l.Queue[0], event.Superseded, laterDelivered, now})
+		records = append(records, supersede(l.Queue[0], laterDelivered, now))
 		l.settle(l.Queue[0], event.Superseded)
 		l.drop(l.Queue[0])
 		l.trail = true

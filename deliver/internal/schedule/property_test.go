@@ -161,6 +161,9 @@ func (w *world) record(records []schedule.Record) {
 		if w.doubt[lane(r.Delivery)] && r.Outcome == event.Superseded && r.Reason == "the incoming call was never shown" {
 			w.Fatalf("%s is not sent, but the call is perhaps shown", r.Delivery.ID())
 		}
+		if over := r.Outcome == event.Superseded || r.Outcome == event.Expired; over && !slices.Contains(event.Causes(r.Outcome), r.Cause) {
+			w.Fatalf("%s is %s by %q: %s", r.Delivery.ID(), r.Outcome, r.Cause, r.Reason)
+		}
 		e := entry{schedule.Recorded{
 			EventID: r.Delivery.Call.EventID(), CallID: r.Delivery.Call.CallID, Negotiator: r.Delivery.Negotiator, Users: r.Delivery.Users, Outcome: r.Outcome, At: r.At,
 			Perhaps: w.tried[r.Delivery.ID()],

@@ -54,18 +54,19 @@ func (s *Schedule) Result(r Report) []Record {
 	if r.Verdict.Action == delivery.Pause { // a limit is everybody's, also when this one is not tried again
 		s.state.Pause.limited(r.Now, r.Now.Add(r.Verdict.Hold), r.Verdict.Trial)
 	}
-	reason := r.Verdict.Reason
+	end := Record{Outcome: outcome, Cause: r.Verdict.Cause, Reason: r.Verdict.Reason, At: r.Now}
 	if !over && d.Overtaken != "" {
-		outcome, reason, over = event.Superseded, d.Overtaken, true
+		end, over = supersede(d, d.Overtaken, r.Now), true
 	}
 	if !over {
 		s.again(d, r)
 		return nil
 	}
 	l.drop(d)
-	l.settle(d, outcome)
+	l.settle(d, end.Outcome)
 	s.tidy(l)
-	return []Record{{*d, outcome, reason, r.Now}}
+	end.Delivery = *d
+	return []Record{end}
 }
 
 // note writes down what is to be told of the attempts.

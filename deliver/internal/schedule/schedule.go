@@ -95,7 +95,8 @@ func (d *Delivery) own() bool { return d.AnsweredBy != "" && d.AnsweredBy == d.N
 type Record struct {
 	Delivery Delivery
 	Outcome  event.OutcomeType
-	Reason   string
+	Cause    string // one of event.Causes
+	Reason   string // the same in words
 	At       time.Time
 }
 

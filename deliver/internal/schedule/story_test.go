@@ -58,10 +58,13 @@ type teller struct {
 	position uint64
 	sequence map[string]int
 	out      strings.Builder
+	causes   []string // of what ended
 }
 
 // tell runs the commands again and writes them with their answers.
-func tell(t *testing.T, story string) string {
+func tell(t *testing.T, story string) string { return play(t, story).out.String() }
+
+func play(t *testing.T, story string) *teller {
 	begin := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
 	w := &teller{T: t, s: schedule.New(limits), begin: begin, now: begin, sequence: map[string]int{}}
 	for line := range strings.Lines(story) {
@@ -72,7 +75,7 @@ func tell(t *testing.T, story string) string {
 			w.out.WriteString(line)
 		}
 	}
-	return w.out.String()
+	return w
 }
 
 func (w *teller) do(words []string) {
@@ -147,7 +150,7 @@ func (w *teller) next() {
 func (w *teller) result(words []string) {
 	v := delivery.Verdict{Action: delivery.Action(words[1]), Cause: "cause", Reason: "trouble"}
 	if slices.Contains([]delivery.Action{delivery.Deliver, delivery.Shadow}, v.Action) {
-		v.Reason = ""
+		v.Cause, v.Reason = "", ""
 	}
 	for _, word := range words[2:] {
 		value, timed := strings.CutPrefix(word, "wait=")
@@ -162,6 +165,7 @@ func (w *teller) result(words []string) {
 
 func (w *teller) records(all []schedule.Record) {
 	for _, r := range all {
+		w.causes = append(w.causes, string(r.Outcome)+" "+r.Cause)
 		fmt.Fprintf(&w.out, "%s %s %s", r.Outcome, r.Delivery.ID(), r.Delivery.Call.Type)
 		if r.Reason != "" {
 			w.out.WriteString(": " + r.Reason)

@@ -137,6 +137,7 @@ var outcomeProperties = []property{
 	{name: "type", doc: "Type of the call event.", is: oneOf([]event.CallType{event.Incoming, event.Answered, event.Ended, event.Missed})},
 	{name: "subType", doc: "Reapit's name for it.", is: oneOf([]string{"incomingCall", "answeredCall", "endedCall", "missedCall"})},
 	{name: "outcome", doc: "How the delivery ended."},
+	{name: "cause", doc: "Why, in one word; there may be more of them. Absent in outcomes from before there were causes.", is: obj("type", "string", "pattern", "^[a-z]+(-[a-z]+)*$"), optional: true},
 	{name: "reason", doc: "Why, in words.", is: anyText, optional: true},
 	{name: "attempts", doc: "POSTs made.", is: count},
 	{name: "status", doc: "HTTP status of the last answer.", is: obj("type", "integer", "minimum", 100, "maximum", 599), optional: true},
