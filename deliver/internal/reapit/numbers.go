@@ -3,6 +3,7 @@ package reapit
 import (
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -155,6 +156,9 @@ func userPart(raw string) string {
 	if uri {
 		s = rest
 	}
+	if uri && strings.HasPrefix(s, "[") { // the address of a machine
+		return ""
+	}
 	user, _, at := strings.Cut(s, "@")
 	if at {
 		user, _, _ = strings.Cut(user, ":") // a password
@@ -164,8 +168,16 @@ func userPart(raw string) string {
 	if plain, err := url.PathUnescape(user); err == nil {
 		user = plain
 	}
-	return strings.ReplaceAll(user, "(0)", "")
+	user = trunkZero.ReplaceAllString(user, "")
+	return serviceCode.ReplaceAllString(strings.TrimSpace(user), "$1")
 }
+
+var (
+	trunkZero = regexp.MustCompile(`\( *0 *\)`)
+	// serviceCode is what is dialled before a number and not part of it, such as
+	// #31# to hide one's own. By itself it is a short code.
+	serviceCode = regexp.MustCompile(`^[*#]{1,2}[0-9]{1,3}[*#](.*[0-9])`)
+)
 
 func isScheme(s string) bool { return s == "sip" || s == "sips" || s == "tel" }
 
@@ -188,7 +200,7 @@ func digitsOf(s string) (digits string, plus bool) {
 			b.WriteString(digit)
 		case b.Len() == 0:
 			plus = plus || r == '+'
-		case unicode.IsLetter(r), strings.ContainsRune(";,#?", r):
+		case unicode.IsLetter(r), strings.ContainsRune(";,#*?:", r):
 			return b.String(), plus
 		}
 	}
