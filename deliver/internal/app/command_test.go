@@ -231,6 +231,16 @@ func TestSettingsOutOfBounds(t *testing.T) {
 	}
 }
 
+func TestAnAddressWithAPasswordIsRefusedAndNotTold(t *testing.T) {
+	for _, address := range []string{"https://user:hidden@reapit.example", "https://user:hidden@reapit.example/%zz", "user:hidden@reapit.example"} {
+		t.Setenv("REAPIT_API_URL", address)
+		var s Settings
+		if err := program.Load(&s); err == nil || !strings.Contains(err.Error(), "REAPIT_API_URL") || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 func TestBadSettingsAreAllReported(t *testing.T) {
 	for name, value := range map[string]string{
 		"REAPIT_API_URL": "reapit", "NATS_PROVISION": "perhaps", "NUMBER_REGION": "XX", "NUMBER_FORMAT": "odd", "NEGOTIATOR_OVERRIDES": "jane",

@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"ringstream/deliver/internal/directory"
@@ -91,7 +92,11 @@ func plainURL(name, value string) []program.Problem {
 	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil {
 		return nil
 	}
-	return []program.Problem{{Setting: name, Wrong: strconv.Quote(value) + " is no address", Want: "http or https URL without user and password"}}
+	wrong := strconv.Quote(value) + " is no address"
+	if strings.Contains(value, "@") {
+		wrong = "it names a user or a password" // which nobody must read
+	}
+	return []program.Problem{{Setting: name, Wrong: wrong, Want: "http or https URL without user and password"}}
 }
 
 func (s Settings) deadlines() schedule.Deadlines {

@@ -1,6 +1,7 @@
 package reapit
 
 import (
+	"bytes"
 	"encoding/json"
 	"mime"
 	"net/http"
@@ -31,6 +32,7 @@ type problem struct {
 // says nothing.
 func readProblem(header http.Header, body []byte) (description string, fields []event.FieldError) {
 	var p problem
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	if json.Unmarshal(body, &p) != nil {
 		return plainText(header, body), nil
 	}
@@ -42,12 +44,12 @@ func readProblem(header http.Header, body []byte) (description string, fields []
 	return description, fieldErrors(p.Errors)
 }
 
-// plainText is the words of an answer that is no JSON; those of a page of
-// HTML are no use to anybody.
+// plainText is the words of an answer that is no JSON; those of a page of HTML,
+// or of JSON that breaks off, are no use to anybody.
 func plainText(header http.Header, body []byte) string {
 	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
 	words := strings.TrimSpace(string(body))
-	if !utf8.ValidString(words) || strings.HasPrefix(words, "<") || kind != "" && kind != "text/plain" && kind != "application/json" {
+	if !utf8.ValidString(words) || strings.IndexAny(words, "<{") == 0 || kind != "" && kind != "text/plain" && kind != "application/json" {
 		return ""
 	}
 	return words
@@ -73,7 +75,7 @@ func fieldErrors(raw json.RawMessage) []event.FieldError {
 		if json.Unmarshal(item, &f) != nil {
 			f.Message = item
 		}
-		if e := (event.FieldError{Field: cut(text(f.Field)), Message: cut(text(f.Message))}); e != (event.FieldError{}) {
+		if e := (event.FieldError{Field: text(f.Field), Message: text(f.Message)}); e != (event.FieldError{}) {
 			fields = append(fields, e)
 		}
 	}

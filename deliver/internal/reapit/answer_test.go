@@ -1,7 +1,9 @@
 package reapit_test
 
 import (
+	"compress/gzip"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 	"testing"
@@ -10,6 +12,21 @@ import (
 	"ringstream/deliver/internal/reapit"
 	"ringstream/schemas/event"
 )
+
+func zipped(s string) string {
+	var b strings.Builder
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write([]byte(s))
+	_ = w.Close()
+	return b.String()
+}
+
+// basic is the header with which a token is asked for.
+func basic() string {
+	r := http.Request{Header: http.Header{}}
+	r.SetBasicAuth("demo-client", url.QueryEscape(secret))
+	return r.Header.Get("Authorization")
+}
 
 const concurrent = "Concurrent request limit exceeded. Please ensure that no more than 5 requests are actively being fulfilled"
 
@@ -74,11 +91,24 @@ var answers = map[string]struct {
 	"an array":            {500, asJSON, `[]`, reapit.Result{Description: "[]"}},
 	"redirect":            {307, header("Location", "http://127.0.0.1:1/elsewhere"), "", reapit.Result{}},
 	"very long":           {500, asJSON, `{"description":"` + strings.Repeat("é", 400) + `"}`, reapit.Result{Description: strings.Repeat("é", 250) + "…"}},
-	"endless":             {500, asJSON, `{"description":"` + strings.Repeat("a", 1<<20) + `"}`, reapit.Result{Description: `{"description":"` + strings.Repeat("a", 484) + "…"}},
+	"endless":             {500, asJSON, `{"description":"` + strings.Repeat("a", 1<<20) + `"}`, reapit.Result{}},
 	"echo of secrets": {
 		400, asJSON, `{"description":"Bearer ` + issuedToken + ` of ` + secret + `","errors":[{"field":"x","message":"` + issuedToken + `"}]}`,
 		reapit.Result{Description: "Bearer [redacted] of [redacted]", Errors: []event.FieldError{{Field: "x", Message: "[redacted]"}}},
 	},
+	"echo of the credentials": {
+		400, header("x-amzn-RequestId", issuedToken), `{"description":"` + basic() + ` ` + url.QueryEscape(secret) + `","errors":[{"field":"` + secret + `","message":"` + strings.Repeat("x", 490) + issuedToken + `"}]}`,
+		reapit.Result{
+			RequestID: "[redacted]", Description: "Basic [redacted] [redacted]",
+			Errors: []event.FieldError{{Field: "[redacted]", Message: strings.Repeat("x", 490) + "[redacted]"}},
+		},
+	},
+	"a mark before the JSON": {400, asJSON, "\ufeff" + `{"description":"bad"}`, reapit.Result{Description: "bad"}},
+	"a long request id":      {202, header("x-amzn-RequestId", strings.Repeat("r", 500)), "", reapit.Result{RequestID: strings.Repeat("r", 128)}},
+	"zipped":                 {500, header("Content-Encoding", "gzip"), zipped(`{"description":"small"}`), reapit.Result{Description: "small"}},
+	"zipped, broken":         {500, header("Content-Encoding", "gzip"), zipped(`{"description":"small"}`)[:20], reapit.Result{}},
+	"a zip bomb":             {500, header("Content-Encoding", "gzip"), zipped(strings.Repeat(" ", 1<<20) + `{"description":"far behind"}`), reapit.Result{}},
+	"a zip bomb of success":  {202, header("Content-Encoding", "gzip"), zipped(strings.Repeat(" ", 1<<20)), reapit.Result{}},
 
 	"wait seconds":         {429, header("Retry-After", "7"), "", reapit.Result{RetryAfter: 7 * time.Second}},
 	"wait half a second":   {429, header("Retry-After", " 0.5 "), "", reapit.Result{RetryAfter: 500 * time.Millisecond}},

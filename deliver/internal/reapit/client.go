@@ -24,7 +24,15 @@ const (
 	connectLimit = 5 * time.Second
 	maxAnswer    = 64 << 10 // bytes read of an answer to a notification
 	maxPage      = 8 << 20  // bytes read of one page of negotiators
+	maxHeader    = 64 << 10 // bytes read of an answer's header
+	maxRequestID = 128      // bytes kept of it
 	maxTokens    = 3        // fetched for one request
+
+	// Reapit's load balancer may drop a connection that was idle for a minute,
+	// just when the next call is written to it.
+	idleLimit = 50 * time.Second
+	// maxIdle is as many as REAPIT_CONCURRENCY may allow: each is used again.
+	maxIdle = 1000
 )
 
 // Config is where Reapit is and as which application it is asked.
@@ -58,6 +66,7 @@ type Client struct {
 	cfg     Config
 	http    *http.Client
 	oauth   clientcredentials.Config
+	veil    veil
 	tokens  tokens
 	maxWait time.Duration
 }
@@ -70,6 +79,7 @@ func New(cfg Config, hc *http.Client) *Client {
 		cfg:     cfg,
 		http:    harden(hc),
 		oauth:   credentials(cfg),
+		veil:    veilOf(cfg),
 		tokens:  tokens{of: map[string]*tokenSlot{}},
 		maxWait: requestLimit,
 	}
@@ -97,8 +107,11 @@ func transport() *http.Transport {
 		DialContext:         (&net.Dialer{Timeout: connectLimit, KeepAlive: 15 * time.Second}).DialContext,
 		TLSHandshakeTimeout: connectLimit,
 		ForceAttemptHTTP2:   true,
-		MaxIdleConnsPerHost: 16,
-		IdleConnTimeout:     time.Minute,
+		MaxIdleConnsPerHost: maxIdle,
+		IdleConnTimeout:     idleLimit,
+
+		MaxResponseHeaderBytes: maxHeader,
+
 		// A dead connection is found before a call has to wait for it.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: connectLimit},
 	}
@@ -208,23 +221,24 @@ func (c *Client) send(ctx context.Context, q request, t token) reply {
 	resp, err := c.http.Do(r)
 	if err != nil {
 		return reply{Result: Result{
-			Kind: classify(ctx, err), Sent: sent.Load(), Err: fmt.Errorf("ask reapit: %w", err), Took: time.Since(started),
+			Kind: classify(ctx, err), Sent: sent.Load(), Err: c.veil.with(t).err(fmt.Errorf("ask reapit: %w", err)), Took: time.Since(started),
 		}}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, q.limit))
 	a := reply{body: body, broken: err, Result: Result{
-		Kind: Answered, Sent: true, Status: resp.StatusCode, RequestID: resp.Header.Get("x-amzn-RequestId"),
+		Kind: Answered, Sent: true, Status: resp.StatusCode, RequestID: requestID(resp.Header),
 		RetryAfter: retryAfter(resp.Header, time.Now()), Took: time.Since(started), Path: strings.TrimSuffix(q.path, "/"),
 	}}
 	if a.OK() {
+		a.RequestID = c.veil.with(t).text(a.RequestID)
 		return a
 	}
 	if a.Status == http.StatusUnauthorized {
 		c.tokens.slot(q.customer).suspect(t)
 	}
 	a.Description, a.Errors = readProblem(resp.Header, body)
-	c.redact(&a.Result, t)
+	c.veil.with(t).result(&a.Result)
 	return a
 }
 
@@ -250,18 +264,8 @@ func (c *Client) build(ctx context.Context, q request, t token) (*http.Request, 
 	return r, nil
 }
 
-// redact cuts what the answer says, and takes out of it what nobody must read.
-func (c *Client) redact(r *Result, t token) {
-	clean := func(s string) string {
-		for _, secret := range []string{c.cfg.ClientSecret, t.secret} {
-			if secret != "" {
-				s = strings.ReplaceAll(s, secret, "[redacted]")
-			}
-		}
-		return cut(s)
-	}
-	r.Description = clean(r.Description)
-	for i := range r.Errors {
-		r.Errors[i].Field, r.Errors[i].Message = clean(r.Errors[i].Field), clean(r.Errors[i].Message)
-	}
+// requestID is what Reapit's support asks for.
+func requestID(header http.Header) string {
+	id := header.Get("x-amzn-RequestId")
+	return strings.ToValidUTF8(id[:min(len(id), maxRequestID)], "")
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 )
 
@@ -14,8 +15,10 @@ import (
 var ErrMalformed = errors.New("malformed answer")
 
 const (
-	pageSize = 100  // the most that Reapit gives
-	maxPages = 1000 // no customer has as many people
+	pageSize  = 100     // the most that Reapit gives
+	maxPages  = 1000    // no customer has as many people
+	maxPeople = 100_000 // nor these
+	readings  = 3       // of a list that changes meanwhile
 )
 
 // Negotiator is what is needed to know of one.
@@ -35,23 +38,43 @@ type page struct {
 	Embedded       []negotiator `json:"_embedded"`
 	PageSize       int          `json:"pageSize"`
 	TotalPageCount int          `json:"totalPageCount"`
+	TotalCount     int          `json:"totalCount"`
 }
 
 // Negotiators lists a customer's negotiators, active or not, in the order in
 // which Reapit first names them. It goes by page number and trusts no total: a
-// full page is followed by another, and so is a short one before the last.
+// full page is followed by another, and so is a short one before the last. But
+// where the total changes meanwhile or announces more, somebody may have moved
+// to a page that was read before, and the list is read again. What is the same
+// twice is the list, whatever its total says.
 func (c *Client) Negotiators(ctx context.Context, customer string) ([]Negotiator, error) {
-	list := roll{at: map[string]int{}}
-	for number := 1; number <= maxPages; number++ {
-		p, err := c.page(ctx, customer, number)
+	var before roll
+	for range readings {
+		list, err := c.list(ctx, customer)
 		if err != nil {
-			return nil, fmt.Errorf("list negotiators of %s, page %d: %w", customer, number, err)
+			return nil, fmt.Errorf("list negotiators of %s, %w", customer, err)
 		}
-		if fresh := list.add(p.Embedded); fresh == 0 || p.last(number) {
+		if list.whole() || len(list.all) > 0 && slices.Equal(list.all, before.all) {
 			return list.all, nil
 		}
+		before = list
 	}
-	return nil, fmt.Errorf("list negotiators of %s: %w: more than %d pages", customer, ErrMalformed, maxPages)
+	return nil, fmt.Errorf("list negotiators of %s: %w: it is another in each of %d readings", customer, ErrMalformed, readings)
+}
+
+func (c *Client) list(ctx context.Context, customer string) (roll, error) {
+	list := roll{at: map[string]int{}}
+	for number := 1; number <= maxPages && len(list.all) <= maxPeople; number++ {
+		p, err := c.page(ctx, customer, number)
+		if err != nil {
+			return roll{}, fmt.Errorf("page %d: %w", number, err)
+		}
+		list.count(p.TotalCount)
+		if fresh := list.add(p.Embedded); fresh == 0 || p.last(number) {
+			return list, nil
+		}
+	}
+	return roll{}, fmt.Errorf("page after page: %w: more than %d pages or %d people", ErrMalformed, maxPages, maxPeople)
 }
 
 // last tells whether nothing can follow: the page is not full, and none is
@@ -67,9 +90,22 @@ func (p page) last(number int) bool {
 // roll is a list that names nobody twice. Somebody who was added to Reapit
 // between two pages moves the others, and one of them comes again.
 type roll struct {
-	all []Negotiator
-	at  map[string]int
+	all     []Negotiator
+	at      map[string]int
+	total   int // as told last; 0 when it was not
+	changed bool
 }
+
+func (l *roll) count(total int) {
+	if total <= 0 {
+		return
+	}
+	l.changed = l.changed || l.total > 0 && l.total != total
+	l.total = total
+}
+
+// whole reports whether nobody can be missing.
+func (l *roll) whole() bool { return !l.changed && len(l.all) >= l.total }
 
 func (l *roll) add(found []negotiator) (fresh int) {
 	for _, f := range found {

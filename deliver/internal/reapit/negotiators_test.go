@@ -84,6 +84,59 @@ func TestNegotiatorsPages(t *testing.T) {
 	}
 }
 
+// counts is a page that tells how many people there are, with links as an older
+// Reapit had them.
+func counts(total int, list []map[string]any) string {
+	b, _ := json.Marshal(map[string]any{
+		"_embedded": list, "pageSize": 100, "totalPageCount": (total + 99) / 100, "totalCount": total,
+		"_links": map[string]any{"next": map[string]any{"href": "/api/negotiators/?PageNumber=2&PageSize=100"}},
+	})
+	return string(b)
+}
+
+// Whoever moves to a page that was read already is not forgotten: a list that
+// may have a hole is read again.
+func TestNegotiatorsWhoMoveMeanwhile(t *testing.T) {
+	for name, c := range map[string]struct {
+		readings [][]string
+		people   int // from 0 on; -1: no list
+	}{
+		"nobody does":           {[][]string{{counts(130, people(0, 100)), counts(130, people(100, 130))}}, 130},
+		"one leaves in between": {[][]string{{counts(131, people(0, 100)), counts(130, people(101, 131))}, {counts(130, people(0, 100)), counts(130, people(100, 130))}}, 130},
+		"one comes in between":  {[][]string{{counts(129, people(0, 100)), counts(130, people(99, 129))}, {counts(130, people(0, 100)), counts(130, people(100, 130))}}, 130},
+		"the second is empty":   {[][]string{{counts(130, people(0, 100)), counts(130, []map[string]any{})}, {counts(130, people(0, 100)), counts(130, people(100, 130))}}, 130},
+		"the total is wrong":    {[][]string{{counts(140, people(0, 100)), counts(140, people(100, 130))}, {counts(140, people(0, 100)), counts(140, people(100, 130))}}, 130},
+		"it is never the same": {[][]string{
+			{counts(140, people(0, 100)), counts(140, people(100, 130))}, {counts(140, people(0, 100)), counts(140, people(100, 131))}, {counts(140, people(0, 100)), counts(140, people(100, 132))},
+		}, -1},
+		"nobody of many": {[][]string{{counts(140, []map[string]any{})}, {counts(140, []map[string]any{})}, {counts(140, []map[string]any{})}}, -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked []url.Values
+			reading := -1
+			list, err := start(t, giveToken, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Query().Get("pageNumber") == "1" {
+					reading++
+				}
+				if r.URL.Path != "/negotiators/" || reading >= len(c.readings) {
+					t.Errorf("asked for %s in reading %d", r.URL, reading)
+					w.WriteHeader(http.StatusForbidden)
+					return
+				}
+				pages(&asked, c.readings[reading]...)(w, r)
+			}).Negotiators(t.Context(), "RES")
+			if (err != nil) != (c.people < 0) || len(list) != max(c.people, 0) || reading != len(c.readings)-1 {
+				t.Fatalf("%d people in %d readings: %v", len(list), reading+1, err)
+			}
+			for i, n := range list {
+				if n.ID != fmt.Sprintf("%03d", i) {
+					t.Errorf("%d is %s", i, n.ID)
+				}
+			}
+		})
+	}
+}
+
 func TestNegotiatorsFields(t *testing.T) {
 	const body = `{"_EMBEDDED":[{"ID":"JAS","email":null,"active":null,"name":"x","metadata":{"a":[1]}},{"id":"","email":"a@b.example"},{"id":null},
 		{"id":"TST","Email":" T@B.example","Active":false},{"id":"TST","Email":"later@b.example","Active":true}]}`

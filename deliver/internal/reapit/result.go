@@ -63,14 +63,14 @@ func (r Result) Fault() error {
 }
 
 func (r Result) words() string {
-	if r.Err != nil {
-		return r.Err.Error()
-	}
 	text := fmt.Sprintf("answered %d", r.Status)
-	if r.Path != "" && r.Suspect() == "" { // a setting says where to look
+	switch {
+	case r.Err != nil:
+		text = r.Err.Error()
+	case r.Path != "" && r.Suspect() == "": // a setting says where to look
 		text = r.Path + " " + text
 	}
-	if r.Description != "" {
+	if r.Err == nil && r.Description != "" {
 		text += ": " + r.Description
 	}
 	if r.RequestID != "" {

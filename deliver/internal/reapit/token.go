@@ -158,8 +158,8 @@ func (c *Client) fetch(ctx context.Context, customer string) (token, *Result) {
 		failed.setting = SettingTokenURL // it was asked, and said nothing for as long as could be waited
 	default:
 		failed = tokenFailure(err)
-		failed.Err = fmt.Errorf("get a token for %s: %w", customer, failed.Err)
-		c.redact(failed, token{})
+		failed.Err = c.veil.err(fmt.Errorf("get a token for %s: %w", customer, failed.Err))
+		c.veil.result(failed)
 	}
 	c.fetched(failed)
 	return t, failed
@@ -198,7 +198,7 @@ func tokenFailure(err error) *Result {
 	}
 	r := &Result{
 		Kind: TokenUnreachable, setting: SettingTokenURL, Description: refusal.ErrorDescription,
-		RetryAfter: retryAfter(refusal.Response.Header, time.Now()), RequestID: refusal.Response.Header.Get("x-amzn-RequestId"),
+		RetryAfter: retryAfter(refusal.Response.Header, time.Now()), RequestID: requestID(refusal.Response.Header),
 	}
 	status, said := refusal.Response.StatusCode, refusal.Response.Status
 	if errorCode.MatchString(refusal.ErrorCode) {

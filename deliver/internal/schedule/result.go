@@ -81,11 +81,8 @@ func (d *Delivery) note(r Report) {
 	if r.Verdict.Action != delivery.Resume {
 		d.Failures++ // of one that succeeded nobody asks
 	}
-	if r.Status != 0 {
-		d.Status = r.Status
-	}
-	if r.RequestID != "" {
-		d.RequestID = r.RequestID
+	if r.Status != 0 { // and the id of that answer, not of one before it
+		d.Status, d.RequestID = r.Status, r.RequestID
 	}
 	d.Trouble = r.Verdict.Reason
 }
