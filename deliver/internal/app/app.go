@@ -16,7 +16,8 @@
 // have seen a request and not by when it left, and a bucket before it (a quarter
 // of the rate at once, refilled with the rate) keeps a flood from using up the
 // second at its beginning: a call that rings then waits for a quarter of a
-// second, not for a whole one.
+// second, not for a whole one. A delivery is chosen when there is room for its
+// request, which it then claims, so that what rings waits behind nothing that can.
 //
 // The POST is at least once: a crash between Reapit's answer and the stored
 // outcome makes the next replica send again. A foreign message in the log does
@@ -123,7 +124,7 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	seen.role(standby)
 	e := &engine{
 		js: js, leases: leases, reapit: client, directory: people, budget: allowed, deadlines: s.deadlines(),
-		slots: s.Concurrency, format: s.Format, shadow: s.Shadow, ttl: s.LeaseTTL,
+		slots: s.Concurrency, group: s.Group, format: s.Format, shadow: s.Shadow, ttl: s.LeaseTTL,
 		drain: max(s.ShutdownTimeout-wrapUp, s.ShutdownTimeout/2), instance: s.instance(), seen: seen, log: log, now: time.Now,
 	}
 	e.run(ctx, life)

@@ -26,11 +26,12 @@ const (
 // attempt makes one request, decides what follows and reports it. A dead
 // letter is stored before anybody can count the delivery as done. If requests are
 // broken off meanwhile there is nobody to report to: the next term starts over.
-func (t *term) attempt(d schedule.Delivery) {
-	started := t.now()
-	r := t.post(d)
+func (t *term) attempt(ctx context.Context, q schedule.Request) {
+	started, d := t.now(), q[0]
+	r := t.post(ctx, q)
 	v := delivery.Decide(resultOf(r), delivery.Attempt{
 		Number: d.Failures + 1, Refreshed: d.Refreshed, Patience: t.deadlines.Patience(d.Call.Type),
+		Left: t.deadlines.Of(&d).Sub(t.now()), Targets: len(q),
 	}, rand.Float64())
 	if v.Reason != "" && r.Fault() != nil {
 		v.Reason += ": " + r.Fault().Error()
@@ -38,15 +39,15 @@ func (t *term) attempt(d schedule.Delivery) {
 	if r.Kind == reapit.Answered && r.Status == http.StatusUnauthorized {
 		t.reapit.RefreshToken(d.Customer)
 	}
-	t.seen.attempt(t.posts, d, r, v)
+	t.seen.attempt(ctx, q, r, v)
 	if v.Action == delivery.Reject || v.Action == delivery.Bury {
-		if bury(t.posts, t.js, letterOf(d, v.Cause, v.Reason, r, t.now()), name+"/"+d.ID(), d.Traceparent, t.log) != nil {
+		if bury(ctx, t.js, letterOf(d, v.Cause, v.Reason, r, t.now()), name+"/"+d.ID(), d.Traceparent, t.log) != nil {
 			return
 		}
 		t.seen.letter(v.Cause)
 	}
 	report := schedule.Report{
-		ID: d.ID(), Verdict: v, Posted: posted(r.Kind), Status: r.Status, RequestID: r.RequestID, Started: started, Now: t.now(),
+		ID: q.ID(), Verdict: v, Posted: posted(r.Kind), Status: r.Status, RequestID: r.RequestID, Started: started, Now: t.now(),
 	}
 	select {
 	case t.reports <- report:
@@ -73,7 +74,7 @@ const withheld = reapit.Kind(delivery.Withheld)
 
 func resultOf(r reapit.Result) delivery.Result {
 	return delivery.Result{
-		Kind: delivery.Kind(r.Kind), Sent: r.Sent, Status: r.Status, RetryAfter: r.RetryAfter,
+		Kind: delivery.Kind(r.Kind), Sent: r.Sent, Status: r.Status, RetryAfter: r.RetryAfter, Took: r.Took,
 		Misset: r.Suspect() != "",
 	}
 }
@@ -88,11 +89,12 @@ func posted(k reapit.Kind) bool {
 }
 
 // post makes the request under a span that is a child of the call event's.
-func (t *term) post(d schedule.Delivery) reapit.Result {
+func (t *term) post(ctx context.Context, q schedule.Request) reapit.Result {
 	if t.shadow {
 		return reapit.Result{Kind: withheld}
 	}
-	ctx, cancel := context.WithTimeout(t.posts, t.timeout(d))
+	d, also := q[0], negotiators(q[1:])
+	ctx, cancel := context.WithTimeout(ctx, t.timeout(d))
 	defer cancel()
 	if parent, ok := telemetry.ParseTraceparent(d.Traceparent); ok {
 		ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
@@ -101,13 +103,13 @@ func (t *term) post(d schedule.Delivery) reapit.Result {
 	ctx, span := otel.Tracer("ringstream/deliver").Start(ctx, "POST /notifications/", trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 		attribute.String("http.request.method", http.MethodPost), attribute.String("ringstream.call_id", d.Call.CallID),
 		attribute.String("ringstream.event_id", d.Call.EventID()), attribute.String("reapit.sub_type", sub),
-		attribute.String("reapit.customer", d.Customer), attribute.String("reapit.negotiator", d.Negotiator),
+		attribute.String("reapit.customer", d.Customer), attribute.StringSlice("reapit.negotiators", negotiators(q)),
 		attribute.Int("http.request.resend_count", d.Attempts),
 	))
 	defer span.End()
 	_, region, _ := t.directory.Tenant(d.Call.OrganizationID)
 	r := t.reapit.Notify(ctx, reapit.Notification{
-		Customer: d.Customer, NegotiatorID: d.Negotiator, SubType: sub, Call: d.Call, AnsweredByID: d.AnsweredBy,
+		Customer: d.Customer, NegotiatorID: d.Negotiator, Also: also, SubType: sub, Call: d.Call, AnsweredByID: d.AnsweredBy,
 		Region: region, Format: t.format,
 	}, traceparent(span))
 	span.SetAttributes(attribute.Int("http.response.status_code", r.Status), attribute.String("reapit.request_id", r.RequestID))
@@ -115,6 +117,14 @@ func (t *term) post(d schedule.Delivery) reapit.Result {
 		span.SetStatus(codes.Error, err.Error())
 	}
 	return r
+}
+
+func negotiators(q schedule.Request) []string {
+	ids := make([]string, len(q))
+	for i, d := range q {
+		ids[i] = d.Negotiator
+	}
+	return ids
 }
 
 func traceparent(span trace.Span) string {

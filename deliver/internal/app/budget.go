@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"ringstream/deliver/internal/schedule"
 )
 
 // errSpent means that the requests of the day are used up.
@@ -49,8 +52,13 @@ func newBudget(perSecond float64, atATime, daily int, now func() time.Time) *bud
 	}
 }
 
-// admit waits until one more request may be made.
+// admit waits until one more request may be made; who has claimed one does not.
 func (b *budget) admit(ctx context.Context) (release func(), err error) {
+	if c, ok := ctx.Value(claimed{}).(*claim); ok {
+		if release, ok := c.use(); ok {
+			return release, nil
+		}
+	}
 	select {
 	case b.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -60,15 +68,105 @@ func (b *budget) admit(ctx context.Context) (release func(), err error) {
 		<-b.slots
 		return nil, fmt.Errorf("wait for the rate: %w", err)
 	}
-	release = sync.OnceFunc(func() {
-		b.end()
-		<-b.slots
-	})
 	if !b.spend(1) {
-		release()
+		b.release()
 		return nil, errSpent
 	}
-	return release, nil
+	return sync.OnceFunc(b.release), nil
+}
+
+func (b *budget) release() {
+	b.end()
+	<-b.slots
+}
+
+// claim is a request that may be made, or nothing. Which delivery goes out is
+// decided when there is room for it, and not before: what rings meanwhile goes
+// first.
+type claim struct {
+	of   *budget
+	good atomic.Bool // not used yet
+}
+
+type claimed struct{}
+
+// claim takes what admit would wait for. It gets nothing when somebody else, a
+// token or the negotiators, was faster: then admit waits.
+func (b *budget) claim() *claim {
+	c := &claim{of: b}
+	select {
+	case b.slots <- struct{}{}:
+	default:
+		return c
+	}
+	if !b.even.Allow() || !b.open() {
+		<-b.slots
+		return c
+	}
+	c.good.Store(true)
+	return c
+}
+
+// open is enter and spend in one.
+func (b *budget) open() bool {
+	if _, ok := b.enter(); !ok {
+		return false
+	}
+	if !b.spend(1) {
+		b.end()
+		return false
+	}
+	return true
+}
+
+func (c *claim) in(ctx context.Context) context.Context {
+	return context.WithValue(ctx, claimed{}, c)
+}
+
+// use hands the claim over, once.
+func (c *claim) use() (release func(), ok bool) {
+	return sync.OnceFunc(c.of.release), c.good.CompareAndSwap(true, false)
+}
+
+// drop gives back what was not used: no request was made.
+func (c *claim) drop() {
+	if !c.good.CompareAndSwap(true, false) {
+		return
+	}
+	c.of.mu.Lock()
+	c.of.window.open--
+	c.of.used.Requests--
+	c.of.mu.Unlock()
+	<-c.of.slots
+}
+
+// lastShare is the part of the day's requests that is kept for calls that ring.
+const lastShare = 20
+
+// room tells what the limits leave at this moment.
+func (b *budget) room() schedule.Room {
+	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.turn()
+	left := b.daily - b.used.Requests
+	r := schedule.Room{Slots: cap(b.slots), Spare: b.even.Burst() / 2, Live: left <= b.daily/lastShare}
+	if left <= 0 {
+		r.Slots = 0
+	}
+	tokens := b.even.TokensAt(now)
+	free, wait := b.window.room(now)
+	if free > r.Spare {
+		wait = 0
+	}
+	r.Rate = max(0, min(int(tokens), free, left))
+	if missing := float64(r.Spare+1) - tokens; missing > 0 {
+		wait = max(wait, time.Duration(missing/float64(b.even.Limit())*float64(time.Second)))
+	}
+	if wait > 0 {
+		r.More = b.now().Add(wait)
+	}
+	return r
 }
 
 // begin waits for one's turn, and then for the rate.

@@ -177,3 +177,87 @@ func TestTheDayEndsAtMidnightUTC(t *testing.T) {
 		t.Errorf("%d left on a new day", b.left())
 	}
 }
+
+// What was claimed is made without waiting, once; what was not used was no request.
+func TestAClaimIsOneRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(20, 5, 100, time.Now)
+		before := b.room()
+		c := b.claim()
+		if got := b.room(); got.Rate != before.Rate-1 || b.left() != 99 {
+			t.Errorf("room for %d after a claim, %d before; %d left", got.Rate, before.Rate, b.left())
+		}
+		ctx := c.in(t.Context())
+		release, err := b.admit(ctx)
+		if err != nil || b.left() != 99 {
+			t.Fatal(err, b.left())
+		}
+		second, err := b.admit(ctx)
+		if err != nil || b.left() != 98 {
+			t.Fatal(err, b.left())
+		}
+		release()
+		second()
+		c.drop() // used: nothing to give back
+		if b.left() != 98 || len(b.slots) != 0 {
+			t.Errorf("%d left, %d slots taken", b.left(), len(b.slots))
+		}
+		unused := b.claim()
+		unused.drop()
+		if b.left() != 98 || len(b.slots) != 0 {
+			t.Errorf("after an unused claim %d left, %d slots taken", b.left(), len(b.slots))
+		}
+		if release, err := b.admit(unused.in(t.Context())); err != nil || b.left() != 97 {
+			t.Error("a claim that was given back was used", err)
+		} else {
+			release()
+		}
+	})
+}
+
+// Whoever asks for room and claims it never waits, and keeps the rate.
+func TestClaimsKeepTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(20, 5, 1e6, time.Now)
+		var seen []time.Time
+		for len(seen) < 200 {
+			room := b.room()
+			if room.Rate <= room.Spare && room.More.IsZero() {
+				t.Fatalf("no room, and nobody knows when: %+v", room)
+			}
+			for range max(0, min(room.Rate-room.Spare, 5)) {
+				c := b.claim()
+				if !c.good.Load() {
+					t.Fatalf("no claim with room for %d", room.Rate)
+				}
+				release, _ := b.admit(c.in(t.Context()))
+				seen = append(seen, time.Now())
+				release()
+			}
+			time.Sleep(max(time.Millisecond, time.Until(b.room().More)))
+		}
+		for i := range seen[20:] {
+			if gap := seen[i+20].Sub(seen[i]); gap < time.Second {
+				t.Fatalf("21 requests within %s", gap)
+			}
+		}
+		if took := seen[199].Sub(seen[0]); took > 11*time.Second {
+			t.Errorf("200 requests took %s", took)
+		}
+	})
+}
+
+func TestTheLastOfTheDayIsForCallsThatRing(t *testing.T) {
+	b := newBudget(20, 5, 100, time.Now)
+	for left, live := range map[int]bool{100: false, 6: false, 5: true, 1: true} {
+		b.recall(used{Day: dayOf(time.Now())})
+		b.used.Requests = 100 - left
+		if room := b.room(); room.Live != live || room.Slots != 5 {
+			t.Errorf("%d left: %+v", left, room)
+		}
+	}
+	b.used.Requests = 100
+	if room := b.room(); room.Slots != 0 || room.Rate != 0 {
+		t.Errorf("nothing left: %+v", room)
+	}
+}

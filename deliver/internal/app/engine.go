@@ -37,6 +37,7 @@ type engine struct {
 	budget    *budget
 	deadlines schedule.Deadlines
 	slots     int
+	group     bool
 	format    string
 	shadow    bool
 	ttl       time.Duration

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -214,8 +215,8 @@ func (o *observer) token(k reapit.Kind) {
 func (o *observer) letter(reason string) { o.letters.WithLabelValues(reason).Inc() }
 
 // attempt counts one attempt; one that did not succeed has a line of its own.
-func (o *observer) attempt(ctx context.Context, d schedule.Delivery, r reapit.Result, v delivery.Verdict) {
-	code, class := string(r.Kind), string(r.Kind)
+func (o *observer) attempt(ctx context.Context, q schedule.Request, r reapit.Result, v delivery.Verdict) {
+	d, code, class := q[0], string(r.Kind), string(r.Kind)
 	if r.Kind == reapit.Answered {
 		code, class = strconv.Itoa(r.Status), strconv.Itoa(r.Status/100)+"xx"
 	}
@@ -234,7 +235,7 @@ func (o *observer) attempt(ctx context.Context, d schedule.Delivery, r reapit.Re
 		level = slog.LevelError
 	}
 	o.log.Log(ctx, level, "attempt did not succeed", telemetry.EventID, d.Call.EventID(), telemetry.Customer, d.Customer,
-		telemetry.Negotiator, d.Negotiator, telemetry.Reason, v.Cause, "detail", v.Reason, "then", v.Action,
+		telemetry.Negotiator, strings.Join(negotiators(q), ","), telemetry.Reason, v.Cause, "detail", v.Reason, "then", v.Action,
 		"wait", v.Wait.Round(time.Millisecond).String(), "attempt", d.Attempts+1)
 }
 

@@ -47,7 +47,7 @@ type memory struct {
 // records that follow from these.
 func (e *engine) recall(ctx context.Context, log *bus.Log, before []schedule.Record) (memory, []schedule.Record, error) {
 	m := memory{
-		Schedule: schedule.New(e.deadlines), spent: used{Day: dayOf(e.now())},
+		Schedule: schedule.New(e.policy()), spent: used{Day: dayOf(e.now())},
 	}
 	var err error
 	if m.made, err = e.made(ctx); err != nil {
@@ -97,6 +97,10 @@ func (e *engine) recall(ctx context.Context, log *bus.Log, before []schedule.Rec
 		m.Doubt()
 	}
 	return m, records, err
+}
+
+func (e *engine) policy() schedule.Policy {
+	return schedule.Policy{Deadlines: e.deadlines, Group: e.group}
 }
 
 func recorded(o event.Outcome) schedule.Recorded {
@@ -152,7 +156,7 @@ func (e *engine) restore(saved bus.Snapshot, m *memory) bool {
 		e.log.Warn("stream of call events was made anew; starting from its first event", "then", s.Stream, "now", m.made)
 		return false
 	}
-	loaded, err := schedule.Load(e.deadlines, s.Schedule)
+	loaded, err := schedule.Load(e.policy(), s.Schedule)
 	if err != nil {
 		e.log.Warn("snapshot not usable; starting from the first call event", "error", err)
 		return false

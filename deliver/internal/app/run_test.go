@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"ringstream/deliver/internal/directory"
 	"ringstream/deliver/internal/reapitsim"
 	"ringstream/schemas/bustest"
 	"ringstream/schemas/event"
@@ -118,6 +120,7 @@ func TestACallThatWasOverBeforeTheStartIsNotShown(t *testing.T) {
 // and must be closed.
 func TestAPopWhoseAnswerWasLostIsClosed(t *testing.T) {
 	r := newRig(t)
+	r.begin()
 	r.deliver(r.settings())
 	r.fault(`{"match":{"negotiatorId":"JAS","subType":"incomingCall"},"action":{"status":504,"processed":true,"delay":"1s"}}`)
 	r.fault(`{"match":{"negotiatorId":"TOM","subType":"incomingCall"},"action":{"status":429,"delay":"1s"}}`)
@@ -128,6 +131,60 @@ func TestAPopWhoseAnswerWasLostIsClosed(t *testing.T) {
 	r.want("the end of what may be shown", ends(all, "JAS", event.Ended), []event.OutcomeType{event.Delivered})
 	r.want("the end of what is not", ends(all, "TOM", event.Ended), []event.OutcomeType{event.Superseded})
 	r.want("shown", brief(r.shown(), ""), []string{"incomingCall 0001", "endedCall 0001"})
+	r.account()
+}
+
+// posts are the notifications that were posted: the targets of each, and what
+// Reapit answered.
+func (r *rig) posts() (all []string) {
+	r.Helper()
+	var answer struct{ Requests []reapitsim.Request }
+	r.control(http.MethodGet, "requests?limit=100000&path=/notifications", "", &answer)
+	for _, q := range answer.Requests {
+		slices.Sort(q.NegotiatorIDs)
+		all = append(all, q.SubType+" "+strings.Join(q.NegotiatorIDs, "+")+" "+strconv.Itoa(q.Status))
+	}
+	return all
+}
+
+func TestAHuntGroupIsOneRequest(t *testing.T) {
+	r := newRig(t)
+	r.begin()
+	s := r.settings()
+	s.Group = true
+	r.deliver(s)
+	r.say(1, event.Incoming, "", "jane", "tom", "nobody")
+	r.until(3)
+	r.say(1, event.Missed, "", "jane", "tom")
+	all := r.until(5)
+	r.want("posts", r.posts(), []string{"incomingCall JAS+TOM 202", "missedCall JAS+TOM 202"})
+	r.want("JAS", ends(all, "JAS", event.Missed), []event.OutcomeType{event.Delivered})
+	r.want("TOM", ends(all, "TOM", event.Missed), []event.OutcomeType{event.Delivered})
+	r.account()
+}
+
+// Reapit refuses the request because of one of the negotiators: the others see
+// the call all the same, at once.
+func TestOneBadNegotiatorOfAGroupHarmsNobody(t *testing.T) {
+	r := newRig(t)
+	r.begin()
+	r.control(http.MethodPost, "knobs", `{"unknownTarget":"reject"}`, nil)
+	s := r.settings()
+	s.Group = true
+	s.Overrides = directory.Overrides{"bad@agency.example": "GONE"}
+	r.deliver(s)
+	r.say(1, event.Incoming, "", "jane", "bad", "tom")
+	all := r.until(3)
+	posts := r.posts()
+	slices.Sort(posts[1:])
+	r.want("posts", posts, []string{"incomingCall GONE+JAS+TOM 422", "incomingCall GONE 422", "incomingCall JAS 202", "incomingCall TOM 202"})
+	r.want("the bad one", ends(all, "GONE", event.Incoming), []event.OutcomeType{event.Rejected})
+	if letters := r.letters(); len(letters) != 1 || letters[0].NegotiatorID != "GONE" {
+		t.Errorf("dead letters: %+v", letters)
+	}
+	if took := all[2].FinishedAt.Sub(all[0].ReceivedAt); took > 5*time.Second {
+		t.Errorf("the others waited %s", took)
+	}
 	r.account()
 }
 

@@ -37,6 +37,8 @@ type Settings struct {
 	Concurrency int     `envconfig:"REAPIT_CONCURRENCY" default:"5" desc:"requests under way at a time"`
 	Daily       int     `envconfig:"REAPIT_DAILY" default:"250000" desc:"requests in a UTC day"`
 
+	Group bool `envconfig:"REAPIT_GROUP_TARGETS" default:"false" desc:"one request for all negotiators of a call event who are due; one each when it is refused"`
+
 	DeadlineIncoming time.Duration `envconfig:"DEADLINE_INCOMING" default:"30s" desc:"how long after ingest heard of it an incoming call is still shown"`
 	DeadlineAnswered time.Duration `envconfig:"DEADLINE_ANSWERED" default:"2m" desc:"the same for answered"`
 	DeadlineEnded    time.Duration `envconfig:"DEADLINE_ENDED" default:"10m" desc:"the same for ended"`

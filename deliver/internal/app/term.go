@@ -136,12 +136,7 @@ func (t *term) step() time.Duration {
 		return longest
 	}
 	t.seen.done()
-	slots := t.slots
-	if t.budget.left() == 0 {
-		slots = 0
-	}
-	now := t.now()
-	plan := t.memory.Next(now, slots)
+	plan := t.memory.Next(t.now(), t.budget.room())
 	t.record(plan.Record)
 	// Whoever takes over after a crash must know what may have been sent: what
 	// is behind the newest snapshot by less than its pause, and in each lane
@@ -149,14 +144,18 @@ func (t *term) step() time.Duration {
 	if saved := t.save(); len(plan.Send) > 0 && (saved || plan.Store) {
 		t.journal.flush(t.ctx)
 	}
-	for _, d := range plan.Send {
-		t.workers.Go(func() { t.attempt(d) })
+	for _, q := range plan.Send {
+		claim := t.budget.claim()
+		t.workers.Go(func() {
+			defer claim.drop()
+			t.attempt(claim.in(t.posts), q)
+		})
 	}
 	t.seen.state(t.memory, t.unread, plan.Waiting)
 	if plan.Due.IsZero() {
 		return longest
 	}
-	return min(max(plan.Due.Sub(now), 0), longest)
+	return min(max(plan.Due.Sub(t.now()), 0), longest)
 }
 
 // take offers one call event and what else has already been read.

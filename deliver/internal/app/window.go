@@ -28,18 +28,23 @@ func newWindow(perSecond float64) window {
 // enter counts a request in, or tells how long to wait at least; zero is until
 // another one ends.
 func (w *window) enter(now time.Time) (wait time.Duration, ok bool) {
+	free, wait := w.room(now)
+	if free <= 0 {
+		return wait, false
+	}
+	w.open++
+	return 0, true
+}
+
+// room is how many may enter, and after what wait one more may.
+func (w *window) room(now time.Time) (free int, wait time.Duration) {
 	for len(w.ended) > 0 && now.Sub(w.ended[0]) >= w.span {
 		w.ended = w.ended[1:]
 	}
-	switch {
-	case w.open+len(w.ended) < w.limit:
-		w.open++
-		return 0, true
-	case len(w.ended) > 0:
-		return w.span - now.Sub(w.ended[0]), false
-	default:
-		return 0, false
+	if len(w.ended) > 0 {
+		wait = w.span - now.Sub(w.ended[0])
 	}
+	return w.limit - w.open - len(w.ended), wait
 }
 
 // leave is told when a request ended.

@@ -40,6 +40,7 @@ type Result struct {
 	Status     int           // of an answer
 	Misset     bool          // the answer's words are about a setting
 	RetryAfter time.Duration // how long the answer asks to wait; 0 when it does not
+	Took       time.Duration // from its beginning
 }
 
 // Attempt is what the table needs to know of the attempts so far.
@@ -47,6 +48,8 @@ type Attempt struct {
 	Number    int           // of this attempt, from 1
 	Refreshed bool          // this delivery has already had a fresh token
 	Patience  time.Duration // the longest wait between two attempts that still makes sense
+	Left      time.Duration // until the deadline; 0 when there is none
+	Targets   int           // negotiators whom the request is for
 }
 
 // Action is what to do next.
@@ -63,6 +66,7 @@ const (
 	Reject  Action = "reject"  // Reapit will never take this one
 	Bury    Action = "bury"    // nobody knows what would help
 	Resume  Action = "resume"  // nothing happened: the same again, not counted
+	Split   Action = "split"   // at once again, one request for each negotiator
 )
 
 // Verdict is the answer of the table.
@@ -74,9 +78,16 @@ type Verdict struct {
 	Reason  string        // in words, for people; empty when delivered
 	Cause   string        // one word, for labels and subjects; empty when delivered
 	Perhaps bool          // Reapit may have shown it all the same
+	Late    bool          // the deadline passes before it could be tried again
+	Alone   bool          // with one request for each negotiator, from now on
+	Slot    time.Duration // for how much longer Reapit may count the request as under way
 }
 
 // Decide looks the result up. jitter is 0 up to 1 and spreads the waits.
+//
+// What is refused for its content is refused for each negotiator by himself:
+// several in one request are tried again one by one. So are they, when a request
+// fails for the second time in a way that may be one negotiator's fault.
 func Decide(r Result, a Attempt, jitter float64) Verdict {
 	row := find(r, a)
 	v := Verdict{
@@ -85,6 +96,12 @@ func Decide(r Result, a Attempt, jitter float64) Verdict {
 	}
 	if r.Kind == Answered && v.Reason != "" {
 		v.Reason += " (HTTP " + strconv.Itoa(r.Status) + ")"
+	}
+	if a.Targets > 1 {
+		v.Action, v.Alone = apart(v.Action, row.doubtful && a.Number > 1)
+	}
+	if row.holds {
+		v.Slot = slot(r)
 	}
 	switch v.Action {
 	case Retry:
@@ -97,7 +114,32 @@ func Decide(r Result, a Attempt, jitter float64) Verdict {
 	case Resume:
 		v.Wait = time.Duration(float64(time.Second) * (1 + jitter))
 	}
+	v.Late = (v.Action == Retry || v.Action == Pause) && a.Left > 0 && v.Wait >= a.Left
 	return v
+}
+
+// apart is what to do with several in one request; suspect says that one of
+// them may be the reason.
+func apart(then Action, suspect bool) (Action, bool) {
+	switch then {
+	case Reject, Bury:
+		return Split, false
+	default:
+		return then, then == Retry && suspect
+	}
+}
+
+// slot is for how long Reapit's gateway goes on with a request that it or we
+// gave up: it has had one of ours for as long as we have waited.
+func slot(r Result) time.Duration {
+	switch {
+	case r.Kind == Answered:
+		return gatewayLimit
+	case r.Sent:
+		return max(gatewayLimit-r.Took, 0)
+	default:
+		return 0
+	}
 }
 
 func find(r Result, a Attempt) row {
@@ -112,6 +154,10 @@ func find(r Result, a Attempt) row {
 const (
 	firstWait   = 500 * time.Millisecond
 	longestHold = 4 * time.Second // unless Reapit asks for more: a ringing call waits behind it
+
+	// gatewayLimit is when Reapit's gateway gives up on a request. One that it
+	// gave up, or that we did, keeps its slot for about as long.
+	gatewayLimit = 30 * time.Second
 
 	// longestAsked is how long Reapit can make everybody wait at once. Its rate
 	// is counted by the second, a slot that a lost request holds is free again

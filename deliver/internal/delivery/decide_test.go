@@ -73,6 +73,13 @@ func describe(r delivery.Result) string {
 		if v.Perhaps {
 			text += ", perhaps shown"
 		}
+		if v.Slot > 0 {
+			text += ", its slot taken for " + v.Slot.String()
+		}
+		a.Targets = 2
+		if several := delivery.Decide(r, a, 0); several.Action != v.Action || several.Alone {
+			text += "; of several negotiators: " + string(several.Action) + " one by one"
+		}
 		return text
 	}
 	before, after := one(delivery.Attempt{}), one(delivery.Attempt{Refreshed: true})
@@ -146,5 +153,63 @@ func TestBackoffGrowsToItsLimit(t *testing.T) {
 	}
 	if last != patience/2 {
 		t.Fatalf("ends at %s", last)
+	}
+}
+
+// What would be tried again only after its deadline has an end now.
+func TestNothingWaitsPastItsDeadline(t *testing.T) {
+	for _, kind := range delivery.Kinds() {
+		for status := range 1000 {
+			r := delivery.Result{Kind: kind, Status: status, RetryAfter: 10 * time.Second}
+			a := delivery.Attempt{Number: 4, Patience: time.Minute, Left: 9 * time.Second}
+			v := delivery.Decide(r, a, 1)
+			if want := v.Action == delivery.Retry || v.Action == delivery.Pause; v.Late != want {
+				t.Fatalf("%s %d with 9s left: %+v", kind, status, v)
+			}
+			if a.Left = 11 * time.Second; delivery.Decide(r, a, 1).Late {
+				t.Fatalf("%s %d with 11s left is late", kind, status)
+			}
+			if a.Left = 0; delivery.Decide(r, a, 1).Late {
+				t.Fatalf("%s %d without a deadline is late", kind, status)
+			}
+		}
+	}
+}
+
+// One negotiator of several harms nobody, and an outage does not split what one
+// request can do.
+func TestSeveralNegotiators(t *testing.T) {
+	for _, c := range []struct {
+		r      delivery.Result
+		number int
+		action delivery.Action
+		alone  bool
+	}{
+		{delivery.Result{Kind: delivery.Answered, Status: 202}, 1, delivery.Deliver, false},
+		{delivery.Result{Kind: delivery.Answered, Status: 422}, 1, delivery.Split, false},
+		{delivery.Result{Kind: delivery.Answered, Status: 400}, 1, delivery.Split, false},
+		{delivery.Result{Kind: delivery.Answered, Status: 418}, 1, delivery.Split, false},
+		{delivery.Result{Kind: delivery.Answered, Status: 500}, 1, delivery.Retry, false},
+		{delivery.Result{Kind: delivery.Answered, Status: 500}, 2, delivery.Retry, true},
+		{delivery.Result{Kind: delivery.Answered, Status: 503}, 9, delivery.Retry, false},
+		{delivery.Result{Kind: delivery.Answered, Status: 429}, 9, delivery.Pause, false},
+		{delivery.Result{Kind: delivery.Refused}, 9, delivery.Retry, false},
+	} {
+		v := delivery.Decide(c.r, delivery.Attempt{Number: c.number, Patience: time.Minute, Targets: 25}, 0)
+		if v.Action != c.action || v.Alone != c.alone {
+			t.Errorf("%+v, attempt %d: %+v", c.r, c.number, v)
+		}
+	}
+}
+
+func TestOneWhoWaitedLessLeavesItsSlotTakenForLonger(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{0: 30 * time.Second, 10 * time.Second: 20 * time.Second, time.Minute: 0} {
+		r := delivery.Result{Kind: delivery.Timeout, Sent: true, Took: took}
+		if v := delivery.Decide(r, delivery.Attempt{Number: 1}, 0); v.Slot != want {
+			t.Errorf("after %s: %s", took, v.Slot)
+		}
+	}
+	if v := delivery.Decide(delivery.Result{Kind: delivery.Timeout}, delivery.Attempt{Number: 1}, 0); v.Slot != 0 {
+		t.Errorf("not sent: %s", v.Slot)
 	}
 }

@@ -7,6 +7,8 @@ type row struct {
 	misset    bool // only when the answer's words are about a setting
 	refreshed bool // only after a fresh token
 	perhaps   bool // Reapit may have acted on it, if it was sent
+	doubtful  bool // one negotiator of several may be the reason
+	holds     bool // Reapit may still be at it
 	then      Action
 	cause     string
 	reason    string
@@ -38,12 +40,14 @@ var table = []row{
 	{kind: Answered, from: 422, to: 422, then: Reject, cause: "rejected", reason: "Reapit found the notification invalid"},
 	{kind: Answered, from: 425, to: 425, then: Retry, cause: "unavailable", reason: "Reapit asks to come again"},
 	{kind: Answered, from: 429, to: 429, then: Pause, cause: "limited", reason: "Reapit's limits are reached"},
-	{kind: Answered, from: 500, to: 599, perhaps: true, then: Retry, cause: "unavailable", reason: "Reapit is in trouble"},
+	{kind: Answered, from: 500, to: 500, perhaps: true, doubtful: true, then: Retry, cause: "unavailable", reason: "Reapit is in trouble"},
+	{kind: Answered, from: 504, to: 504, perhaps: true, holds: true, then: Retry, cause: "unavailable", reason: "Reapit's gateway gave up waiting"},
+	{kind: Answered, from: 501, to: 599, perhaps: true, then: Retry, cause: "unavailable", reason: "Reapit is in trouble"},
 	{kind: Answered, from: 0, to: 199, perhaps: true, then: Retry, cause: "malformed", reason: "the answer has no final status"},
 	{kind: Answered, from: 400, to: 499, then: Bury, cause: "refused", reason: "Reapit refused for a reason that is not known"},
 	{kind: Answered, from: 600, to: 999, perhaps: true, then: Retry, cause: "malformed", reason: "the answer has a status that HTTP does not know"},
 
-	{kind: Timeout, perhaps: true, then: Retry, cause: "timeout", reason: "no answer in time"},
+	{kind: Timeout, perhaps: true, doubtful: true, holds: true, then: Retry, cause: "timeout", reason: "no answer in time"},
 	{kind: Refused, then: Retry, cause: "network", reason: "the connection was refused"},
 	{kind: DNS, then: Retry, cause: "network", reason: "the name of Reapit's host was not found"},
 	{kind: TLS, then: Retry, cause: "network", reason: "no trust in Reapit's certificate"},

@@ -38,7 +38,7 @@ func TestEveryCause(t *testing.T) {
 // What the log is found to hold overtakes what stood before it.
 func TestALaterDeliveredOneIsTheCause(t *testing.T) {
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	s := schedule.New(limits)
+	s := schedule.New(schedule.Policy{Deadlines: limits})
 	jane := event.User{UserID: "u1"}
 	for i, kind := range []event.CallType{event.Incoming, event.Answered} {
 		s.Offer(schedule.Offer{
@@ -56,7 +56,7 @@ func TestALaterDeliveredOneIsTheCause(t *testing.T) {
 // The unmapped say why by the directory's word.
 func TestWhoIsNobodySaysWhy(t *testing.T) {
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	ended := schedule.New(limits).Offer(schedule.Offer{
+	ended := schedule.New(schedule.Policy{Deadlines: limits}).Offer(schedule.Offer{
 		Call: event.Call{CallID: "c", Type: event.Incoming, Sequence: 1, OccurredAt: now}, Position: 1, Received: now, Now: now,
 		Audience: []schedule.Member{{User: event.User{UserID: "u1"}, Cause: "nobody", Reason: "no active negotiator"}},
 	})

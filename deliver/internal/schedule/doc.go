@@ -12,7 +12,7 @@
 // with values: send this, record that.
 //
 // The caller owes: events in the order of the stream; one Result for every
-// delivery that Next handed out; every Record stored, and where a Plan says so
+// [Request] that Next handed out; every Record stored, and where a Plan says so
 // before anything of it is sent; and after a restart a Settle for every outcome
 // that was stored after the state was saved, before anything is offered. After a
 // crash also Doubt, and Offer.Doubt for what may have been taken in before it.
@@ -37,8 +37,20 @@
 // at a crash, and a call that rang before the first event that was offered.
 // Missed is sent always.
 //
-// Across lanes incoming goes before answered, ended and missed, the oldest
-// first; one slot is kept for the first two.
+// # What goes first
+//
+// Across lanes incoming goes before answered, ended and missed. Within a class
+// customers take turns, and the oldest of a customer's goes first. Of the slots,
+// the rate and the day's requests some are kept for the first two classes.
+//
+// Nobody can take everybody's room. Of the slots a negotiator has at most half,
+// and a customer leaves one to others, and two when its requests do not come back.
+// One that was given up, by us or by the gateway, takes its slot for as long as
+// Reapit may still be at it; one slot is used all the same. Retries are a fifth of
+// the first attempts, or one a second; those that succeed do not count.
+//
+// Negotiators whose heads are the same event may share a request. What is refused
+// for its content is then tried one by one.
 //
 // What an operator has tried again ([Schedule.Redrive]) is a delivery of its own
 // with an outcome of its own, under the same event and negotiator. It is taken on

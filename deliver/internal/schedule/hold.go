@@ -21,8 +21,8 @@ type park struct {
 	probing bool
 }
 
-// customer draws the consequence of an attempt for everything of its customer.
-func (s *Schedule) customer(name string, r Report, over bool) {
+// standing draws the consequence of a request for everything of its customer.
+func (s *Schedule) standing(name string, r Report, over bool) {
 	p := s.state.Parked[name]
 	switch {
 	case over:

@@ -18,6 +18,7 @@ type lane struct {
 	Perhaps    bool        `json:"perhaps,omitempty"` // an attempt at that ended so that nobody knows
 	busy       bool        // the head is under way
 	trail      bool        // something left it by a record since the last one went out
+	seat       seat        // in the agenda
 }
 
 // Why a delivery is superseded.

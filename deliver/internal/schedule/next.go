@@ -9,80 +9,63 @@ import (
 
 // Plan is what to do now and when to ask again.
 type Plan struct {
-	Send    []Delivery
+	Send    []Request
 	Record  []Record
-	Waiting int       // how many could go out if there were slots
+	Waiting int       // how many lanes could go out if there were room
 	Store   bool      // every record so far must be stored before anything of Send goes out
 	Due     time.Time // when something happens by itself; zero when nothing does
 }
 
-// Next picks what goes out now, with at most slots deliveries under way in
-// all. What is late or no longer worth sending leaves by a record.
-func (s *Schedule) Next(now time.Time, slots int) Plan {
+// Next picks what goes out now. What is late or no longer worth sending leaves
+// by a record.
+func (s *Schedule) Next(now time.Time, room Room) Plan {
 	if now.After(s.sweepAt) {
 		s.sweep()
 		s.sweepKnown()
 		s.sweepRedriven(now)
 		s.sweepAt = now.Add(sweepPause)
 	}
+	s.forget(now)
 	var p Plan
-	ready := s.ready(now, &p)
-	p.Waiting = len(ready)
+	s.lookAround(now, &p)
 	slices.SortFunc(p.Record, func(a, b Record) int { return order(&a.Delivery, &b.Delivery) })
 	if held := s.state.Pause.Until; now.Before(held) {
-		if len(ready) > 0 {
-			p.Due = earlier(p.Due, held)
+		if p.Waiting = s.waiting(room); p.Waiting > 0 {
+			p.Due = held
 		}
-		return p
-	}
-	slots = s.state.Pause.narrow(slots)
-	for _, l := range best(ready, slots-len(s.flying)) {
-		if len(s.flying) == slots-1 && slots > 1 && !urgent(l.Queue[0]) {
-			break
+	} else {
+		slots := s.state.Pause.narrow(room.Slots)
+		if slots > 0 {
+			slots = max(slots-len(s.abandoned), 1)
 		}
-		p.Store = p.Store || l.trail
-		p.Send = append(p.Send, *s.launch(l))
+		(&picker{Schedule: s, now: now, room: room, slots: slots, plan: &p}).pick()
+		if p.Waiting = s.waiting(room); p.Waiting > 0 {
+			p.Due = earlier(earlier(p.Due, room.More), s.freed())
+		}
 	}
-	p.Waiting -= len(p.Send)
+	if l := s.agenda.wake.first(); l != nil {
+		p.Due = earlier(p.Due, l.seat.wakeAt)
+	}
 	return p
 }
 
-// urgent deliveries have one slot to themselves: somebody looks at the screen
-// now, and what can wait may hang for long.
-func urgent(d *Delivery) bool {
-	return d.Redrive == 0 && (d.Call.Type == event.Incoming || d.Call.Type == event.Answered)
-}
-
-// ready collects the lanes whose head may go out, and records what may not.
-func (s *Schedule) ready(now time.Time, p *Plan) []*lane {
-	var ready []*lane
-	probes := map[string]*lane{}
-	for l := range s.pending {
-		if l.busy {
-			continue
-		}
-		p.Record = append(p.Record, s.clear(l, now)...)
-		if len(l.Queue) == 0 {
-			continue
-		}
-		d, parked := l.Queue[0], s.state.Parked[l.Customer]
-		p.Due = earlier(p.Due, s.deadline(d))
+// waiting counts what is in line and held up by nothing but a want of room.
+func (s *Schedule) waiting(room Room) int {
+	n := 0
+	for customer, t := range s.agenda.tenants {
 		switch {
-		case now.Before(d.NotBefore):
-			p.Due = earlier(p.Due, d.NotBefore)
-		case parked == nil:
-			ready = append(ready, l)
-		case parked.probing:
-		case now.Before(parked.Until):
-			p.Due = earlier(p.Due, parked.Until)
-		case probes[l.Customer] == nil || before(d, probes[l.Customer].Queue[0]):
-			probes[l.Customer] = l
+		case s.state.Parked[customer] != nil:
+		case room.Live:
+			for class := range classCount {
+				if live(class) {
+					n += t.lines[class][0].Len() + t.lines[class][1].Len()
+				}
+			}
+		default:
+			n += t.waiting
 		}
 	}
-	for _, l := range probes {
-		ready = append(ready, l)
-	}
-	return ready
+	return n
 }
 
 // clear takes from the head of a lane what is not to be sent any more.
@@ -103,7 +86,6 @@ func (s *Schedule) clear(l *lane, now time.Time) []Record {
 		l.settle(d, r.Outcome)
 		l.trail = true
 	}
-	s.tidy(l)
 	return records
 }
 
@@ -131,24 +113,6 @@ func (s *Schedule) lateness(d *Delivery, now time.Time) (cause, reason string) {
 	return cause, reason
 }
 
-// best picks the first n in the order across lanes without sorting all.
-func best(lanes []*lane, n int) []*lane {
-	var top []*lane
-	if n <= 0 {
-		return nil
-	}
-	for _, l := range lanes {
-		at := len(top)
-		for at > 0 && before(l.Queue[0], top[at-1].Queue[0]) {
-			at--
-		}
-		if at < n {
-			top = slices.Insert(top, at, l)[:min(len(top)+1, n)]
-		}
-	}
-	return top
-}
-
 func order(a, b *Delivery) int {
 	switch {
 	case before(a, b):
@@ -158,14 +122,4 @@ func order(a, b *Delivery) int {
 	default:
 		return 0
 	}
-}
-
-func (s *Schedule) launch(l *lane) *Delivery {
-	d := l.Queue[0]
-	l.busy, l.trail = true, false
-	s.flying[d.ID()] = l
-	if p := s.state.Parked[l.Customer]; p != nil {
-		p.probing = true
-	}
-	return d
 }

@@ -142,7 +142,7 @@ func (s *Schedule) take(c *call, o Offer, t target, index int, known *Recorded) 
 	case known == nil && refused != "":
 		records = append(records, supersede(d, refused, o.Now))
 	}
-	s.tidy(l)
+	s.agenda.touch(l)
 	return records
 }
 
@@ -175,7 +175,7 @@ func (s *Schedule) Settle(r Recorded, now time.Time) []Record {
 			for _, d := range l.Queue {
 				if d.ID() == id {
 					records := s.settle(l, d, r, now)
-					s.tidy(l)
+					s.agenda.touch(l)
 					return records
 				}
 			}
@@ -192,8 +192,11 @@ func (s *Schedule) Settle(r Recorded, now time.Time) []Record {
 // Doubt says that somebody before may have sent, since the state was saved,
 // what is now at the head of any lane. It comes after the last Settle.
 func (s *Schedule) Doubt() {
-	for l := range s.pending {
-		l.doubt()
+	for _, c := range s.state.Calls {
+		for _, l := range c.Lanes {
+			l.doubt()
+			s.agenda.touch(l)
+		}
 	}
 }
 
@@ -209,15 +212,6 @@ func (s *Schedule) settle(l *lane, d *Delivery, known Recorded, now time.Time) [
 	l.Perhaps = l.Perhaps || known.Perhaps && d.shows()
 	l.settle(d, known.Outcome)
 	return records
-}
-
-// tidy keeps the index of lanes true.
-func (s *Schedule) tidy(l *lane) {
-	if len(l.Queue) > 0 {
-		s.pending[l] = true
-	} else {
-		delete(s.pending, l)
-	}
 }
 
 func later(a, b time.Time) time.Time {

@@ -33,7 +33,8 @@ type world struct {
 	log    []entry      // DELIVERIES
 	saved  checkpoint
 
-	flying  map[string]schedule.Delivery
+	flying  map[string]schedule.Request
+	policy  schedule.Policy
 	sent    map[string]uint64 // newest position sent in this term, by lane
 	wait    map[string]time.Time
 	pauses  time.Time
@@ -66,9 +67,11 @@ type checkpoint struct {
 func TestEveryDeliveryEndsOnceAndInOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := &world{
-			T: rt, s: schedule.New(limits), now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), slots: rapid.IntRange(1, 5).Draw(rt, "slots"),
+			T: rt, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC), slots: rapid.IntRange(1, 5).Draw(rt, "slots"),
 			lastSeq: map[string]int{}, doubt: map[string]bool{}, doubts: map[string]bool{}, tried: map[string]bool{}, flew: map[string]string{}, cut: map[string]bool{},
 		}
+		w.policy = schedule.Policy{Deadlines: limits, Group: rapid.Bool().Draw(rt, "group")}
+		w.s = schedule.New(w.policy)
 		w.begin()
 		rt.Repeat(map[string]func(*rapid.T){
 			"event":   func(t *rapid.T) { w.T = t; w.happen() },
@@ -88,7 +91,7 @@ func TestEveryDeliveryEndsOnceAndInOrder(t *testing.T) {
 }
 
 func (w *world) begin() {
-	w.flying, w.sent, w.wait, w.pauses = map[string]schedule.Delivery{}, map[string]uint64{}, map[string]time.Time{}, time.Time{}
+	w.flying, w.sent, w.wait, w.pauses = map[string]schedule.Request{}, map[string]uint64{}, map[string]time.Time{}, time.Time{}
 }
 
 func (w *world) happen() {
@@ -120,7 +123,7 @@ func (w *world) offer(n int) {
 	for ; n > 0 && w.read < len(w.stream); n-- {
 		c := w.stream[w.read]
 		w.read++
-		o := schedule.Offer{Call: c, Position: uint64(w.read), Received: w.now, Customer: "SBOX", Doubt: w.read <= w.doubtful, Now: w.now}
+		o := schedule.Offer{Call: c, Position: uint64(w.read), Received: w.now, Customer: customerOf(c), Doubt: w.read <= w.doubtful, Now: w.now}
 		w.began(c)
 		for _, u := range c.Audience {
 			o.Audience = append(o.Audience, schedule.Member{User: u, Negotiator: who[u.UserID], Reason: "unknown"})
@@ -152,7 +155,7 @@ func (w *world) began(c event.Call) {
 func (w *world) record(records []schedule.Record) {
 	records = slices.SortedFunc(slices.Values(records), func(a, b schedule.Record) int { return cmp.Compare(a.Delivery.Position, b.Delivery.Position) })
 	for _, r := range records {
-		if _, flies := w.flying[r.Delivery.ID()]; flies {
+		if w.flies(r.Delivery) {
 			w.Fatalf("%s ended while it was under way: %s", r.Delivery.ID(), r.Reason)
 		}
 		if r.Delivery.Call.Type == event.Missed && r.Outcome == event.Superseded {
@@ -204,36 +207,101 @@ func (w *world) elapse() {
 
 func (w *world) next() {
 	w.offer(len(w.stream)) // the engine never sends before it has caught up
-	p := w.s.Next(w.now, w.slots)
+	room := schedule.Room{Slots: w.slots, Rate: 100}
+	if rapid.Bool().Draw(w.T, "tight") {
+		room.Rate, room.Spare, room.Live = rapid.IntRange(0, 4).Draw(w.T, "rate"), rapid.IntRange(0, 2).Draw(w.T, "spare"), rapid.Bool().Draw(w.T, "live")
+	}
+	p := w.s.Next(w.now, room)
 	w.record(p.Record)
+	w.fits(room, p.Send)
 	if len(p.Send) > 0 {
-		w.stored = w.storing
+		w.stored = max(w.stored, w.storing)
 	}
 	if p.Store {
 		w.stored = len(w.log)
 	}
-	for _, d := range p.Send {
-		w.mayGo(d)
-		w.flying[d.ID()] = d
-		if shows(d) {
-			w.flew[d.ID()] = lane(d)
+	for _, q := range p.Send {
+		w.together(q)
+		for _, d := range q {
+			w.mayGo(d)
+			if shows(d) {
+				w.flew[d.ID()] = lane(d)
+			}
+			w.sent[lane(d)] = d.Position
 		}
-		w.sent[lane(d)] = d.Position
+		w.flying[q.ID()] = q
 	}
-	waiting := func(d schedule.Delivery) bool { return d.Call.Type == event.Ended || d.Call.Type == event.Missed }
-	if w.slots > 1 && len(p.Send) > 0 && waiting(p.Send[len(p.Send)-1]) && len(w.flying) == w.slots {
+	if w.slots > 1 && len(p.Send) > 0 && canWait(p.Send[len(p.Send)-1]) && len(w.flying) == w.slots {
 		w.Fatalf("the last slot is taken by what can wait")
 	}
 	if len(w.flying) > w.slots {
 		w.Fatalf("%d under way, %d allowed", len(w.flying), w.slots)
 	}
+	w.notCrowded()
+}
+
+func customerOf(c event.Call) string {
+	if c.CallID == "c3" {
+		return "RES"
+	}
+	return "SBOX"
+}
+
+func canWait(q schedule.Request) bool {
+	return q[0].Call.Type == event.Ended || q[0].Call.Type == event.Missed
+}
+
+// fits: what can wait leaves alone what is kept for others.
+func (w *world) fits(room schedule.Room, sent []schedule.Request) {
+	patient := len(slices.DeleteFunc(slices.Clone(sent), func(q schedule.Request) bool { return !canWait(q) }))
+	if len(sent) > room.Rate || patient > max(0, room.Rate-room.Spare) || room.Live && patient > 0 {
+		w.Fatalf("%d sent, of which %d can wait, into %+v", len(sent), patient, room)
+	}
+}
+
+// together: one request is one event, and nobody twice.
+func (w *world) together(q schedule.Request) {
+	if len(q) > 1 && !w.policy.Group {
+		w.Fatalf("%d in one request", len(q))
+	}
+	seen := map[string]bool{}
+	for _, d := range q {
+		if d.Position != q[0].Position || d.Customer != q[0].Customer || seen[d.Negotiator] || len(q) > 1 && d.Alone {
+			w.Fatalf("%s does not go with %s", d.ID(), q[0].ID())
+		}
+		seen[d.Negotiator] = true
+	}
+}
+
+// notCrowded: nobody's requests take all slots.
+func (w *world) notCrowded() {
+	under := map[string]int{}
+	for _, q := range w.flying {
+		for _, d := range q {
+			under[d.Customer+" "+d.Negotiator]++
+		}
+	}
+	for who, n := range under {
+		if n > max(w.slots/2, 1) {
+			w.Fatalf("%d requests for %s under way with %d slots", n, who, w.slots)
+		}
+	}
+}
+
+func (w *world) flies(d schedule.Delivery) bool {
+	for _, q := range w.flying {
+		if slices.ContainsFunc(q, func(x schedule.Delivery) bool { return x.ID() == d.ID() }) {
+			return true
+		}
+	}
+	return false
 }
 
 func lane(d schedule.Delivery) string { return d.Negotiator + " in " + d.Call.CallID }
 
 func (w *world) mayGo(d schedule.Delivery) {
-	for _, other := range w.flying {
-		if lane(other) == lane(d) {
+	for _, q := range w.flying {
+		if slices.ContainsFunc(q, func(x schedule.Delivery) bool { return lane(x) == lane(d) }) {
 			w.Fatalf("two under way for %s", lane(d))
 		}
 	}
@@ -303,19 +371,34 @@ func (w *world) result(from []delivery.Action) {
 	}
 	id := rapid.SampledFrom(slices.Sorted(maps.Keys(w.flying))).Draw(w.T, "which")
 	v := delivery.Verdict{Action: rapid.SampledFrom(from).Draw(w.T, "verdict"), Reason: "drawn"}
+	if len(w.flying[id]) > 1 && (v.Action == delivery.Reject || v.Action == delivery.Bury) {
+		v.Action = delivery.Split
+	}
 	v.Wait = time.Duration(rapid.IntRange(0, 5000).Draw(w.T, "wait")) * time.Millisecond
 	v.Hold = v.Wait / 2
-	if v.Perhaps = v.Action != delivery.Deliver && rapid.Bool().Draw(w.T, "perhaps"); v.Perhaps {
-		w.suspect(w.flying[id])
-	} else if v.Action != delivery.Deliver && !w.cut[id] {
-		delete(w.flew, id)
+	v.Perhaps = v.Action != delivery.Deliver && rapid.Bool().Draw(w.T, "perhaps")
+	v.Late = v.Action == delivery.Retry && rapid.IntRange(0, 5).Draw(w.T, "late") == 0
+	v.Slot = time.Duration(rapid.SampledFrom([]int{0, 0, 30}).Draw(w.T, "slot")) * time.Second
+	for _, d := range w.flying[id] {
+		w.came(d, v)
 	}
 	delete(w.flying, id)
-	if w.wait[id] = w.now.Add(v.Wait); v.Action == delivery.Pause && w.now.Add(v.Hold).After(w.pauses) {
+	if v.Action == delivery.Pause && w.now.Add(v.Hold).After(w.pauses) {
 		w.pauses = w.now.Add(v.Hold)
 	}
 	w.record(w.s.Result(schedule.Report{ID: id, Verdict: v, Posted: true, Started: w.now, Now: w.now}))
 	w.storing = len(w.log)
+}
+
+// came notes what is known of a delivery after an attempt.
+func (w *world) came(d schedule.Delivery, v delivery.Verdict) {
+	switch {
+	case v.Perhaps:
+		w.suspect(d)
+	case v.Action != delivery.Deliver && !w.cut[d.ID()]:
+		delete(w.flew, d.ID())
+	}
+	w.wait[d.ID()] = w.now.Add(v.Wait)
 }
 
 func (w *world) save() {
@@ -324,9 +407,11 @@ func (w *world) save() {
 		w.Fatal(err)
 	}
 	w.saved = checkpoint{data, w.read, len(w.log), maps.Clone(w.doubt)}
-	for _, d := range w.flying {
-		if shows(d) {
-			w.saved.doubt[lane(d)], w.doubts[lane(d)] = true, true
+	for _, q := range w.flying {
+		for _, d := range q {
+			if shows(d) {
+				w.saved.doubt[lane(d)], w.doubts[lane(d)] = true, true
+			}
 		}
 	}
 }
@@ -339,10 +424,10 @@ func (w *world) crash() {
 	}
 	w.log = w.log[:max(w.saved.log, w.stored, len(w.log)-rapid.IntRange(0, 2).Draw(w.T, "lost"))]
 	w.storing, w.stored, w.doubtful = len(w.log), len(w.log), max(w.doubtful, w.read)
-	w.s, w.read = schedule.New(limits), w.saved.read
+	w.s, w.read = schedule.New(w.policy), w.saved.read
 	if w.saved.data != nil {
 		var err error
-		if w.s, err = schedule.Load(limits, w.saved.data); err != nil {
+		if w.s, err = schedule.Load(w.policy, w.saved.data); err != nil {
 			w.Fatal(err)
 		}
 	}
@@ -399,15 +484,22 @@ func (w *world) relive(e entry) {
 	}
 }
 
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 func (w *world) drain() {
 	for range 10_000 {
 		w.next()
 		if len(w.flying) == 0 && w.read == len(w.stream) {
-			p := w.s.Next(w.now, w.slots)
-			if p.Due.IsZero() {
+			p := w.s.Next(w.now, schedule.Room{Slots: w.slots})
+			if p.Due.IsZero() && p.Waiting == 0 {
 				return
 			}
-			w.now = p.Due
+			w.now = later(w.now.Add(50*time.Millisecond), p.Due)
 			continue
 		}
 		for len(w.flying) > 0 {

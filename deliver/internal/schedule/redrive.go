@@ -41,7 +41,7 @@ func (s *Schedule) Redrive(d Delivery, now time.Time, dry bool) (refused string)
 	s.state.Redriven[key] = redriven{d.Redrive, now}
 	l := c.lane(d.Customer, d.Negotiator, &d)
 	l.Queue = append(l.Queue, &d)
-	s.tidy(l)
+	s.agenda.touch(l)
 	return ""
 }
 

@@ -11,9 +11,7 @@ import (
 
 var noon = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 
-func redriveDeadlines() schedule.Deadlines {
-	return schedule.Deadlines{event.Incoming: 30 * time.Second, event.Answered: 2 * time.Minute, event.Ended: 10 * time.Minute, event.Missed: 24 * time.Hour}
-}
+func redrivePolicy() schedule.Policy { return schedule.Policy{Deadlines: limits} }
 
 func said(kind event.CallType, sequence int) event.Call {
 	return event.Call{CallID: "c", Type: kind, Sequence: sequence, OccurredAt: noon, RecordedAt: noon, Direction: event.Inbound}
@@ -40,16 +38,16 @@ func TestWhichRedrivesAreTakenOn(t *testing.T) {
 		"missed, and it rang again": {event.Missed, []event.Call{said(event.Missed, 1), said(event.Incoming, 2)}, time.Hour, "a later event of the call came since"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := schedule.New(redriveDeadlines())
+			s := schedule.New(redrivePolicy())
 			for _, o := range c.offered {
 				offer(s, o)
 			}
 			now := noon.Add(c.after)
-			for _, d := range s.Next(noon, 9).Send {
+			for _, d := range s.Next(noon, open(9)).Send {
 				s.Result(schedule.Report{ID: d.ID(), Verdict: delivery.Verdict{Action: delivery.Reject}, Posted: true, Status: 400, Now: noon})
 			}
 			d := schedule.Delivery{Call: said(c.kind, 1), Customer: "R", Negotiator: "N", Users: []event.User{{UserID: "u"}}, Redrive: 1}
-			if got := s.Redrive(d, now, true); got != c.refused || len(redrivesOf(s.Next(now, 9))) > 0 {
+			if got := s.Redrive(d, now, true); got != c.refused || len(redrivesOf(s.Next(now, open(9)))) > 0 {
 				t.Fatalf("dry: %q", got)
 			}
 			if got := s.Redrive(d, now, false); got != c.refused {
@@ -58,7 +56,7 @@ func TestWhichRedrivesAreTakenOn(t *testing.T) {
 			if c.refused != "" {
 				return
 			}
-			sent := redrivesOf(s.Next(now, 9))
+			sent := redrivesOf(s.Next(now, open(9)))
 			if len(sent) != 1 || sent[0] != "c/1/N/redrive/1" {
 				t.Fatalf("sent %v", sent)
 			}
@@ -66,7 +64,7 @@ func TestWhichRedrivesAreTakenOn(t *testing.T) {
 			if len(ended) != 1 || ended[0].Outcome != event.Delivered || ended[0].Delivery.Redrive != 1 {
 				t.Errorf("%+v", ended)
 			}
-			if s.Redrive(d, now, false) != "" || len(redrivesOf(s.Next(now, 9))) > 0 {
+			if s.Redrive(d, now, false) != "" || len(redrivesOf(s.Next(now, open(9)))) > 0 {
 				t.Error("the same request twice is two")
 			}
 		})
@@ -75,7 +73,7 @@ func TestWhichRedrivesAreTakenOn(t *testing.T) {
 
 func redrivesOf(p schedule.Plan) (ids []string) {
 	for _, d := range p.Send {
-		if d.Redrive > 0 {
+		if d[0].Redrive > 0 {
 			ids = append(ids, d.ID())
 		}
 	}
@@ -83,7 +81,7 @@ func redrivesOf(p schedule.Plan) (ids []string) {
 }
 
 func TestARedriveIsSaved(t *testing.T) {
-	s := schedule.New(redriveDeadlines())
+	s := schedule.New(redrivePolicy())
 	d := schedule.Delivery{Call: said(event.Missed, 1), Customer: "R", Negotiator: "N", Redrive: 1}
 	if why := s.Redrive(d, noon, false); why != "" {
 		t.Fatal(why)
@@ -92,7 +90,7 @@ func TestARedriveIsSaved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err = schedule.Load(redriveDeadlines(), data); err != nil {
+	if s, err = schedule.Load(redrivePolicy(), data); err != nil {
 		t.Fatal(err)
 	}
 	if s.Redrive(d, noon, false) != "" {
@@ -101,13 +99,13 @@ func TestARedriveIsSaved(t *testing.T) {
 	// What the log has behind the saved state ends it, and nothing else does.
 	s.Settle(schedule.Recorded{EventID: "c/1", CallID: "c", Negotiator: "N", Outcome: event.Rejected, At: noon}, noon)
 	s.Settle(schedule.Recorded{EventID: "c/1", CallID: "c", Negotiator: "N", Outcome: event.Delivered, At: noon, Redrive: 1}, noon)
-	if sent := redrivesOf(s.Next(noon, 9)); len(sent) > 0 {
+	if sent := redrivesOf(s.Next(noon, open(9))); len(sent) > 0 {
 		t.Errorf("sent %v", sent)
 	}
 }
 
 func TestARedriveHoldsNothingUp(t *testing.T) {
-	s := schedule.New(redriveDeadlines())
+	s := schedule.New(redrivePolicy())
 	for n, id := range []string{"a", "b", "d"} {
 		c := said(event.Missed, 1)
 		c.CallID, c.OccurredAt = id, noon.Add(-time.Duration(n)*time.Hour)
@@ -116,7 +114,10 @@ func TestARedriveHoldsNothingUp(t *testing.T) {
 		}
 	}
 	offer(s, said(event.Missed, 1))
-	if sent := s.Next(noon, 2).Send; len(sent) != 1 || sent[0].ID() != "c/1/N" {
+	if sent := s.Next(noon, open(2)).Send; len(sent) != 1 || sent[0].ID() != "c/1/N" {
 		t.Errorf("sent %+v", sent)
 	}
 }
+
+// open is room for so many at a time, as often as they like.
+func open(slots int) schedule.Room { return schedule.Room{Slots: slots, Rate: 1000} }

@@ -7,9 +7,9 @@ import (
 	"ringstream/schemas/event"
 )
 
-// Report is what came of one attempt.
+// Report is what came of one request.
 type Report struct {
-	ID        string // of the delivery
+	ID        string // of the request
 	Verdict   delivery.Verdict
 	Posted    bool // the notification itself was sent, or may have been
 	Status    int
@@ -37,34 +37,49 @@ func (r Record) Answered() bool {
 	return false
 }
 
-// Result takes in what came of an attempt. It returns the record of the
-// delivery if this was its end.
+// Result takes in what came of one request. It returns the records of the
+// deliveries that it ended.
 func (s *Schedule) Result(r Report) []Record {
-	l := s.flying[r.ID]
-	if l == nil {
+	f := s.flying[r.ID]
+	if f == nil {
 		return nil
 	}
-	delete(s.flying, r.ID)
+	s.land(f, r)
+	_, over := endings[r.Verdict.Action]
+	s.standing(f.customer, r, over)
+	if r.Verdict.Action == delivery.Pause { // a limit is everybody's, also when this one is not tried again
+		s.state.Pause.limited(r.Now, r.Now.Add(r.Verdict.Hold), r.Verdict.Trial)
+	}
+	var records []Record
+	for _, l := range f.lanes {
+		records = append(records, s.answered(l, r)...)
+	}
+	return records
+}
+
+// answered draws the consequence for one of the lanes of a request.
+func (s *Schedule) answered(l *lane, r Report) []Record {
+	defer s.agenda.touch(l)
 	l.busy = false
 	d := l.Queue[0]
 	d.note(r)
 	l.Perhaps = l.Perhaps || r.Verdict.Perhaps && d.shows()
 	outcome, over := endings[r.Verdict.Action]
-	s.customer(d.Customer, r, over)
-	if r.Verdict.Action == delivery.Pause { // a limit is everybody's, also when this one is not tried again
-		s.state.Pause.limited(r.Now, r.Now.Add(r.Verdict.Hold), r.Verdict.Trial)
-	}
 	end := Record{Outcome: outcome, Cause: r.Verdict.Cause, Reason: r.Verdict.Reason, At: r.Now}
-	if !over && d.Overtaken != "" {
+	switch {
+	case over:
+	case d.Overtaken != "":
 		end, over = supersede(d, d.Overtaken, r.Now), true
+	case r.Verdict.Late:
+		end.Outcome, over = event.Expired, true
+		end.Cause, end.Reason = s.lateness(d, r.Now)
 	}
 	if !over {
-		s.again(d, r)
+		d.again(r)
 		return nil
 	}
 	l.drop(d)
 	l.settle(d, end.Outcome)
-	s.tidy(l)
 	end.Delivery = *d
 	return []Record{end}
 }
@@ -78,7 +93,7 @@ func (d *Delivery) note(r Report) {
 			d.FirstTried = &started
 		}
 	}
-	if r.Verdict.Action != delivery.Resume {
+	if r.Verdict.Action != delivery.Resume && r.Verdict.Action != delivery.Split {
 		d.Failures++ // of one that succeeded nobody asks
 	}
 	if r.Status != 0 { // and the id of that answer, not of one before it
@@ -87,10 +102,9 @@ func (d *Delivery) note(r Report) {
 	d.Trouble = r.Verdict.Reason
 }
 
-// again says when the delivery may be tried again.
-func (s *Schedule) again(d *Delivery, r Report) {
+// again says when and how the delivery may be tried again.
+func (d *Delivery) again(r Report) {
 	d.NotBefore = r.Now.Add(r.Verdict.Wait)
-	if r.Verdict.Action == delivery.Refresh {
-		d.Refreshed = true
-	}
+	d.Refreshed = d.Refreshed || r.Verdict.Action == delivery.Refresh
+	d.Alone = d.Alone || r.Verdict.Alone || r.Verdict.Action == delivery.Split
 }

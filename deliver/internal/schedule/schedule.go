@@ -37,12 +37,20 @@ func Wanted(c event.Call) bool {
 // classes is the priority across lanes: lower goes first.
 var classes = map[event.CallType]int{event.Incoming: 0, event.Answered: 1, event.Ended: 2, event.Missed: 3}
 
+const classCount = 5
+
 // class puts what an operator has tried again behind everything else.
 func (d *Delivery) class() int {
 	if d.Redrive > 0 {
 		return len(classes)
 	}
 	return classes[d.Call.Type]
+}
+
+// Policy is what the operator decides.
+type Policy struct {
+	Deadlines Deadlines
+	Group     bool // one request for all negotiators of an event who are due
 }
 
 // Delivery is one call event on its way to one negotiator.
@@ -64,6 +72,7 @@ type Delivery struct {
 	Trouble     string       `json:"trouble,omitempty"` // why the last attempt failed
 	NotBefore   time.Time    `json:"notBefore,omitzero"`
 	Refreshed   bool         `json:"refreshed,omitempty"`
+	Alone       bool         `json:"alone,omitempty"`     // not in one request with others any more
 	Overtaken   string       `json:"overtaken,omitempty"` // why it is not tried again
 	Redrive     int          `json:"redrive,omitempty"`   // n-th time that an operator has it tried again
 	Redriven    time.Time    `json:"redriven,omitzero"`   // when he asked
@@ -103,9 +112,12 @@ type Record struct {
 // Schedule is the whole memory. It is used by one goroutine.
 type Schedule struct {
 	deadlines Deadlines
+	group     bool
 	state     state
-	pending   map[*lane]bool   // lanes with something in them; never false
-	flying    map[string]*lane // by delivery
+	agenda    agenda
+	flying    map[string]*flight // by the first delivery of the request
+	abandoned []flight           // requests that we have given up, and Reapit perhaps has not
+	retries   retries
 	sweepAt   time.Time
 	offers    int
 }
@@ -129,30 +141,26 @@ type call struct {
 }
 
 // New returns an empty memory.
-func New(d Deadlines) *Schedule {
+func New(p Policy) *Schedule {
 	return &Schedule{
-		deadlines: d, state: state{Calls: map[string]*call{}, Parked: map[string]*park{}, Known: map[string][]Recorded{}, Redriven: map[string]redriven{}},
-		pending: map[*lane]bool{}, flying: map[string]*lane{},
+		deadlines: p.Deadlines, group: p.Group,
+		state:  state{Calls: map[string]*call{}, Parked: map[string]*park{}, Known: map[string][]Recorded{}, Redriven: map[string]redriven{}},
+		agenda: newAgenda(), flying: map[string]*flight{}, retries: retries{tokens: retryDepth},
 	}
 }
 
 func (s *Schedule) deadline(d *Delivery) time.Time { return s.deadlines.Of(d) }
 
-// Queued counts what waits or is under way, by type.
+// Queued counts what waits or is under way, by type, as of the last Next.
 func (s *Schedule) Queued() map[event.CallType]int {
 	counts := make(map[event.CallType]int, len(classes))
-	for t := range classes {
-		counts[t] = 0
-	}
-	for l := range s.pending {
-		for _, d := range l.Queue {
-			counts[d.Call.Type]++
-		}
+	for t, class := range classes {
+		counts[t] = s.agenda.queued[class]
 	}
 	return counts
 }
 
-// Flying is how many deliveries are under way.
+// Flying is how many requests are under way.
 func (s *Schedule) Flying() int { return len(s.flying) }
 
 func inWords(n int, one, many string) string {

@@ -66,8 +66,8 @@ func (s *Schedule) Save() ([]byte, error) {
 }
 
 // Load reads what Save wrote.
-func Load(d Deadlines, data []byte) (*Schedule, error) {
-	s := New(d)
+func Load(p Policy, data []byte) (*Schedule, error) {
+	s := New(p)
 	if err := json.Unmarshal(data, &s.state); err != nil {
 		return nil, fmt.Errorf("load schedule: %w", err)
 	}
@@ -79,7 +79,7 @@ func Load(d Deadlines, data []byte) (*Schedule, error) {
 			c.Lanes = map[string]*lane{}
 		}
 		for _, l := range c.Lanes {
-			s.tidy(l)
+			s.agenda.touch(l)
 		}
 	}
 	if s.state.Parked == nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,9 +22,10 @@ var update = flag.Bool("update", false, "rewrite the stories' answers")
 // answered to them:
 //
 //	> at 5s                              the clock, from 0s
-//	> offer incoming c1 u1 u3            an event of a call and its audience; by=u1: who answered; ago=40s: it is older; doubt: perhaps sent before a crash
-//	> next                               what goes out, and what leaves unsent
-//	> result c1/1/N1 deliver             what came of an attempt; wait=2s; perhaps: shown all the same; trial: of a pause
+//	> group                              one request for several negotiators, from the beginning
+//	> offer incoming c1 u1 u3            an event of a call and its audience; by=u1: who answered; ago=40s: it is older; doubt: perhaps sent before a crash; of=RES: whose
+//	> next                               what goes out, and what leaves unsent; slots=5 rate=100 spare=0 live: what the limits leave
+//	> result c1/1/N1 deliver             what came of an attempt; wait=2s; perhaps: shown all the same; trial: of a pause; late; slot=30s: still taken
 //	> restart                            saved and loaded
 //	> doubt                              what waits was perhaps sent before a crash
 func TestStories(t *testing.T) {
@@ -53,6 +55,7 @@ func TestStories(t *testing.T) {
 type teller struct {
 	*testing.T
 	s        *schedule.Schedule
+	policy   schedule.Policy
 	begin    time.Time
 	now      time.Time
 	position uint64
@@ -66,7 +69,8 @@ func tell(t *testing.T, story string) string { return play(t, story).out.String(
 
 func play(t *testing.T, story string) *teller {
 	begin := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	w := &teller{T: t, s: schedule.New(limits), begin: begin, now: begin, sequence: map[string]int{}}
+	w := &teller{T: t, policy: schedule.Policy{Deadlines: limits}, begin: begin, now: begin, sequence: map[string]int{}}
+	w.s = schedule.New(w.policy)
 	for line := range strings.Lines(story) {
 		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "> "); ok {
 			w.out.WriteString("> " + text + "\n")
@@ -84,14 +88,17 @@ func (w *teller) do(words []string) {
 		w.now = w.begin.Add(w.duration(words[1]))
 	case "offer":
 		w.offer(words[1:])
+	case "group":
+		w.policy.Group = true
+		w.s = schedule.New(w.policy)
 	case "next":
-		w.next()
+		w.next(words[1:])
 	case "result":
 		w.result(words[1:])
 	case "restart":
 		data, err := w.s.Save()
 		if err == nil {
-			w.s, err = schedule.Load(limits, data)
+			w.s, err = schedule.Load(w.policy, data)
 		}
 		if err != nil {
 			w.Fatal(err)
@@ -128,6 +135,8 @@ func (w *teller) offer(words []string) {
 			o.Audience = append(o.Audience, schedule.Member{User: u, Negotiator: who[word], Reason: "not known"})
 		case key == "by":
 			c.AnsweredBy, o.AnsweredBy = &event.User{UserID: value}, who[value]
+		case key == "of":
+			o.Customer = value
 		case key == "ago":
 			c.OccurredAt = w.now.Add(-w.duration(value))
 		}
@@ -136,11 +145,29 @@ func (w *teller) offer(words []string) {
 	w.records(w.s.Offer(o))
 }
 
-func (w *teller) next() {
-	p := w.s.Next(w.now, 5)
+func (w *teller) next(words []string) {
+	room := schedule.Room{Slots: 5, Rate: 100}
+	for _, word := range words {
+		key, value, _ := strings.Cut(word, "=")
+		switch n, _ := strconv.Atoi(value); key {
+		case "slots":
+			room.Slots = n
+		case "rate":
+			room.Rate = n
+		case "spare":
+			room.Spare = n
+		case "live":
+			room.Live = true
+		default:
+			w.Fatalf("unknown room %q", word)
+		}
+	}
+	p := w.s.Next(w.now, room)
 	w.records(p.Record)
-	for _, d := range p.Send {
-		fmt.Fprintf(&w.out, "send %s %s\n", d.ID(), d.Call.Type)
+	for _, q := range p.Send {
+		for i, d := range q {
+			fmt.Fprintf(&w.out, "%s %s %s\n", []string{"send", "with"}[min(i, 1)], d.ID(), d.Call.Type)
+		}
 	}
 	if !p.Due.IsZero() {
 		fmt.Fprintf(&w.out, "due at %s\n", p.Due.Sub(w.begin))
@@ -153,12 +180,20 @@ func (w *teller) result(words []string) {
 		v.Cause, v.Reason = "", ""
 	}
 	for _, word := range words[2:] {
-		value, timed := strings.CutPrefix(word, "wait=")
-		v.Trial = v.Trial || word == "trial"
-		if v.Perhaps = v.Perhaps || word == "perhaps"; !timed {
-			continue
+		switch key, value, _ := strings.Cut(word, "="); key {
+		case "trial":
+			v.Trial = true
+		case "perhaps":
+			v.Perhaps = true
+		case "late":
+			v.Late = true
+		case "slot":
+			v.Slot = w.duration(value)
+		case "wait":
+			v.Wait, v.Hold = w.duration(value), w.duration(value)
+		default:
+			w.Fatalf("unknown result %q", word)
 		}
-		v.Wait, v.Hold = w.duration(value), w.duration(value)
 	}
 	w.records(w.s.Result(schedule.Report{ID: words[0], Verdict: v, Posted: true, Started: w.now, Now: w.now}))
 }

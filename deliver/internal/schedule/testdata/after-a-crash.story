@@ -4,7 +4,6 @@
 superseded c1/1/N1 incoming: the call was over first
 > next
 send c1/2/N1 ended
-due at 10m0s
 > result c1/2/N1 deliver
 delivered c1/2/N1 ended
 
@@ -16,7 +15,6 @@ delivered c1/2/N1 ended
 superseded c2/1/N1 incoming: the call was over first
 > next
 send c2/2/N1 ended
-due at 10m0s
 > result c2/2/N1 deliver
 delivered c2/2/N1 ended
 
@@ -29,7 +27,6 @@ superseded c3/1/N1 incoming: the call was over first
 superseded c3/3/N1 incoming: the call was over first
 > next
 send c3/2/N1 ended
-due at 10m0s
 > result c3/2/N1 deliver
 delivered c3/2/N1 ended
 > next
@@ -41,6 +38,5 @@ superseded c3/4/N1 ended: the incoming call was never shown
 superseded c4/1/N1 answered: the call was over first
 > next
 send c4/2/N1 ended
-due at 10m0s
 > result c4/2/N1 deliver
 delivered c4/2/N1 ended

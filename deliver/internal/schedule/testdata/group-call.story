@@ -4,7 +4,6 @@
 send c1/1/N1 incoming
 send c1/1/N2 incoming
 send c1/1/N3 incoming
-due at 30s
 > result c1/1/N1 deliver
 delivered c1/1/N1 incoming
 > result c1/1/N2 deliver
@@ -18,7 +17,6 @@ superseded c1/1/N3 incoming: somebody else answered first
 superseded c1/2/N3 answered: the incoming call was never shown
 send c1/2/N1 answered
 send c1/2/N2 answered
-due at 2m0s
 > result c1/2/N1 deliver
 delivered c1/2/N1 answered
 > result c1/2/N2 deliver
@@ -28,7 +26,6 @@ delivered c1/2/N2 answered
 superseded c1/3/N3 ended: the incoming call was never shown
 send c1/3/N1 ended
 send c1/3/N2 ended
-due at 10m0s
 > result c1/3/N1 deliver
 delivered c1/3/N1 ended
 > result c1/3/N2 deliver

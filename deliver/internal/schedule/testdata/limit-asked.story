@@ -4,7 +4,6 @@
 send c1/1/N1 incoming
 send c1/1/N2 incoming
 send c1/1/N3 incoming
-due at 30s
 > result c1/1/N1 pause wait=1m trial
 > result c1/1/N2 deliver
 delivered c1/1/N2 incoming
@@ -48,4 +47,3 @@ due at 24h0m0s
 delivered c3/1/N2 missed
 > next
 send c3/1/N3 missed
-due at 24h0m0s

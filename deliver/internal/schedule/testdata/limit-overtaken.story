@@ -2,7 +2,6 @@
 > offer incoming c1 u1
 > next
 send c1/1/N1 incoming
-due at 30s
 > offer missed c1 u1
 > result c1/1/N1 pause wait=2s
 superseded c1/1/N1 incoming: the call was over first

@@ -4,7 +4,6 @@
 send c1/1/N1 incoming
 send c1/1/N2 incoming
 send c1/1/N3 incoming
-due at 30s
 > result c1/1/N1 pause wait=2s
 > result c1/1/N2 deliver
 delivered c1/1/N2 incoming

@@ -12,7 +12,6 @@ superseded c2/1/N1 incoming: the call was over first
 > next
 send c2/2/N1 missed
 send c2/2/N2 missed
-due at 24h0m0s
 > result c2/2/N1 deliver
 delivered c2/2/N1 missed
 > result c2/2/N2 deliver
@@ -22,14 +21,12 @@ delivered c2/2/N2 missed
 > offer incoming c3 u1
 > next
 send c3/1/N1 incoming
-due at 30s
 > offer ended c3 u1
 > next
 > result c3/1/N1 deliver
 delivered c3/1/N1 incoming
 > next
 send c3/2/N1 ended
-due at 10m0s
 > result c3/2/N1 deliver
 delivered c3/2/N1 ended
 
@@ -37,7 +34,6 @@ delivered c3/2/N1 ended
 > offer incoming c4 u1
 > next
 send c4/1/N1 incoming
-due at 30s
 > offer ended c4 u1
 > result c4/1/N1 retry wait=1s
 superseded c4/1/N1 incoming: the call was over first

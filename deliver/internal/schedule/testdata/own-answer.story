@@ -2,7 +2,6 @@
 > offer incoming c1 u1
 > next
 send c1/1/N1 incoming
-due at 30s
 > result c1/1/N1 retry wait=1s
 > offer answered c1 by=u1 u1
 > next
@@ -10,12 +9,10 @@ due at 1s
 > at 1s
 > next
 send c1/1/N1 incoming
-due at 30s
 > result c1/1/N1 deliver
 delivered c1/1/N1 incoming
 > next
 send c1/2/N1 answered
-due at 2m0s
 > result c1/2/N1 deliver
 delivered c1/2/N1 answered
 
@@ -25,12 +22,10 @@ delivered c1/2/N1 answered
 > next
 expired c2/1/N1 incoming: not delivered within 30s
 send c2/2/N1 answered
-due at 2m1s
 > result c2/2/N1 deliver
 delivered c2/2/N1 answered
 > offer ended c2 by=u1 u1
 > next
 send c2/3/N1 ended
-due at 10m1s
 > result c2/3/N1 deliver
 delivered c2/3/N1 ended

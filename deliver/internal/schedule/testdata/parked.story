@@ -3,7 +3,6 @@
 > next
 send c1/1/N1 incoming
 send c1/1/N2 incoming
-due at 30s
 > result c1/1/N1 park
 > result c1/1/N2 park
 > offer missed c2 u1
@@ -22,7 +21,6 @@ due at 45s
 > at 45s
 > next
 send c2/1/N1 missed
-due at 24h0m0s
 > result c2/1/N1 deliver
 delivered c2/1/N1 missed
 > next

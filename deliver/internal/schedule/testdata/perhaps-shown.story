@@ -2,7 +2,6 @@
 > offer incoming c1 u1
 > next
 send c1/1/N1 incoming
-due at 30s
 > at 8s
 > offer ended c1 u1
 > at 10s
@@ -10,7 +9,6 @@ due at 30s
 superseded c1/1/N1 incoming: the call was over first
 > next
 send c1/2/N1 ended
-due at 10m8s
 > result c1/2/N1 deliver
 delivered c1/2/N1 ended
 
@@ -19,19 +17,16 @@ delivered c1/2/N1 ended
 > offer incoming c2 u1
 > next
 send c2/1/N1 incoming
-due at 30s
 > result c2/1/N1 retry wait=500ms perhaps
 > offer answered c2 by=u3 u1
 superseded c2/1/N1 incoming: somebody else answered first
 > next
 send c2/2/N1 answered
-due at 2m0s
 > result c2/2/N1 deliver
 delivered c2/2/N1 answered
 > offer ended c2 by=u3 u1
 > next
 send c2/3/N1 ended
-due at 10m0s
 > result c2/3/N1 deliver
 delivered c2/3/N1 ended
 
@@ -46,19 +41,16 @@ superseded c2/5/N1 ended: the incoming call was never shown
 > offer incoming c3 u1
 > next
 send c3/1/N1 incoming
-due at 30s
 > result c3/1/N1 retry wait=500ms perhaps
 > restart
 > at 1s
 > next
 send c3/1/N1 incoming
-due at 30s
 > result c3/1/N1 reject
 rejected c3/1/N1 incoming: trouble
 > offer ended c3 u1
 > next
 send c3/2/N1 ended
-due at 10m1s
 > result c3/2/N1 deliver
 delivered c3/2/N1 ended
 
@@ -66,13 +58,11 @@ delivered c3/2/N1 ended
 > offer incoming c4 u1
 > next
 send c4/1/N1 incoming
-due at 31s
 > restart
 > offer ended c4 u1
 superseded c4/1/N1 incoming: the call was over first
 > next
 send c4/2/N1 ended
-due at 10m1s
 > result c4/2/N1 deliver
 delivered c4/2/N1 ended
 
@@ -80,13 +70,11 @@ delivered c4/2/N1 ended
 > offer incoming c5 u1
 > next
 send c5/1/N1 incoming
-due at 31s
 > result c5/1/N1 reject perhaps
 rejected c5/1/N1 incoming: trouble
 > offer incoming c5 u2
 > next
 send c5/2/N1 incoming
-due at 31s
 > result c5/2/N1 deliver
 delivered c5/2/N1 incoming
 
@@ -96,12 +84,10 @@ delivered c5/2/N1 incoming
 > next
 expired c6/1/N1 incoming: not delivered within 30s
 send c6/2/N1 answered
-due at 2m1s
 > result c6/2/N1 bury perhaps
 dead c6/2/N1 answered: trouble
 > offer ended c6 by=u1 u1
 > next
 send c6/3/N1 ended
-due at 10m1s
 > result c6/3/N1 deliver
 delivered c6/3/N1 ended

@@ -2,12 +2,11 @@
 > offer missed c1 u1
 > next
 send c1/1/N1 missed
-due at 24h0m0s
 > result c1/1/N1 retry wait=5m
 > offer incoming c2 u1
 > next
 send c2/1/N1 incoming
-due at 30s
+due at 5m0s
 > result c2/1/N1 deliver
 delivered c2/1/N1 incoming
 
@@ -21,5 +20,4 @@ delivered c2/1/N1 incoming
 send c4/1/N1 incoming
 send c5/1/N2 incoming
 send c2/2/N1 ended
-send c3/1/N1 missed
-due at 30s
+due at 5m0s

@@ -3,7 +3,6 @@
 unmapped c1/1/user-u5 incoming: not known
 > next
 send c1/1/N1 incoming
-due at 30s
 > result c1/1/N1 deliver
 delivered c1/1/N1 incoming
 > offer incoming c1 u2
@@ -11,7 +10,6 @@ superseded c1/2/N1 incoming: another user of this negotiator already brought it
 > offer answered c1 by=u2 u1 u2
 > next
 send c1/3/N1 answered
-due at 2m0s
 > result c1/3/N1 deliver
 delivered c1/3/N1 answered
 > offer ended c1 by=u2 u1
@@ -19,7 +17,6 @@ superseded c1/4/N1 ended: another user of this negotiator is still in the call
 > offer ended c1 by=u2 u2
 > next
 send c1/5/N1 ended
-due at 10m0s
 > result c1/5/N1 deliver
 delivered c1/5/N1 ended
 
@@ -27,4 +24,3 @@ delivered c1/5/N1 ended
 > offer incoming c1 u2
 > next
 send c1/6/N1 incoming
-due at 30s

@@ -1,0 +1,50 @@
+# One negotiator's requests hang: he has two of the five slots and no more, and an incoming is not in his way.
+> offer incoming c1 u3
+> offer incoming c2 u3
+> offer incoming c3 u3
+> next
+send c1/1/N2 incoming
+send c2/1/N2 incoming
+due at 30s
+> offer incoming c4 u4
+> next
+send c4/1/N3 incoming
+due at 30s
+> result c4/1/N3 deliver
+delivered c4/1/N3 incoming
+# One that was given up counts for as long as the gateway has it.
+> at 10s
+> result c1/1/N2 retry wait=1s slot=20s
+> result c2/1/N2 deliver
+delivered c2/1/N2 incoming
+> next
+send c3/1/N2 incoming
+due at 11s
+> result c3/1/N2 retry wait=1s slot=20s
+> at 12s
+> next
+due at 30s
+> at 29s
+> offer incoming c5 u4
+> next
+send c5/1/N3 incoming
+due at 30s
+> result c5/1/N3 retry late
+expired c5/1/N3 incoming: not delivered within 30s; after one attempt: trouble
+> at 31s
+> next
+expired c1/1/N2 incoming: not delivered within 30s; after one attempt: trouble
+expired c3/1/N2 incoming: not delivered within 30s; after one attempt: trouble
+
+# A slot after a 504 is not used by anybody, but one is left.
+> offer missed c6 u1 u3 u4
+> next slots=2
+send c6/1/N1 missed
+due at 24h0m31s
+> result c6/1/N1 retry wait=1s slot=30s
+> next slots=2
+send c6/1/N2 missed
+due at 32s
+> at 32s
+> next slots=2
+due at 1m1s
