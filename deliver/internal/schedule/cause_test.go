@@ -68,7 +68,7 @@ func TestWhoIsNobodySaysWhy(t *testing.T) {
 // Status and request id are those of one and the same answer.
 func TestTheRequestIDIsThatOfTheAnswer(t *testing.T) {
 	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
-	s := schedule.New(limits)
+	s := schedule.New(schedule.Policy{Deadlines: limits})
 	s.Offer(schedule.Offer{
 		Call: event.Call{CallID: "c", Type: event.Missed, Sequence: 1, OccurredAt: now}, Position: 1, Received: now, Customer: "RES", Now: now,
 		Audience: []schedule.Member{{User: event.User{UserID: "u1"}, Negotiator: "N1"}},
@@ -78,14 +78,14 @@ func TestTheRequestIDIsThatOfTheAnswer(t *testing.T) {
 		{Status: 502, Verdict: delivery.Verdict{Action: delivery.Retry}}, // a proxy gives none
 		{RequestID: "of a token", Verdict: delivery.Verdict{Action: delivery.Retry}},
 	} {
-		p := s.Next(now, 5)
+		p := s.Next(now, open(5))
 		if len(p.Send) != 1 {
 			t.Fatalf("%+v", p)
 		}
 		r.ID, r.Now = p.Send[0].ID(), now
 		s.Result(r)
 	}
-	if d := s.Next(now, 5).Send[0]; d.Status != 502 || d.RequestID != "" {
+	if d := s.Next(now, open(5)).Send[0][0]; d.Status != 502 || d.RequestID != "" {
 		t.Errorf("%d %q", d.Status, d.RequestID)
 	}
 }

@@ -1,0 +1,52 @@
+package schedule_test
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"ringstream/deliver/internal/delivery"
+	"ringstream/deliver/internal/schedule"
+	"ringstream/schemas/event"
+)
+
+// backlog is a schedule after an outage: so many missed calls wait, one call each.
+func backlog(calls int, now time.Time) *schedule.Schedule {
+	s := schedule.New(schedule.Policy{Deadlines: limits})
+	for n := range calls {
+		s.Offer(ringing(event.Missed, "m"+strconv.Itoa(n), uint64(n+1), "N"+strconv.Itoa(n%500), now))
+	}
+	s.Next(now, schedule.Room{Slots: 5})
+	return s
+}
+
+func ringing(kind event.CallType, id string, position uint64, negotiator string, now time.Time) schedule.Offer {
+	u := event.User{UserID: "user of " + negotiator}
+	return schedule.Offer{
+		Call:     event.Call{CallID: id, Type: kind, Sequence: int(position), OccurredAt: now, RecordedAt: now, Audience: []event.User{u}},
+		Position: position, Received: now, Customer: "RES", Now: now, Audience: []schedule.Member{{User: u, Negotiator: negotiator}},
+	}
+}
+
+// BenchmarkCallBesideABacklog is an incoming call: offered, sent, delivered and
+// over. It must not cost more when much waits.
+func BenchmarkCallBesideABacklog(b *testing.B) {
+	for _, waiting := range []int{0, 1000, 10_000, 100_000} {
+		b.Run(strconv.Itoa(waiting), func(b *testing.B) {
+			now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+			s := backlog(waiting, now)
+			room := schedule.Room{Slots: 5, Rate: 5, Spare: 5}
+			b.ReportAllocs()
+			position := uint64(waiting)
+			for b.Loop() {
+				for _, kind := range []event.CallType{event.Incoming, event.Answered} {
+					position++
+					s.Offer(ringing(kind, "c"+strconv.FormatUint(position, 10), position, "N1", now))
+					for _, q := range s.Next(now, room).Send {
+						s.Result(schedule.Report{ID: q.ID(), Verdict: delivery.Verdict{Action: delivery.Deliver}, Posted: true, Now: now})
+					}
+				}
+			}
+		})
+	}
+}
