@@ -17,7 +17,7 @@ import (
 
 // When a snapshot is due.
 const (
-	snapshotRecords = 500
+	snapshotRecords = 5000
 	snapshotInputs  = 5000
 	snapshotPause   = time.Minute
 )
