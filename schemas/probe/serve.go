@@ -49,7 +49,9 @@ func Handler(board *Board, metrics prometheus.Gatherer, version any) http.Handle
 	mux.HandleFunc("GET /healthz", conditions(board.Living, "alive", "dead"))
 	mux.HandleFunc("GET /readyz", conditions(board.Ready, "ready", "not ready"))
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, version) })
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
+		EnableOpenMetrics: true, // exemplars need it; who does not ask for it gets the plain text
+	}))
 	return mux
 }
 

@@ -79,12 +79,9 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	})
 
 	board := probe.New()
-	seen := newObserver(log, newStanding(log, people.Customers(), func() bool { return allowed.left() == 0 }, time.Now))
+	seen := newObserver(log, newStanding(log, people.Customers(), func() bool { return allowed.left() == 0 }, time.Now), s.deadlines())
 	board.Set("streams", false, "not verified yet")
-	board.Func("role", seen.condition)
-	board.Func("progress", seen.progress.Result)
-	board.Func("log", seen.duties.Result)
-	board.Func("reapit", seen.reapit.Result)
+	seen.conditions(board)
 	board.Func("negotiators", func() probe.Result { return known(people) })
 	registry := telemetry.Metrics(name, version.Version, version.Revision)
 	client.Fetched = seen.token

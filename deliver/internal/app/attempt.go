@@ -27,7 +27,7 @@ const (
 // letter is stored before anybody can count the delivery as done. If requests are
 // broken off meanwhile there is nobody to report to: the next term starts over.
 func (t *term) attempt(ctx context.Context, q schedule.Request) {
-	started, d := t.now(), q[0]
+	d := q[0]
 	r := t.post(ctx, q)
 	v := delivery.Decide(resultOf(r), delivery.Attempt{
 		Number: d.Failures + 1, Refreshed: d.Refreshed, Patience: t.deadlines.Patience(d.Call.Type),
@@ -47,7 +47,7 @@ func (t *term) attempt(ctx context.Context, q schedule.Request) {
 		t.seen.letter(v.Cause)
 	}
 	report := schedule.Report{
-		ID: q.ID(), Verdict: v, Posted: posted(r.Kind), Status: r.Status, RequestID: r.RequestID, Started: started, Now: t.now(),
+		ID: q.ID(), Verdict: v, Posted: posted(r.Kind), Status: r.Status, RequestID: r.RequestID, Started: r.Begun, Now: t.now(),
 	}
 	select {
 	case t.reports <- report:

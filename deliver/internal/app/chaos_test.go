@@ -260,7 +260,7 @@ func TestAParkedCustomerIsProbedAndComesBack(t *testing.T) {
 	r.control(http.MethodPost, "knobs", `{"missingScopes":["notifications.telephony.write"]}`, nil)
 	r.say(2, event.Missed, "", "jane", "tom")
 	bustest.Eventually(t, "parked", func() bool {
-		return strings.Contains(r.page(d.probes+"/metrics"), `ringstream_deliver_parked{cause="scope"} 1`)
+		return strings.Contains(r.page(d.probes+"/metrics"), `ringstream_deliver_parked{cause="scope",customer="SBOX"} 1`)
 	})
 	d.answered(http.StatusServiceUnavailable, "Reapit refuses SBOX since", "HTTP 403", "have notifications.telephony.write granted")
 	before := r.stats().Requests

@@ -47,14 +47,16 @@ type observer struct {
 	is       atomic.Int32 // role
 	parked   map[string]string
 
+	latency                                                     latency
+	oldest                                                      oldest
 	outcomes, requests, tries, tokens, letters, changes, fenced *prometheus.CounterVec
 	requestTime                                                 prometheus.Histogram
-	delay, snapshots, appends                                   *prometheus.HistogramVec
+	snapshots, appends                                          *prometheus.HistogramVec
 	queued, parkedNow                                           *prometheus.GaugeVec
 	flying, unreadNow, lastDone                                 prometheus.Gauge
 }
 
-func newObserver(log *slog.Logger, reapit *standing) *observer {
+func newObserver(log *slog.Logger, reapit *standing, deadlines schedule.Deadlines) *observer {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
@@ -76,9 +78,7 @@ func newObserver(log *slog.Logger, reapit *standing) *observer {
 		requestTime: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: telemetry.DeliverRequestTime, Help: "From sending a notification to Reapit's answer.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 14),
 		}),
-		delay: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: telemetry.DeliverDelay, Help: "From ingest hearing of the event to Reapit's answer.", Buckets: prometheus.ExponentialBuckets(0.02, 2, 16),
-		}, []string{"type"}),
+		latency: newLatency(deadlines),
 		snapshots: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: telemetry.LogSnapshotSeconds, Help: "Time to store a snapshot.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14),
 		}, []string{"stream"}),
@@ -86,7 +86,7 @@ func newObserver(log *slog.Logger, reapit *standing) *observer {
 			Name: telemetry.LogAppendSeconds, Help: "Time to store an outcome.", Buckets: prometheus.ExponentialBuckets(0.0002, 2, 15),
 		}, []string{"stream"}),
 		queued:    gauge(telemetry.DeliverQueued, "Deliveries that wait or are under way.", "type"),
-		parkedNow: gauge(telemetry.DeliverParked, "Customers who are parked because Reapit refuses them.", "cause"),
+		parkedNow: gauge(telemetry.DeliverParked, "1 for a customer who is parked because Reapit refuses it.", "customer", "cause"),
 		flying:    single(telemetry.DeliverInFlight, "Deliveries under way."),
 		unreadNow: single(telemetry.DeliverUnread, "Call events that are not taken in yet, by this replica or, while it knows no negotiators, by any."),
 		lastDone:  single(telemetry.LastProgressSeconds, "When the last outcome was stored."),
@@ -95,7 +95,7 @@ func newObserver(log *slog.Logger, reapit *standing) *observer {
 
 // register adds what is counted here and what is read from others.
 func (o *observer) register(r *prometheus.Registry, b *budget, people *directory.Directory) {
-	r.MustRegister(o.outcomes, o.requests, o.tries, o.tokens, o.letters, o.changes, o.fenced, o.requestTime, o.delay,
+	r.MustRegister(o.outcomes, o.requests, o.tries, o.tokens, o.letters, o.changes, o.fenced, o.requestTime,
 		o.snapshots, o.appends, o.queued, o.parkedNow, o.flying, o.unreadNow, o.lastDone)
 	read := func(name, help string, labels prometheus.Labels, value func() float64) {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, value))
@@ -107,6 +107,9 @@ func (o *observer) register(r *prometheus.Registry, b *budget, people *directory
 		return 0
 	})
 	read(telemetry.DeliverBudgetLeft, "Requests left of the day's.", nil, func() float64 { return float64(b.left()) })
+	o.latency.register(r)
+	o.oldest.register(r)
+	registerBudget(r, b)
 	read(telemetry.DeliverPaused, "For how much longer nothing is sent because of Reapit's limits.", nil, func() float64 { return o.reapit.pause().Seconds() })
 	read(telemetry.DeliverFailing, "Since how long no attempt has succeeded, or none to read the negotiators at all; 0 while they do.", nil,
 		func() float64 { return max(o.reapit.failing(), unknown(people)).Seconds() })
@@ -147,6 +150,7 @@ func (o *observer) role(r int32) {
 	o.progress.Waiting(0)
 	o.reapit.reset()
 	o.queued.Reset()
+	o.oldest.set(nil)
 	o.parked = nil
 	o.parkedNow.Reset()
 	o.flying.Set(0)
@@ -165,6 +169,16 @@ func (o *observer) ended(err error) {
 	}
 }
 
+// conditions states what readiness is made of. None of them is one of life:
+// Reapit does not come back because this process is started again, and what it
+// has under way would be in doubt.
+func (o *observer) conditions(b *probe.Board) {
+	b.Func("role", o.condition)
+	b.Func("progress", o.progress.Result)
+	b.Func("log", o.duties.Result)
+	b.Func("reapit", o.reapit.Result)
+}
+
 func (o *observer) condition() probe.Result {
 	switch o.is.Load() {
 	case leading:
@@ -181,6 +195,9 @@ func (o *observer) state(m memory, unread uint64, waiting int) {
 	for t, n := range m.Queued() {
 		o.queued.WithLabelValues(string(t)).Set(float64(n))
 	}
+	if o.oldest.due() {
+		o.oldest.set(m.Oldest())
+	}
 	o.flying.Set(float64(m.Flying()))
 	o.unreadNow.Set(float64(unread))
 	o.progress.Waiting(int(unread) + m.Flying() + waiting) //nolint:gosec // far from overflowing
@@ -189,8 +206,8 @@ func (o *observer) state(m memory, unread uint64, waiting int) {
 	if !maps.Equal(now, o.parked) {
 		o.parked = now
 		o.parkedNow.Reset()
-		for _, cause := range now {
-			o.parkedNow.WithLabelValues(cause).Inc()
+		for customer, cause := range now {
+			o.parkedNow.WithLabelValues(customer, cause).Set(1)
 		}
 	}
 }
@@ -223,6 +240,7 @@ func (o *observer) attempt(ctx context.Context, q schedule.Request, r reapit.Res
 	if posted(r.Kind) {
 		o.requests.WithLabelValues(code).Inc()
 		o.requestTime.Observe(r.Took.Seconds())
+		o.latency.posted(q, r.Begun)
 	}
 	o.tries.WithLabelValues(class, string(v.Action)).Inc()
 	o.reapit.attempt(d.Customer, d.Call.CallID, r, v)
@@ -245,12 +263,9 @@ func (o *observer) outcome(r schedule.Record, x event.Outcome) {
 	o.lastDone.SetToCurrentTime()
 	age := max(0, x.FinishedAt.Sub(r.Delivery.Heard())) // two clocks may differ
 	if x.Outcome == event.Delivered && x.Redrive == 0 {
-		o.delay.WithLabelValues(string(x.Type)).Observe(age.Seconds())
+		o.latency.answered(&r.Delivery, age)
 	}
-	trace := ""
-	if parent, ok := telemetry.ParseTraceparent(r.Delivery.Traceparent); ok {
-		trace = parent.TraceID().String()
-	}
+	trace := traceOf(&r.Delivery)
 	users := make([]string, len(x.Users))
 	for i, u := range x.Users {
 		users[i] = u.UserID

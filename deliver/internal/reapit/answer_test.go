@@ -125,10 +125,13 @@ func TestAnswers(t *testing.T) {
 	for name, a := range answers {
 		t.Run(name, func(t *testing.T) {
 			got := notify(t, start(t, giveToken, answer(a.status, a.header, a.body)))
+			if ago := time.Since(got.Begun); ago < got.Took || ago > time.Minute {
+				t.Errorf("begun %s ago", ago)
+			}
 			if got.Took <= 0 || len(got.Body) == 0 {
 				t.Errorf("took %s, body %q", got.Took, got.Body)
 			}
-			got.Took, got.Body = 0, nil
+			got.Begun, got.Took, got.Body = time.Time{}, 0, nil
 			want := a.want
 			want.Path, want.Status, want.Kind, want.Sent = "/notifications", a.status, reapit.Answered, true
 			if !reflect.DeepEqual(got, want) {

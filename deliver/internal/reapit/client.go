@@ -221,14 +221,14 @@ func (c *Client) send(ctx context.Context, q request, t token) reply {
 	resp, err := c.http.Do(r)
 	if err != nil {
 		return reply{Result: Result{
-			Kind: classify(ctx, err), Sent: sent.Load(), Err: c.veil.with(t).err(fmt.Errorf("ask reapit: %w", err)), Took: time.Since(started),
+			Kind: classify(ctx, err), Sent: sent.Load(), Err: c.veil.with(t).err(fmt.Errorf("ask reapit: %w", err)), Begun: started, Took: time.Since(started),
 		}}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, q.limit))
 	a := reply{body: body, broken: err, Result: Result{
 		Kind: Answered, Sent: true, Status: resp.StatusCode, RequestID: requestID(resp.Header),
-		RetryAfter: retryAfter(resp.Header, time.Now()), Took: time.Since(started), Path: strings.TrimSuffix(q.path, "/"),
+		RetryAfter: retryAfter(resp.Header, time.Now()), Begun: started, Took: time.Since(started), Path: strings.TrimSuffix(q.path, "/"),
 	}}
 	if a.OK() {
 		a.RequestID = c.veil.with(t).text(a.RequestID)

@@ -44,6 +44,7 @@ type Result struct {
 	Sent        bool          // it left for Reapit, as far as can be known
 	Err         error         // what went wrong; nil when Answered
 	Body        []byte        // of the request
+	Begun       time.Time     // when sending began, behind every wait; zero when it did not
 	Took        time.Duration // from sending to the end of the answer
 
 	setting string // to look at, where the kind does not tell
