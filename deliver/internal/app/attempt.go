@@ -81,7 +81,7 @@ func resultOf(r reapit.Result) delivery.Result {
 
 func posted(k reapit.Kind) bool {
 	switch k {
-	case reapit.NotSent, reapit.Unsendable, reapit.TokenRefused, reapit.TokenUnreachable, withheld:
+	case reapit.NotSent, reapit.Unsendable, reapit.TokenRefused, reapit.TokenUnreachable, reapit.TokenShared, withheld:
 		return false
 	default:
 		return true

@@ -19,17 +19,18 @@ const (
 	Malformed        Kind = "malformed" // what came is no HTTP answer
 	TokenRefused     Kind = "token-refused"
 	TokenUnreachable Kind = "token-unreachable"
-	Cancelled        Kind = "cancelled"  // by ourselves: we are stopping
-	NotSent          Kind = "not-sent"   // it did not get as far as the wire
-	Unsendable       Kind = "unsendable" // no request can be made of it
-	Withheld         Kind = "withheld"   // shadow mode: everything but the POST was done
+	TokenShared      Kind = "token-shared" // the customer was given another one's
+	Cancelled        Kind = "cancelled"    // by ourselves: we are stopping
+	NotSent          Kind = "not-sent"     // it did not get as far as the wire
+	Unsendable       Kind = "unsendable"   // no request can be made of it
+	Withheld         Kind = "withheld"     // shadow mode: everything but the POST was done
 )
 
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
 		Answered, Timeout, Refused, DNS, TLS, Network, Malformed,
-		TokenRefused, TokenUnreachable, Cancelled, NotSent, Unsendable, Withheld,
+		TokenRefused, TokenUnreachable, TokenShared, Cancelled, NotSent, Unsendable, Withheld,
 	}
 }
 

@@ -42,6 +42,7 @@ type Config struct {
 	ClientID     string // REAPIT_CLIENT_ID
 	ClientSecret string // REAPIT_CLIENT_SECRET
 	APIVersion   string // REAPIT_API_VERSION
+	SharedToken  bool   // REAPIT_SHARED_TOKEN
 }
 
 // String leaves the secret out.
@@ -63,11 +64,17 @@ type Client struct {
 	// gave one. Set it before the first request; it may be nil.
 	Fetched func(Kind)
 
+	// Customers are all that there are, the first of them to be preferred where
+	// Reapit gives one token for all (see guard). Set it before the first request; nil
+	// prefers whoever asks first.
+	Customers func() []string
+
 	cfg     Config
 	http    *http.Client
 	oauth   clientcredentials.Config
 	veil    veil
 	tokens  tokens
+	guard   guard
 	maxWait time.Duration
 }
 
@@ -209,6 +216,9 @@ func (c *Client) admit(ctx context.Context) (func(), error) {
 }
 
 func (c *Client) send(ctx context.Context, q request, t token) reply {
+	if t.customer != q.customer {
+		return reply{Result: Result{Kind: Unsendable, Err: fmt.Errorf("ask reapit for %s: %w", q.customer, errForeign)}}
+	}
 	limited, cancel := context.WithTimeout(ctx, c.maxWait)
 	defer cancel()
 	r, err := c.build(limited, q, t)

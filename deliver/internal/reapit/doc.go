@@ -6,7 +6,8 @@
 // still worth showing. A [Result] tells what is known; what follows from it is
 // the caller's business.
 //
-// It refuses to follow redirects, to read an answer without end, to wait for
+// It refuses to use a token for two customers unless it is told to (see guard),
+// to follow redirects, to read an answer without end, to wait for
 // one longer than the gateway could take to give it, and to let a secret or a
 // token into an error.
 //

@@ -24,6 +24,7 @@ const (
 	Malformed        Kind = "malformed"         // what came back was not what was asked for
 	TokenRefused     Kind = "token-refused"     // the token endpoint does not accept the application
 	TokenUnreachable Kind = "token-unreachable" // the token endpoint gave no token, for now
+	TokenShared      Kind = "token-shared"      // the token endpoint gave the token of another customer
 	NotSent          Kind = "not-sent"          // it never left: no admission, no time
 	Unsendable       Kind = "unsendable"        // no request can be made of it, now or later
 )

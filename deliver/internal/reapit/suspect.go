@@ -12,6 +12,7 @@ const (
 	SettingTokenURL    = "REAPIT_TOKEN_URL"
 	SettingCredentials = "REAPIT_CLIENT_ID or REAPIT_CLIENT_SECRET"
 	SettingCustomer    = "REAPIT_CUSTOMER"
+	SettingSharedToken = "REAPIT_SHARED_TOKEN"
 )
 
 // What an application must be granted to do what this package does.

@@ -20,6 +20,8 @@ const (
 	tokenMargin = 30 * time.Second
 	// tokenLife is that of a token of which nothing is said.
 	tokenLife = 5 * time.Minute
+	// longestLife is how long such a token may be good for.
+	longestLife = time.Hour
 )
 
 func credentials(cfg Config) clientcredentials.Config {
@@ -31,8 +33,10 @@ func credentials(cfg Config) clientcredentials.Config {
 }
 
 type token struct {
-	secret string
-	until  time.Time // when to have another
+	secret   string
+	customer string    // for whom it may be used
+	until    time.Time // when to have another
+	ends     time.Time
 }
 
 // tokens keeps one token for each customer: Reapit's gateway is known to have
@@ -60,9 +64,10 @@ type tokenSlot struct {
 
 	mu      sync.Mutex
 	held    token
-	refused string  // the token that Reapit last answered with 401
-	rounds  int     // fetches that ended
-	failed  *Result // how the last one failed
+	refused string    // the token that Reapit last answered with 401
+	rounds  int       // fetches that ended
+	failed  *Result   // how the last one failed
+	spared  time.Time // nobody need ask before: the answer would be the same
 }
 
 func (s *tokenSlot) valid() (token, int, bool) {
@@ -89,7 +94,19 @@ func (s *tokenSlot) settle(t token, failed *Result) {
 	s.failed = failed
 	if failed == nil {
 		s.held = t
+	} else if failed.Kind == TokenShared {
+		s.spared = time.Now().Add(sharedPause)
 	}
+}
+
+// known gives the failure that asking again would only repeat, if any.
+func (s *tokenSlot) known() *Result {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed == nil || !time.Now().Before(s.spared) {
+		return nil
+	}
+	return s.failed
 }
 
 func (s *tokenSlot) suspect(t token) {
@@ -128,6 +145,9 @@ func (c *Client) token(ctx context.Context, customer string) (token, *Result) {
 	if failed := s.failedSince(round); failed != nil {
 		return token{}, failed
 	}
+	if failed := s.known(); failed != nil {
+		return token{}, failed
+	}
 	t, failed := c.fetch(ctx, customer)
 	if failed == nil || ctx.Err() == nil { // what one caller's patience ended is no news for the others
 		s.settle(t, failed)
@@ -139,7 +159,37 @@ func gaveUp(err error) *Result {
 	return &Result{Kind: NotSent, Err: fmt.Errorf("wait for a token: %w", err)}
 }
 
+// fetch gets a token that is this customer's and nobody else's.
 func (c *Client) fetch(ctx context.Context, customer string) (token, *Result) {
+	t, failed := c.request(ctx, customer)
+	if failed != nil || c.cfg.SharedToken {
+		return t, failed
+	}
+	leader := c.guard.leader(customer, c.customers())
+	if whose := c.guard.owner(t); whose == "" && customer != leader {
+		first := t
+		if t, failed = c.request(ctx, customer); failed != nil {
+			return t, failed
+		}
+		if t.secret == first.secret {
+			c.guard.claim(t, leader)
+		}
+	}
+	if whose := c.guard.claim(t, customer); whose != customer {
+		return token{}, shared(customer, whose)
+	}
+	return t, nil
+}
+
+func (c *Client) customers() []string {
+	if c.Customers == nil {
+		return nil
+	}
+	return c.Customers()
+}
+
+// request asks for a token, whoever may have been given the same.
+func (c *Client) request(ctx context.Context, customer string) (token, *Result) {
 	release, err := c.admit(ctx)
 	if err != nil {
 		return token{}, gaveUp(err)
@@ -152,7 +202,7 @@ func (c *Client) fetch(ctx context.Context, customer string) (token, *Result) {
 	t, failed := token{}, (*Result)(nil)
 	switch {
 	case err == nil:
-		t = token{got.AccessToken, renewal(now, got.Expiry)}
+		t = token{got.AccessToken, customer, renewal(now, got.Expiry), ending(now, got.Expiry)}
 	case ctx.Err() != nil:
 		failed = gaveUp(ctx.Err())
 		failed.setting = SettingTokenURL // it was asked, and said nothing for as long as could be waited
@@ -181,6 +231,14 @@ func renewal(now, expiry time.Time) time.Time {
 		expiry = now.Add(tokenLife)
 	}
 	return expiry.Add(-min(tokenMargin, expiry.Sub(now)/5))
+}
+
+// ending is when a token is none any more, at the latest.
+func ending(now, expiry time.Time) time.Time {
+	if !expiry.After(now) {
+		return now.Add(longestLife)
+	}
+	return expiry
 }
 
 var errorCode = regexp.MustCompile(`^[a-z_]{1,40}$`)

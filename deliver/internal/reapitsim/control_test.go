@@ -81,7 +81,7 @@ func TestKnobsAreSetOneByOne(t *testing.T) {
 		"validationStatus": `400`, "zonelessCreated": `"accept"`, "callerIdSpaces": `"accept"`, "missingDestination": `"reject"`,
 		"unknownTarget": `"reject"`, "extraProperties": `"accept"`, "legacyAuthorizer": `true`, "missingCustomer": `401`,
 		"notInstalled": `["RES"]`, "unlisted": `true`, "missingScopes": `["negotiators.read"]`, "tokenSeconds": `[1,2]`, "rate": `1`, "rateWindow": `"fixed"`,
-		"concurrency": `1`, "daily": `1`, "limitBody": `"camel"`, "leakedSlot": `"1s"`, "gatewayTimeout": `"1s"`, "linkPrefix": `"/api"`, "faultSeed": `7`,
+		"concurrency": `1`, "daily": `1`, "limitBody": `"camel"`, "leakedSlot": `"1s"`, "gatewayTimeout": `"1s"`, "linkPrefix": `"/api"`, "faultSeed": `7`, "cachedTokens": `false`,
 	}
 	if len(changed) != len(usual) {
 		t.Errorf("%d knobs are tried, there are %d", len(changed), len(usual))

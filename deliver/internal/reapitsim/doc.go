@@ -30,7 +30,7 @@
 //
 // [Knobs] names each with its default. Strictest first: status of a validation failure, created without a zone, spaces in numbers, a missing
 // destination, unknown targets, unknown properties, status of a missing customer, the shape of the second in which 20 requests may
-// pass, case of the limit's body. Faults of the past that may return: the authorizer that kept a token's first customer for five
+// pass, case of the limit's body, whether a token is given twice. Faults of the past that may return: the authorizer that kept a token's first customer for five
 // minutes, slots that stay taken after a 504, links with a prefix that lead nowhere.
 //
 // # Control

@@ -40,6 +40,7 @@ type Knobs struct {
 	Unlisted         bool     `json:"unlisted"`         // the application is not in the marketplace: 401
 	MissingScopes    []string `json:"missingScopes"`    // scopes that get 403
 	TokenSeconds     [2]int   `json:"tokenSeconds"`     // shortest and longest life of a new token
+	CachedTokens     bool     `json:"cachedTokens"`     // true: a token is given again while five minutes of it are left, or false: each is new
 
 	Rate           int      `json:"rate"`           // requests a second; 0 is no limit, here and below
 	RateWindow     string   `json:"rateWindow"`     // sliding: any second; fixed: each second of the clock
@@ -57,7 +58,7 @@ func DefaultKnobs() Knobs {
 	return Knobs{
 		ValidationStatus: 422, ZonelessCreated: reject, CallerIDSpaces: reject,
 		MissingDestination: accept, UnknownTarget: accept, ExtraProperties: reject,
-		MissingCustomer: 400, NotInstalled: []string{}, MissingScopes: []string{}, TokenSeconds: [2]int{300, 3600},
+		MissingCustomer: 400, NotInstalled: []string{}, MissingScopes: []string{}, TokenSeconds: [2]int{300, 3600}, CachedTokens: true,
 		Rate: 20, RateWindow: "sliding", Concurrency: 5, Daily: 250000, LimitBody: "pascal",
 		GatewayTimeout: Duration(30 * time.Second),
 	}

@@ -85,6 +85,18 @@ func TestTokenLifeKnob(t *testing.T) {
 	}
 }
 
+func TestEachTokenIsNewByAKnob(t *testing.T) {
+	w := newWorld(t)
+	w.knobs(`{"cachedTokens":false,"tokenSeconds":[3600,3600]}`)
+	var first, second tokenBody
+	w.decode(w.postToken("/oauth/token"), http.StatusOK, &first)
+	w.decode(w.postToken("/oauth/token"), http.StatusOK, &second)
+	if first.Expires != 3600 || first.Token == second.Token || w.token == first.Token {
+		t.Errorf("%+v, %+v", first, second)
+	}
+	w.want(w.notify(incoming), http.StatusAccepted)
+}
+
 func TestFaultOfTheTokenEndpoint(t *testing.T) {
 	w := newWorld(t)
 	w.fault(`{"match":{"path":"/oauth/token"},"times":1,"action":{"status":503,"body":"oauth","text":"temporarily_unavailable"}}`)

@@ -40,11 +40,11 @@ func (t *tokens) revoke() {
 	t.expires, t.cached, t.bound = map[string]time.Time{}, "", map[string]binding{}
 }
 
-// give returns the cached token, or a new one with this life, and what is left of it.
-func (t *tokens) give(now time.Time, life time.Duration) (token string, left time.Duration) {
+// give returns the cached token where it may, or a new one with this life, and what is left of it.
+func (t *tokens) give(now time.Time, life time.Duration, again bool) (token string, left time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if left := t.expires[t.cached].Sub(now); t.cached != "" && left >= tokenReuse {
+	if left := t.expires[t.cached].Sub(now); again && t.cached != "" && left >= tokenReuse {
 		return t.cached, left
 	}
 	for old, at := range t.expires {
@@ -90,7 +90,7 @@ func (s *Sim) issueToken(x *exchange) answer {
 	}
 	shortest, longest := x.knobs.TokenSeconds[0], x.knobs.TokenSeconds[1]
 	life := time.Duration(shortest+s.random(longest-shortest+1)) * time.Second
-	token, left := s.tokens.give(s.now(), life)
+	token, left := s.tokens.give(s.now(), life, x.knobs.CachedTokens)
 	return jsonAnswer(http.StatusOK, struct {
 		AccessToken string `json:"access_token"`
 		TokenType   string `json:"token_type"`
