@@ -105,7 +105,7 @@ func (e *engine) policy() schedule.Policy {
 
 func recorded(o event.Outcome) schedule.Recorded {
 	return schedule.Recorded{
-		EventID: o.EventID, CallID: o.CallID, Negotiator: o.NegotiatorID, Users: o.Users, Outcome: o.Outcome, At: o.FinishedAt,
+		EventID: o.EventID, CallID: o.CallID, Customer: o.Customer, Negotiator: o.NegotiatorID, Users: o.Users, Outcome: o.Outcome, Cause: o.Cause, At: o.FinishedAt,
 		Perhaps: perhaps(o), Redrive: o.Redrive,
 	}
 }

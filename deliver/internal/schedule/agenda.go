@@ -120,6 +120,10 @@ func (s *Schedule) look(l *lane, now time.Time, p *Plan) {
 	}
 	d := l.Queue[0]
 	l.seat.wakeAt = s.deadline(d)
+	if s.awaiting[d.Call.CallID] > 0 { // what is not resolved may forbid it
+		a.wake.add(l)
+		return
+	}
 	if now.Before(d.NotBefore) {
 		l.seat.wakeAt = earlier(l.seat.wakeAt, d.NotBefore)
 	} else {

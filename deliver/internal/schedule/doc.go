@@ -58,6 +58,19 @@
 // everything else, and is not dropped because nothing was shown. A missed call is
 // in time whenever it is asked for: its deadline counts from then.
 //
+// # What waits for negotiators
+//
+// An event whose organization's list of negotiators is not there yet is kept
+// ([Schedule.Await]), with all that follows of the same organization, and is
+// offered in its place when the list is there ([Schedule.Known]): until its
+// deadline, so that a missed call survives a day without a list. Then its
+// users are recorded as none. What is kept outlives a restart, and holds up
+// nothing but what is queued of the same call. What comes in time of a
+// call whose ringing did not is told, as of one that rang before the first event.
+//
+// A call that comes to belong to another customer, or none, is told to nobody of
+// the first any more but what is queued: ids of two customers are never mixed.
+//
 // The life ends with the closing event. An incoming after it begins a new one,
 // behind it in the same lane.
 package schedule

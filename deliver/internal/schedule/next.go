@@ -26,7 +26,7 @@ func (s *Schedule) Next(now time.Time, room Room) Plan {
 		s.sweepAt = now.Add(sweepPause)
 	}
 	s.forget(now)
-	var p Plan
+	p := Plan{Record: s.lapsed(now)}
 	s.lookAround(now, &p)
 	slices.SortFunc(p.Record, func(a, b Record) int { return order(&a.Delivery, &b.Delivery) })
 	if held := s.state.Pause.Until; now.Before(held) {
@@ -46,6 +46,7 @@ func (s *Schedule) Next(now time.Time, room Room) Plan {
 	if l := s.agenda.wake.first(); l != nil {
 		p.Due = earlier(p.Due, l.seat.wakeAt)
 	}
+	p.Due = earlier(p.Due, s.lapseAt)
 	return p
 }
 

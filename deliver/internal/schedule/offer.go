@@ -14,6 +14,7 @@ type Offer struct {
 	Received    time.Time // when the stream stored it
 	Traceparent string
 	Customer    string
+	Region      string
 	AnsweredBy  string   // the negotiator who answered; empty when nobody did or he is none
 	Audience    []Member // of the event, in its order
 	Doubt       bool     // somebody before may have sent it, and nobody is left to tell
@@ -32,18 +33,24 @@ type Member struct {
 type Recorded struct {
 	EventID    string            `json:"eventId"`
 	CallID     string            `json:"callId"`
+	Customer   string            `json:"customer,omitempty"`
 	Negotiator string            `json:"negotiator,omitempty"`
 	Users      []event.User      `json:"users"`
 	Outcome    event.OutcomeType `json:"outcome"`
+	Cause      string            `json:"cause,omitempty"`
 	At         time.Time         `json:"at"`
 	Perhaps    bool              `json:"perhaps,omitempty"` // a request of it may have been acted upon, whatever the outcome
 	Redrive    int               `json:"redrive,omitempty"`
 }
 
+// of reports whether it is the customer's, as far as the log tells.
+func (r *Recorded) of(customer string) bool { return r.Customer == "" || r.Customer == customer }
+
 // target is all users of an audience who are one negotiator.
 type target struct {
 	Member // the first of them
 	users  []event.User
+	known  *Recorded // what the log has of all of them
 }
 
 // Offer takes in an event. What ends at once is returned: who is no negotiator,
@@ -66,6 +73,7 @@ func (s *Schedule) Offer(o Offer) []Record {
 	}
 	c.Seen = append(c.Seen, o.Call.Sequence)
 	c.Last = later(c.Last, o.Received)
+	c.belong(o.Customer)
 	if a := o.Call.AnsweredBy; a != nil && c.Who[a.UserID] != "" {
 		o.AnsweredBy = c.Who[a.UserID]
 	}
@@ -73,9 +81,18 @@ func (s *Schedule) Offer(o Offer) []Record {
 	delete(s.state.Known, o.Call.EventID())
 	var records []Record
 	for i, t := range c.targets(o, known) {
-		records = append(records, s.take(c, o, t, i, recordedFor(known, t.users[0]))...)
+		records = append(records, s.take(c, o, t, i)...)
 	}
 	return records
+}
+
+// belong sees to it that nobody is taken for a negotiator of another customer: an
+// organization may become another's, or nobody's, while a call lasts.
+func (c *call) belong(customer string) {
+	if c.Customer != customer && c.Customer != "" {
+		clear(c.Who)
+	}
+	c.Customer = customer
 }
 
 // targets groups the audience by negotiator. Who a user is, is decided once in
@@ -83,9 +100,12 @@ func (s *Schedule) Offer(o Offer) []Record {
 func (c *call) targets(o Offer, recorded []Recorded) []target {
 	var all []target
 	for _, m := range o.Audience {
-		switch known := recordedFor(recorded, m.User); {
-		case known != nil:
+		known := recordedFor(recorded, m.User)
+		switch {
+		case known != nil && known.of(o.Customer):
 			m.Negotiator = known.Negotiator
+		case known != nil:
+			m.Negotiator = "" // it has ended, for another customer
 		case c.Who[m.User.UserID] != "":
 			m.Negotiator = c.Who[m.User.UserID]
 		}
@@ -93,7 +113,7 @@ func (c *call) targets(o Offer, recorded []Recorded) []target {
 			if m.Negotiator == "" {
 				return t.Negotiator == "" && t.users[0].UserID == m.User.UserID
 			}
-			return t.Negotiator == m.Negotiator
+			return t.Negotiator == m.Negotiator && t.known == known
 		}
 		if m.Negotiator != "" {
 			c.Who[m.User.UserID] = m.Negotiator
@@ -102,7 +122,7 @@ func (c *call) targets(o Offer, recorded []Recorded) []target {
 			all[i].users = append(all[i].users, m.User)
 			continue
 		}
-		all = append(all, target{m, []event.User{m.User}})
+		all = append(all, target{m, []event.User{m.User}, known})
 	}
 	return all
 }
@@ -117,13 +137,16 @@ func recordedFor(all []Recorded, u event.User) *Recorded {
 }
 
 // take puts the delivery to one target into its lane.
-func (s *Schedule) take(c *call, o Offer, t target, index int, known *Recorded) []Record {
+func (s *Schedule) take(c *call, o Offer, t target, index int) []Record {
+	known := t.known
 	d := &Delivery{
 		Call: o.Call, Position: o.Position, Index: index, Received: o.Received, Traceparent: o.Traceparent,
-		Customer: o.Customer, Negotiator: t.Negotiator, AnsweredBy: o.AnsweredBy, Users: t.users,
+		Customer: o.Customer, Region: o.Region, Negotiator: t.Negotiator, AnsweredBy: o.AnsweredBy, Users: t.users,
 	}
 	d.Call.Audience = nil
 	if t.Negotiator == "" {
+		// Whoever had it before a crash may have known the user.
+		c.Doubted = c.Doubted || o.Doubt && (t.Cause == notLoaded || known != nil && known.Cause == notLoaded)
 		if known != nil {
 			return nil
 		}
@@ -151,8 +174,8 @@ func (s *Schedule) take(c *call, o Offer, t target, index int, known *Recorded) 
 func (c *call) lane(customer, negotiator string, first *Delivery) *lane {
 	key := customer + "/" + negotiator
 	if c.Lanes[key] == nil {
-		t := first.Call.Type
-		c.Lanes[key] = &lane{Customer: customer, Negotiator: negotiator, Perhaps: t == event.Answered || t == event.Ended}
+		rang := first.Call.Type == event.Answered || first.Call.Type == event.Ended
+		c.Lanes[key] = &lane{Customer: customer, Negotiator: negotiator, Perhaps: c.Doubted || rang}
 	}
 	return c.Lanes[key]
 }
@@ -192,6 +215,11 @@ func (s *Schedule) Settle(r Recorded, now time.Time) []Record {
 // Doubt says that somebody before may have sent, since the state was saved,
 // what is now at the head of any lane. It comes after the last Settle.
 func (s *Schedule) Doubt() {
+	for _, all := range s.state.Unresolved {
+		for _, u := range all {
+			u.Doubt = true
+		}
+	}
 	for _, c := range s.state.Calls {
 		for _, l := range c.Lanes {
 			l.doubt()

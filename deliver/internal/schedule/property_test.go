@@ -41,6 +41,9 @@ type world struct {
 	slots   int
 	lastSeq map[string]int
 
+	blind   bool // the negotiators are not known
+	blinded bool // or were not at some time
+
 	doubt   map[string]bool   // lanes whose call is perhaps shown, for all that the schedule must know
 	doubts  map[string]bool   // lanes of which it may believe that
 	tried   map[string]bool   // deliveries that are perhaps shown
@@ -82,6 +85,8 @@ func TestEveryDeliveryEndsOnceAndInOrder(t *testing.T) {
 			"result":  func(t *rapid.T) { w.T = t; w.result(verdicts) },
 			"save":    func(t *rapid.T) { w.T = t; w.save() },
 			"crash":   func(t *rapid.T) { w.T = t; w.crash() },
+			"blind":   func(t *rapid.T) { w.T = t; w.blind, w.blinded = true, true },
+			"see":     func(t *rapid.T) { w.T = t; w.see() },
 			"success": func(t *rapid.T) { w.T = t; w.result([]delivery.Action{delivery.Deliver}) },
 		})
 		w.T = rt
@@ -119,19 +124,38 @@ func (w *world) repeat() {
 	w.stream = append(w.stream, w.stream[rapid.IntRange(from, len(w.stream)-1).Draw(w.T, "again")])
 }
 
+// see has the negotiators known again, and what waits for them is offered.
+func (w *world) see() {
+	w.blind = false
+	for _, o := range w.s.Known("", w.now) {
+		w.resolve(o)
+	}
+}
+
+func (w *world) resolve(o schedule.Offer) {
+	if w.blind {
+		w.s.Await(o)
+		return
+	}
+	for _, u := range o.Call.Audience {
+		o.Audience = append(o.Audience, schedule.Member{User: u, Negotiator: who[u.UserID], Reason: "unknown"})
+	}
+	if o.Call.AnsweredBy != nil {
+		o.AnsweredBy = who[o.Call.AnsweredBy.UserID]
+	}
+	w.record(w.s.Offer(o))
+}
+
 func (w *world) offer(n int) {
+	if !w.blind {
+		w.see()
+	}
 	for ; n > 0 && w.read < len(w.stream); n-- {
 		c := w.stream[w.read]
 		w.read++
 		o := schedule.Offer{Call: c, Position: uint64(w.read), Received: w.now, Customer: customerOf(c), Doubt: w.read <= w.doubtful, Now: w.now}
 		w.began(c)
-		for _, u := range c.Audience {
-			o.Audience = append(o.Audience, schedule.Member{User: u, Negotiator: who[u.UserID], Reason: "unknown"})
-		}
-		if c.AnsweredBy != nil {
-			o.AnsweredBy = who[c.AnsweredBy.UserID]
-		}
-		w.record(w.s.Offer(o))
+		w.resolve(o)
 	}
 }
 
@@ -161,21 +185,46 @@ func (w *world) record(records []schedule.Record) {
 		if r.Delivery.Call.Type == event.Missed && r.Outcome == event.Superseded {
 			w.Fatalf("a missed call was superseded: %s", r.Reason)
 		}
-		if w.doubt[lane(r.Delivery)] && r.Outcome == event.Superseded && r.Reason == "the incoming call was never shown" {
+		if w.doubt[lane(r.Delivery)] && !w.mixed(r.Delivery) && r.Outcome == event.Superseded && r.Reason == "the incoming call was never shown" {
 			w.Fatalf("%s is not sent, but the call is perhaps shown", r.Delivery.ID())
 		}
 		if over := r.Outcome == event.Superseded || r.Outcome == event.Expired; over && !slices.Contains(event.Causes(r.Outcome), r.Cause) {
 			w.Fatalf("%s is %s by %q: %s", r.Delivery.ID(), r.Outcome, r.Cause, r.Reason)
 		}
 		e := entry{schedule.Recorded{
-			EventID: r.Delivery.Call.EventID(), CallID: r.Delivery.Call.CallID, Negotiator: r.Delivery.Negotiator, Users: r.Delivery.Users, Outcome: r.Outcome, At: r.At,
+			EventID: r.Delivery.Call.EventID(), CallID: r.Delivery.Call.CallID, Negotiator: r.Delivery.Negotiator, Users: r.Delivery.Users, Outcome: r.Outcome, Cause: r.Cause, At: r.At,
 			Perhaps: w.tried[r.Delivery.ID()],
 		}, r.Delivery.Call.Type, r.Reason}
 		w.log = append(w.log, e)
+		if r.Outcome == event.Unmapped {
+			w.passed(e)
+		}
 		if e.closes() {
 			w.settled(lane(r.Delivery))
 		}
 	}
+}
+
+// passed notes whom an event went by who was not known in time: a lane that
+// begins behind it is perhaps shown, for another of the negotiator's users; and
+// it must be believed if the event was under way before a crash.
+func (w *world) passed(e entry) {
+	id, in := e.meant()
+	w.doubts[in] = true
+	w.doubt[in] = w.doubt[in] || w.flew[id] != ""
+}
+
+// meant is the delivery, and its lane, that an unmapped one would have been.
+func (e entry) meant() (id, lane string) {
+	negotiator := who[e.Users[0].UserID]
+	return e.EventID + "/" + negotiator, negotiator + " in " + e.CallID
+}
+
+// mixed reports whether one of two users of the negotiator may have been known
+// and the other not, at different times: then nobody can say who was still in
+// the call.
+func (w *world) mixed(d schedule.Delivery) bool {
+	return w.crashed && w.blinded && d.Negotiator == "N1"
 }
 
 // closes reports whether a life of the call ends with the entry.
@@ -318,7 +367,8 @@ func (w *world) mayGo(d schedule.Delivery) {
 	case d.Call.Type == event.Incoming:
 		w.mayRing(d)
 	default:
-		if !w.shown(d) && !w.doubts[lane(d)] {
+		anything := w.crashed && w.blinded // any lane of the call may be in doubt then
+		if !w.shown(d) && !w.doubts[lane(d)] && !anything {
 			w.Fatalf("%s %s tells of a call that was never shown", d.Call.Type, d.ID())
 		}
 	}
@@ -432,6 +482,8 @@ func (w *world) crash() {
 		}
 	}
 	w.begin()
+	w.blind = rapid.Bool().Draw(w.T, "blind")
+	w.blinded = w.blinded || w.blind
 	w.crashed, w.doubt = true, maps.Clone(w.saved.doubt)
 	if w.doubt == nil {
 		w.doubt = map[string]bool{}
@@ -454,6 +506,10 @@ func (w *world) suspectAll() {
 	ended := map[string]int{}
 	for i, e := range w.log {
 		ended[e.id()] = i + 1
+		if e.Outcome == event.Unmapped {
+			id, _ := e.meant()
+			ended[id] = i + 1
+		}
 	}
 	for id, in := range w.flew {
 		if ended[id] == 0 {
@@ -479,6 +535,8 @@ func (w *world) relive(e entry) {
 	switch {
 	case e.Perhaps, w.flew[e.id()] != "" && e.Outcome == event.Superseded:
 		w.doubt[in], w.doubts[in] = true, true
+	case e.Outcome == event.Unmapped:
+		w.passed(e)
 	case e.closes():
 		delete(w.doubt, in)
 	}

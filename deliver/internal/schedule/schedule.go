@@ -61,6 +61,7 @@ type Delivery struct {
 	Received    time.Time    `json:"received"`
 	Traceparent string       `json:"traceparent,omitempty"`
 	Customer    string       `json:"customer"`
+	Region      string       `json:"region,omitempty"` // of the customer's national numbers
 	Negotiator  string       `json:"negotiator"`
 	AnsweredBy  string       `json:"answeredBy,omitempty"` // the negotiator who answered, if he is one
 	Users       []event.User `json:"users"`
@@ -119,6 +120,8 @@ type Schedule struct {
 	abandoned []flight           // requests that we have given up, and Reapit perhaps has not
 	retries   retries
 	sweepAt   time.Time
+	awaiting  map[string]int // unresolved events by call
+	lapseAt   time.Time      // when the first of the unresolved is late; zero: none, or not looked at
 	offers    int
 }
 
@@ -129,23 +132,27 @@ type state struct {
 	Pause    pause                 `json:"pause"`
 	Known    map[string][]Recorded `json:"known,omitempty"`    // outcomes of events that are yet to be offered again
 	Redriven map[string]redriven   `json:"redriven,omitempty"` // by delivery: what was taken on last
-	Newest   time.Time             `json:"newest"`             // when the newest event was stored
+	// Unresolved are the events that wait for their organization's negotiators.
+	Unresolved map[string][]*unresolved `json:"unresolved,omitempty"`
+	Newest     time.Time                `json:"newest"` // when the newest event was stored
 }
 
 // call is what is remembered of a call beyond its lanes.
 type call struct {
-	Seen  []int             `json:"seen"` // sequences of its events: the stream may repeat some after a power loss
-	Last  time.Time         `json:"last"`
-	Who   map[string]string `json:"who,omitempty"` // user → negotiator, for as long as the call lasts
-	Lanes map[string]*lane  `json:"lanes,omitempty"`
+	Customer string            `json:"customer,omitempty"` // whose negotiators Who tells
+	Doubted  bool              `json:"doubted,omitempty"`  // something of it was perhaps sent before a crash, to whom nobody knows
+	Seen     []int             `json:"seen"`               // sequences of its events: the stream may repeat some after a power loss
+	Last     time.Time         `json:"last"`
+	Who      map[string]string `json:"who,omitempty"` // user → negotiator, for as long as the call lasts
+	Lanes    map[string]*lane  `json:"lanes,omitempty"`
 }
 
 // New returns an empty memory.
 func New(p Policy) *Schedule {
 	return &Schedule{
 		deadlines: p.Deadlines, group: p.Group,
-		state:  state{Calls: map[string]*call{}, Parked: map[string]*park{}, Known: map[string][]Recorded{}, Redriven: map[string]redriven{}},
-		agenda: newAgenda(), flying: map[string]*flight{}, retries: retries{tokens: retryDepth},
+		state:  state{Calls: map[string]*call{}, Parked: map[string]*park{}, Known: map[string][]Recorded{}, Redriven: map[string]redriven{}, Unresolved: map[string][]*unresolved{}},
+		agenda: newAgenda(), flying: map[string]*flight{}, retries: retries{tokens: retryDepth}, awaiting: map[string]int{},
 	}
 }
 

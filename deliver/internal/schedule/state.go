@@ -27,8 +27,14 @@ func (s *Schedule) sweep() {
 
 // sweepKnown forgets outcomes whose events did not come again.
 func (s *Schedule) sweepKnown() {
+	waiting := map[string]bool{}
+	for _, all := range s.state.Unresolved {
+		for _, u := range all {
+			waiting[u.Call.EventID()] = true
+		}
+	}
 	for id, known := range s.state.Known {
-		if s.state.Newest.Sub(known[0].At) > openMemory {
+		if !waiting[id] && s.state.Newest.Sub(known[0].At) > openMemory {
 			delete(s.state.Known, id)
 		}
 	}
@@ -87,6 +93,14 @@ func Load(p Policy, data []byte) (*Schedule, error) {
 	}
 	if s.state.Redriven == nil {
 		s.state.Redriven = map[string]redriven{}
+	}
+	if s.state.Unresolved == nil {
+		s.state.Unresolved = map[string][]*unresolved{}
+	}
+	for _, all := range s.state.Unresolved {
+		for _, u := range all {
+			s.awaits(u)
+		}
 	}
 	if s.state.Known == nil {
 		s.state.Known = map[string][]Recorded{}

@@ -27,6 +27,7 @@ var update = flag.Bool("update", false, "rewrite the stories' answers")
 //	> next                               what goes out, and what leaves unsent; slots=5 rate=100 spare=0 live: what the limits leave
 //	> result c1/1/N1 deliver             what came of an attempt; wait=2s; perhaps: shown all the same; trial: of a pause; late; slot=30s: still taken
 //	> restart                            saved and loaded
+//	> known                              the negotiators are, for whom "offer … blind" waits
 //	> doubt                              what waits was perhaps sent before a crash
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.story")
@@ -105,6 +106,10 @@ func (w *teller) do(words []string) {
 		}
 	case "doubt":
 		w.s.Doubt()
+	case "known":
+		for _, o := range w.s.Known("", w.now) {
+			w.resolve(o)
+		}
 	default:
 		w.Fatalf("unknown command %q", words)
 	}
@@ -124,24 +129,43 @@ func (w *teller) offer(words []string) {
 	w.position++
 	c := event.Call{CallID: id, Type: event.CallType(words[0]), OccurredAt: w.now, Sequence: w.sequence[id]}
 	o := schedule.Offer{Position: w.position, Received: w.now, Customer: "SBOX", Now: w.now}
+	blind := false
 	for _, word := range words[2:] {
 		key, value, option := strings.Cut(word, "=")
 		switch {
 		case word == "doubt":
 			o.Doubt = true
+		case word == "blind":
+			blind = true
 		case !option:
 			u := event.User{UserID: word}
 			c.Audience = append(c.Audience, u)
-			o.Audience = append(o.Audience, schedule.Member{User: u, Negotiator: who[word], Reason: "not known"})
 		case key == "by":
-			c.AnsweredBy, o.AnsweredBy = &event.User{UserID: value}, who[value]
+			c.AnsweredBy = &event.User{UserID: value}
 		case key == "of":
 			o.Customer = value
 		case key == "ago":
 			c.OccurredAt = w.now.Add(-w.duration(value))
 		}
 	}
-	o.Call = c
+	if o.Call = c; blind {
+		w.s.Await(o)
+		return
+	}
+	w.resolve(o)
+}
+
+func (w *teller) resolve(o schedule.Offer) {
+	for _, u := range o.Call.Audience {
+		m := schedule.Member{User: u, Negotiator: who[u.UserID], Reason: "not known"}
+		if o.Customer == "" {
+			m = schedule.Member{User: u, Reason: "no customer"}
+		}
+		o.Audience = append(o.Audience, m)
+	}
+	if o.Call.AnsweredBy != nil {
+		o.AnsweredBy = who[o.Call.AnsweredBy.UserID]
+	}
 	w.records(w.s.Offer(o))
 }
 
