@@ -63,6 +63,7 @@ func roomy(t *testing.T, ingests int) *rig {
 // started again. The CRM has every notification of every call in order, and
 // CALLS is the fold of RTE.
 func TestKilledServiceLosesNothing(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	for _, victim := range []struct {
 		process string
 		ingests int // what a lone ingest has heard and not stored dies with it; the second hears it too

@@ -381,5 +381,9 @@ func TestMain(m *testing.M) {
 			return
 		}
 	}
+	// More at a time than there are processors: they wait for their processes.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
 	os.Exit(m.Run())
 }

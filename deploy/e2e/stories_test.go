@@ -23,6 +23,7 @@ const golden = "want"
 // TestStories plays each scenario of testdata at the hub and compares what the
 // CRM accepted, call by call and negotiator by negotiator, with the golden part.
 func TestStories(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no stories (%v)", err)
