@@ -67,9 +67,9 @@
 //	     with all everything of it, for at most patience (30s). Answers once started, or with
 //	     wait once finished: {id, scenario, callIds, events, receivers, started, finished}
 //	GET  /control/playing       the same of the last 100; ?id= one of them, ?wait=true when finished
-//	POST /control/send          {eventType, user | queue | callList | entityId, data, count, calls}
+//	POST /control/send          {eventType, user | queue | callList | entityId, data, count, calls | callIds}
 //	     count events in order as fast as the sockets take them, each with its own id and with
-//	     seq from 1; they take turns with calls CallIds. Or verbatim bytes:
+//	     seq from 1; they take turns with calls new CallIds, or with callIds. Or verbatim bytes:
 //	     {raw | rawBase64, to, target, record, binary, eventType, entityId, count}: raw is the argument;
 //	     to is "" for the subscribers of eventType and entityId (read from raw when not given),
 //	     "all" or a connection; target another callback; record: raw is the whole record;

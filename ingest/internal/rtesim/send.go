@@ -28,6 +28,7 @@ type Send struct {
 	Data      map[string]json.RawMessage `json:"data"`     // fields that differ; new ones are added
 	Count     int                        `json:"count"`    // 0 means 1; each has its own id, and seq from 1
 	Calls     int                        `json:"calls"`    // how many CallIds the events take turns with; 0 means 1
+	CallIDs   []string                   `json:"callIds"`  // instead of new ones: those of calls that were sent before
 
 	Raw       string `json:"raw"`       // the argument, verbatim
 	RawBase64 string `json:"rawBase64"` // the same, for bytes that are no text
@@ -101,8 +102,11 @@ func (h *hub) sendEvents(ctx context.Context, s Send) (SendResult, error) {
 	if s.EventType == "" {
 		return result, errors.New("neither eventType nor raw is given")
 	}
-	if s.Calls > maxCalls {
+	if max(s.Calls, len(s.CallIDs)) > maxCalls {
 		return result, fmt.Errorf("calls must be at most %d", maxCalls)
+	}
+	if s.Calls > 0 && len(s.CallIDs) > 0 {
+		return result, errors.New("either calls or callIds")
 	}
 	spec, err := s.spec()
 	if err != nil {
@@ -113,10 +117,9 @@ func (h *hub) sendEvents(ctx context.Context, s Send) (SendResult, error) {
 		return result, err
 	}
 	h.rules.know([]string{s.EventType})
-	identities := make([][]field, max(1, s.Calls))
-	for i := range identities {
-		c := call{id: uuid.NewString()}
-		result.CallIDs, identities[i] = append(result.CallIDs, c.id), c.identity()
+	var identities [][]field
+	for _, id := range s.callIDs() {
+		result.CallIDs, identities = append(result.CallIDs, id), append(identities, call{id: id}.identity())
 	}
 	for i := range max(1, s.Count) {
 		o := template.vary(variation{uuid.NewString(), identities[i%len(identities)], time.Now(), i + 1})
@@ -129,6 +132,18 @@ func (h *hub) sendEvents(ctx context.Context, s Send) (SendResult, error) {
 		result.FirstID, result.LastID = cmp.Or(result.FirstID, o.id), o.id
 	}
 	return result, nil
+}
+
+// callIDs are those that the events take turns with.
+func (s Send) callIDs() []string {
+	if len(s.CallIDs) > 0 {
+		return s.CallIDs
+	}
+	ids := make([]string, max(1, s.Calls))
+	for i := range ids {
+		ids[i] = uuid.NewString()
+	}
+	return ids
 }
 
 func (s Send) spec() (eventSpec, error) {

@@ -93,6 +93,25 @@ func (c *client) nextArgument() ([]byte, error) {
 	}
 }
 
+func TestLaterEventsOfCallsThatWereSent(t *testing.T) {
+	sim := start(t)
+	c := dial(t, sim)
+	c.subscribe(item(jane, "UserCallInUserAllocated"), item(jane, "UserCallInUserConnected"))
+	rung := control[rtesim.SendResult](t, sim, http.MethodPost, "send", object{"eventType": "UserCallInUserAllocated", "user": "jane", "count": 2, "calls": 2})
+	control[rtesim.SendResult](t, sim, http.MethodPost, "send", object{"eventType": "UserCallInUserConnected", "user": "jane", "count": 2, "callIds": rung.CallIDs})
+	var heard [4]struct{ Data struct{ CallID, LegID string } }
+	for i := range heard {
+		if err := json.Unmarshal(c.argument(), &heard[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, id := range rung.CallIDs {
+		if heard[i].Data.CallID != id || heard[i] != heard[i+2] {
+			t.Errorf("call %s rang as %+v and was answered as %+v", id, heard[i].Data, heard[i+2].Data)
+		}
+	}
+}
+
 func TestCoalescing(t *testing.T) {
 	sim := start(t)
 	c := dial(t, sim)
@@ -208,6 +227,7 @@ func TestSendRefuses(t *testing.T) {
 		"nobody":        {"eventType": "UserStatus"},
 		"a wrong field": {"eventTyp": "UserStatus"},
 		"bad base64":    {"rawBase64": "?"},
+		"two kinds":     {"eventType": "UserStatus", "user": "jane", "calls": 1, "callIds": []string{"c1"}},
 	} {
 		if status, b := request(t, http.MethodPost, sim.URL()+"/control/send", body); status != http.StatusBadRequest || !strings.Contains(string(b), `"error"`) {
 			t.Errorf("%s: %d %s", name, status, b)

@@ -1,0 +1,95 @@
+// The account of CPU time and memory is that of Linux.
+
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+)
+
+// reportRinging prints the medians, and what they mean.
+func reportRinging(b *testing.B, atOnce, single map[string][]ringing) {
+	b.Helper()
+	var text strings.Builder
+	fmt.Fprintf(&text, "\nfrom a ringing event being made at the hub to its POST having been received; median of %d rounds, %d CPUs; every ring was POSTed once\n",
+		*ringRounds, runtime.NumCPU())
+	fmt.Fprintf(&text, "\n%d calls ring at once every second, %d times; each is answered and ended in the seconds behind it\n\n", *ringCalls, *ringBursts)
+	tellRinging(&text, atOnce, ringBare, ringRun)
+	fmt.Fprintf(&text, "\none call rings every %v, %d times\n\n", singlePeriod, *ringSingle)
+	tellRinging(&text, single, ringBare, ringRun, ringLimited)
+	fmt.Fprintf(&text, "\nCPU of %d at once, ms for each call of three events\n\n", *ringCalls)
+	for _, name := range []string{ringBare, ringRun} {
+		tellCPU(&text, name, atOnce[name])
+	}
+	many := middleRinging(atOnce[ringRun])
+	if many.of > wantRingP50 {
+		fmt.Fprintf(&text, "\nABOVE WHAT IS WANTED: of %d calls at once, half ring %.2f times as late as by the bare relay; wanted is at most %.0f times.\n", *ringCalls, many.of, wantRingP50)
+	}
+	if many.p99 > wantRingP99 {
+		fmt.Fprintf(&text, "\nABOVE WHAT IS WANTED: 99 of 100 calls at once ring within %v; wanted is %v.\n", many.p99.Round(time.Millisecond), wantRingP99)
+	}
+	if limited := middleRinging(single[ringLimited]); limited.of > wantRingP50 {
+		fmt.Fprintf(&text, "\nABOVE WHAT IS WANTED: one at a time within Reapit's limits, half ring %.2f times as late as by the bare relay; wanted is at most %.0f times.\n", limited.of, wantRingP50)
+	}
+	fmt.Println(text.String())
+	b.ReportMetric(many.of, "p50-of-relay's")
+	b.ReportMetric(1000*many.p99.Seconds(), "p99-ms")
+	b.ReportMetric(0, "ns/op") // how long everything took says nothing
+}
+
+func tellRinging(text *strings.Builder, runs map[string][]ringing, names ...string) {
+	out := tabwriter.NewWriter(text, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(out, "\tp50 ms\tfrom\tto\tp99 ms\tfrom\tto\tp50 of relay's\tp99 of relay's\thub to RTE\tto log\tto CALLS\tto POST\t\n")
+	for _, name := range names {
+		m := middleRinging(runs[name])
+		fmt.Fprintf(out, "%s\t%s\t%s\t%.2f\t%.2f\t", name, spread(runs[name], func(r ringing) time.Duration { return r.p50 }),
+			spread(runs[name], func(r ringing) time.Duration { return r.p99 }), m.of, m.of99)
+		for _, hop := range m.hops {
+			fmt.Fprintf(out, "%s\t", inMS(hop))
+		}
+		fmt.Fprintln(out)
+	}
+	_ = out.Flush() // into memory
+}
+
+// spread is the median, the least and the most.
+func spread(rounds []ringing, of func(ringing) time.Duration) string {
+	var all []time.Duration
+	for _, r := range rounds {
+		all = append(all, of(r))
+	}
+	return strings.Join([]string{inMS(median(rounds, of)), inMS(slices.Min(all)), inMS(slices.Max(all))}, "\t")
+}
+
+func inMS(d time.Duration) string { return fmt.Sprintf("%.1f", 1000*d.Seconds()) }
+
+func tellCPU(text *strings.Builder, name string, rounds []ringing) {
+	fmt.Fprintf(text, "%s:", name)
+	all := 0.0
+	for _, process := range slices.Sorted(maps.Keys(rounds[0].cpu)) {
+		used := 1000 * median(rounds, func(r ringing) time.Duration { return r.cpu[process] }).Seconds()
+		all += used
+		fmt.Fprintf(text, " %s %.2f,", process, used)
+	}
+	fmt.Fprintf(text, " together %.2f\n", all)
+}
+
+// middleRinging is the median of each figure.
+func middleRinging(rounds []ringing) ringing {
+	m := ringing{
+		p50: median(rounds, func(r ringing) time.Duration { return r.p50 }), p99: median(rounds, func(r ringing) time.Duration { return r.p99 }),
+		of: median(rounds, func(r ringing) float64 { return r.of }), of99: median(rounds, func(r ringing) float64 { return r.of99 }),
+	}
+	for i := range m.hops {
+		m.hops[i] = median(rounds, func(r ringing) time.Duration { return r.hops[i] })
+	}
+	return m
+}
