@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/nyaruka/phonenumbers"
@@ -60,8 +61,19 @@ type country struct {
 	trunk   string // what national numbers begin with, where it is written
 }
 
+// countries are those that were asked for: working one out takes longer than
+// writing a number does.
+var countries sync.Map // by region as given
+
 func countryOf(region string) country {
-	region = strings.ToUpper(strings.TrimSpace(region))
+	known, ok := countries.Load(region)
+	if !ok {
+		known, _ = countries.LoadOrStore(region, workOut(strings.ToUpper(strings.TrimSpace(region))))
+	}
+	return known.(country) //nolint:forcetypeassert // nothing else is stored
+}
+
+func workOut(region string) country {
 	calling := phonenumbers.GetCountryCodeForRegion(region)
 	if calling == 0 {
 		return country{}
