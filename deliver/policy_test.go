@@ -23,7 +23,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 			"std", "./internal/delivery", "./internal/directory", "./internal/reapit", "./internal/schedule", "ringstream/schemas",
 			"github.com/nats-io/nats.go", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel", "golang.org/x/time/rate",
 		},
-		"cmd/deliver":    {"os", "./internal/app", "ringstream/schemas/program"},
+		"cmd/deliver":    {"os", "runtime/debug", "./internal/app", "ringstream/schemas/program"},
 		"cmd/reapit-sim": {"std", "./internal/reapitsim", "ringstream/schemas/program"},
 	})
 }
