@@ -61,7 +61,7 @@ func TestAnHourThatReapitAsksForIsAMinute(t *testing.T) {
 	if n := d.metric(`ringstream_deliver_outcomes_total{cause="limits",outcome="expired",type="incoming"}`); n != 2 {
 		t.Errorf("%g expired because of the limits", n)
 	}
-	if !strings.Contains(r.said.String(), `"cause":"limits"`) {
+	if r.lines(`"cause":"limits"`) == 0 {
 		t.Error("the cause is not in the log")
 	}
 	d.stop()

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -26,9 +27,12 @@ const (
 // attempt makes one request, decides what follows and reports it. A dead
 // letter is stored before anybody can count the delivery as done. If requests are
 // broken off meanwhile there is nobody to report to: the next term starts over.
-func (t *term) attempt(ctx context.Context, q schedule.Request) {
-	d := q[0]
-	r := t.post(ctx, q)
+// before is closed when it may go out; nil is at once.
+func (t *term) attempt(ctx context.Context, q schedule.Request, before <-chan struct{}) {
+	d, r := q[0], t.behind(before)
+	if r.Err == nil {
+		r = t.post(ctx, q)
+	}
 	v := delivery.Decide(resultOf(r), delivery.Attempt{
 		Number: d.Failures + 1, Refreshed: d.Refreshed, Patience: t.deadlines.Patience(d.Call.Type),
 		Left: t.deadlines.Of(&d).Sub(t.now()), Targets: len(q),
@@ -66,6 +70,20 @@ func whileHeld(admit func(context.Context) (func(), error)) func(context.Context
 			return nil, errFrozen
 		}
 		return release, err
+	}
+}
+
+// behind waits for what must be stored first. With the log the reason to send
+// anything is lost.
+func (t *term) behind(before <-chan struct{}) reapit.Result {
+	if before == nil {
+		return reapit.Result{}
+	}
+	select {
+	case <-before:
+		return reapit.Result{}
+	case <-t.ctx.Done():
+		return reapit.Result{Kind: reapit.NotSent, Err: fmt.Errorf("wait for the log: %w", context.Cause(t.ctx))}
 	}
 }
 

@@ -67,7 +67,11 @@ func (j *journal) close() {
 }
 
 // outcome hands over one record; stored is called when the log has it.
-func (j *journal) outcome(r schedule.Record, stored func(event.Outcome, time.Duration)) error {
+func (j *journal) outcome(r schedule.Record, stored func(event.Outcome, time.Duration)) {
+	j.queue <- entry{func() error { return j.append(r, stored) }, &r}
+}
+
+func (j *journal) append(r schedule.Record, stored func(event.Outcome, time.Duration)) error {
 	o := outcomeOf(r)
 	e, err := event.NewOutcome(o, r.Delivery.Traceparent)
 	if err != nil {
@@ -78,40 +82,44 @@ func (j *journal) outcome(r schedule.Record, stored func(event.Outcome, time.Dur
 		return err
 	}
 	subject := topology.Delivery(o.Customer, o.NegotiatorID, string(o.Outcome), o.CallID)
-	at := bus.Position{In: r.Delivery.Position, Idx: r.Delivery.Index}
-	store := func() error {
-		began := time.Now()
-		if err := j.log.Append(subject, nats.Header(header), body, at); err != nil {
-			return err
-		}
-		stored(o, time.Since(began))
-		return nil
+	began := time.Now()
+	if err := j.log.Append(subject, nats.Header(header), body, bus.Position{In: r.Delivery.Position, Idx: r.Delivery.Index}); err != nil {
+		return err
 	}
-	j.queue <- entry{store, &r}
+	stored(o, time.Since(began))
 	return nil
 }
 
-// flush waits until everything handed over before is stored, or ctx ends: it
-// does when something is lost.
-func (j *journal) flush(ctx context.Context) {
+// mark is closed when everything handed over before is stored; never, when
+// something is lost.
+func (j *journal) mark() <-chan struct{} {
 	stored := make(chan struct{})
 	j.queue <- entry{store: func() error {
 		close(stored)
 		return nil
 	}}
+	return stored
+}
+
+// flush waits until everything handed over before is stored, or ctx ends: it
+// does when something is lost.
+func (j *journal) flush(ctx context.Context) {
 	select {
-	case <-stored:
+	case <-j.mark():
 	case <-ctx.Done():
 	}
 }
 
-// snapshot hands over a state that includes the call events up to in.
-func (j *journal) snapshot(in uint64, data []byte, took func(time.Duration)) {
+// snapshot hands over a state that includes the call events up to in; stored is
+// called when the log has it.
+func (j *journal) snapshot(in uint64, data []byte, stored func(time.Duration)) {
 	j.queue <- entry{store: func() error {
 		began := time.Now()
-		err := j.log.SaveSnapshot(bus.Position{In: in}, data)
-		took(time.Since(began))
-		return err
+		if err := j.log.SaveSnapshot(bus.Position{In: in}, data); err != nil {
+			return err
+		}
+		stored(time.Since(began))
+		return nil
 	}}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"ringstream/deliver/internal/reapit"
 	"ringstream/deliver/internal/schedule"
 	"ringstream/schemas/event"
 )
@@ -35,6 +36,65 @@ func TestFlushWaitsForWhatIsToBeStored(t *testing.T) {
 		close(j.queue)
 		if <-j.ended; len(j.left) != 1 || j.left[0].Outcome != event.Delivered {
 			t.Errorf("left: %v", j.left)
+		}
+	})
+}
+
+// Only who goes out behind a record waits for it, and nobody does when the log
+// is lost.
+func TestARequestWaitsForWhatStandsBeforeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, lost := context.WithCancelCause(t.Context())
+		j := &journal{queue: make(chan entry, backlog), lost: lost, ended: make(chan struct{})}
+		go j.write()
+		term := &term{engine: &engine{now: time.Now}, ctx: ctx, journal: j}
+		term.kept.Store(time.Now().UnixNano())
+		slow := func(err error) entry {
+			return entry{store: func() error {
+				time.Sleep(time.Second)
+				return err
+			}}
+		}
+		one := []schedule.Request{{}}
+		j.queue <- slow(nil)
+		began := time.Now()
+		if r := term.behind(term.before(schedule.Plan{Send: one})); r.Err != nil || time.Since(began) > 0 {
+			t.Errorf("the first of a lane: %v after %v", r.Err, time.Since(began))
+		}
+		if r := term.behind(term.before(schedule.Plan{Send: one, Store: true})); r.Err != nil || time.Since(began) != time.Second {
+			t.Errorf("behind a record: %v after %v", r.Err, time.Since(began))
+		}
+		fenced := errors.New("fenced")
+		j.queue <- slow(fenced)
+		if r := term.behind(term.before(schedule.Plan{Send: one, Store: true})); r.Kind != reapit.NotSent || !errors.Is(r.Err, fenced) {
+			t.Errorf("behind a record that is lost: %v %v", r.Kind, r.Err)
+		}
+		close(j.queue)
+		<-j.ended
+	})
+}
+
+// What was taken in more than a pause after the newest snapshot is sent behind a
+// further one: a takeover believes of nothing older that it was sent.
+func TestWhatIsSentLongAfterASnapshotWaitsForTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &journal{queue: make(chan entry, backlog)}
+		term := &term{
+			engine: &engine{now: time.Now, budget: newBudget(20, 5, 100, time.Now)}, ctx: t.Context(), journal: j,
+			memory: memory{Schedule: schedule.New(schedule.Policy{})}, savedAt: time.Now(),
+		}
+		term.kept.Store(time.Now().UnixNano())
+		one := schedule.Plan{Send: []schedule.Request{{}}}
+		time.Sleep(snapshotPause - 1)
+		if term.before(one) != nil || len(j.queue) != 0 {
+			t.Errorf("it waits although the snapshot is new; %d entries", len(j.queue))
+		}
+		time.Sleep(time.Nanosecond)
+		if term.before(one) == nil || len(j.queue) != 2 {
+			t.Errorf("it does not wait for a snapshot; %d entries", len(j.queue))
+		}
+		if term.before(one) == nil || len(j.queue) != 3 {
+			t.Errorf("it does not wait for the one that is to be stored, or for another; %d entries", len(j.queue))
 		}
 	})
 }

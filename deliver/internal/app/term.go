@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ringstream/deliver/internal/schedule"
@@ -17,8 +18,7 @@ import (
 
 // When a snapshot is due.
 const (
-	snapshotRecords = 5000
-	snapshotInputs  = 5000
+	snapshotChanges = 5000 // records, or inputs
 	snapshotPause   = time.Minute
 )
 
@@ -46,6 +46,7 @@ type term struct {
 	changes int // records since the newest snapshot
 	taken   int // inputs since the newest snapshot
 	savedAt time.Time
+	kept    atomic.Int64 // when the newest snapshot that is stored was made, in Unix ns
 }
 
 // input is one message of CALLS.
@@ -103,7 +104,7 @@ func (t *term) loop(stop context.Context) error {
 		case in := <-t.inputs:
 			woken = func() { t.take(in) }
 		case r := <-t.reports:
-			woken = func() { t.report(r) }
+			woken = func() { t.hear(r) }
 		case a := <-t.asks:
 			woken = func() { t.takeOn(a) }
 		case <-timer.C:
@@ -138,24 +139,39 @@ func (t *term) step() time.Duration {
 	t.seen.done()
 	plan := t.memory.Next(t.now(), t.budget.room())
 	t.record(plan.Record)
-	// Whoever takes over after a crash must know what may have been sent: what
-	// is behind the newest snapshot by less than its pause, and in each lane
-	// only what comes next.
-	if saved := t.save(); len(plan.Send) > 0 && (saved || plan.Store) {
-		t.journal.flush(t.ctx)
-	}
+	before := t.before(plan)
 	for _, q := range plan.Send {
 		claim := t.budget.claim()
 		t.workers.Go(func() {
 			defer claim.drop()
-			t.attempt(claim.in(t.posts), q)
+			t.attempt(claim.in(t.posts), q, before)
 		})
 	}
+	t.save()
 	t.seen.state(t.memory, t.unread, plan.Waiting)
 	if plan.Due.IsZero() {
 		return longest
 	}
 	return min(max(plan.Due.Sub(t.now()), 0), longest)
+}
+
+// before is closed when what must be stored before a plan goes out is stored;
+// it is nil when nothing must. Whoever takes over after a crash must know what
+// may have been sent: what is behind the newest snapshot by less than its pause,
+// and in each lane only what comes next. The requests wait for it, and not
+// everybody: a call that rings need not wait for another's outcome.
+func (t *term) before(plan schedule.Plan) <-chan struct{} {
+	if len(plan.Send) == 0 {
+		return nil
+	}
+	old := t.now().Sub(time.Unix(0, t.kept.Load())) >= snapshotPause
+	if old && t.now().Sub(t.savedAt) >= snapshotPause {
+		t.snapshot(false)
+	}
+	if !old && !plan.Store {
+		return nil
+	}
+	return t.journal.mark()
 }
 
 // take offers one call event and what else has already been read.
@@ -200,39 +216,47 @@ func (t *term) resolve(in input) schedule.Offer {
 	return o
 }
 
-func (t *term) report(r schedule.Report) {
-	t.seen.progress.Done()
-	if ended := t.memory.Result(r); len(ended) > 0 {
-		t.record(ended)
-		// What follows in the lane goes out behind the stored outcome. After a
-		// crash only the newest notification of a lane is in doubt, and a
-		// repetition cannot come behind a later one.
-		t.journal.flush(t.ctx)
-	}
-}
-
-func (t *term) record(records []schedule.Record) {
-	for _, r := range records {
-		t.changes++
-		err := t.journal.outcome(r, func(o event.Outcome, took time.Duration) {
-			t.seen.appended(took)
-			t.seen.outcome(r, o)
-		})
-		if err != nil {
-			t.cancel(err)
+// hear takes in one report and what else has already been reported.
+func (t *term) hear(r schedule.Report) {
+	t.report(r)
+	for range cap(t.reports) {
+		select {
+		case r := <-t.reports:
+			t.report(r)
+		default:
 			return
 		}
 	}
 }
 
-// save appends a snapshot when one is due.
-func (t *term) save() bool {
-	due := t.changes+t.taken > 0 &&
-		(t.changes >= snapshotRecords || t.taken >= snapshotInputs || t.now().Sub(t.savedAt) >= snapshotPause)
-	if due {
+// report takes in what came of an attempt. What follows in the lane goes out
+// behind the stored outcome, as the plan says. After a crash only the newest
+// notification of a lane is in doubt, and a repetition cannot come behind a
+// later one.
+func (t *term) report(r schedule.Report) {
+	t.seen.progress.Done()
+	t.record(t.memory.Result(r))
+}
+
+func (t *term) record(records []schedule.Record) {
+	for _, r := range records {
+		t.changes++
+		t.journal.outcome(r, func(o event.Outcome, took time.Duration) {
+			t.seen.appended(took)
+			t.seen.outcome(r, o)
+		})
+	}
+}
+
+// save appends a snapshot when one is due: of many changes when nobody waits, or
+// when there are twice as many.
+func (t *term) save() {
+	most := max(t.changes, t.taken)
+	idle := len(t.inputs) == 0 && t.memory.Flying() == 0
+	old := most > 0 && t.now().Sub(t.savedAt) >= snapshotPause
+	if old || most >= snapshotChanges && idle || most >= 2*snapshotChanges {
 		t.snapshot(false)
 	}
-	return due
 }
 
 // snapshot saves the state; behind the last one nothing is sent.
@@ -242,8 +266,12 @@ func (t *term) snapshot(last bool) {
 		t.cancel(err)
 		return
 	}
-	t.changes, t.taken, t.savedAt = 0, 0, t.now()
-	t.journal.snapshot(t.memory.in, data, t.seen.snapshot)
+	at := t.now()
+	t.changes, t.taken, t.savedAt = 0, 0, at
+	t.journal.snapshot(t.memory.in, data, func(took time.Duration) {
+		t.kept.Store(at.UnixNano())
+		t.seen.snapshot(took)
+	})
 }
 
 // finish takes nothing new, waits for the requests under way, and saves.

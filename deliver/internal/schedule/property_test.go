@@ -51,8 +51,8 @@ type world struct {
 	cut     map[string]bool   // those of them that a crash cut off: what is told of a later attempt says nothing of that one
 	crashed bool
 
-	stored, storing int // entries that no crash can lose, now and from the next launch on
-	doubtful        int // how much of the stream a term that crashed had read
+	stored   int // entries that no crash can lose
+	doubtful int // how much of the stream a term that crashed had read
 }
 
 type entry struct {
@@ -263,9 +263,6 @@ func (w *world) next() {
 	p := w.s.Next(w.now, room)
 	w.record(p.Record)
 	w.fits(room, p.Send)
-	if len(p.Send) > 0 {
-		w.stored = max(w.stored, w.storing)
-	}
 	if p.Store {
 		w.stored = len(w.log)
 	}
@@ -355,6 +352,8 @@ func (w *world) mayGo(d schedule.Delivery) {
 		}
 	}
 	switch {
+	case w.unstored(d):
+		w.Fatalf("%s goes out although a crash may lose what was delivered before it, and it would be repeated behind it", d.ID())
 	case d.Position < w.sent[lane(d)]:
 		w.Fatalf("%s goes out behind a later event", d.ID())
 	case !w.now.Before(d.Call.OccurredAt.Add(limits[d.Call.Type])):
@@ -372,6 +371,14 @@ func (w *world) mayGo(d schedule.Delivery) {
 			w.Fatalf("%s %s tells of a call that was never shown", d.Call.Type, d.ID())
 		}
 	}
+}
+
+// unstored reports whether a crash may lose that something before it in its
+// lane was delivered.
+func (w *world) unstored(d schedule.Delivery) bool {
+	return slices.ContainsFunc(w.log[w.stored:], func(e entry) bool {
+		return e.CallID == d.Call.CallID && e.Negotiator == d.Negotiator && e.Outcome == event.Delivered
+	})
 }
 
 // mayRing: no call is shown that is known to be over.
@@ -437,7 +444,6 @@ func (w *world) result(from []delivery.Action) {
 		w.pauses = w.now.Add(v.Hold)
 	}
 	w.record(w.s.Result(schedule.Report{ID: id, Verdict: v, Posted: true, Started: w.now, Now: w.now}))
-	w.storing = len(w.log)
 }
 
 // came notes what is known of a delivery after an attempt.
@@ -472,8 +478,8 @@ func (w *world) crash() {
 	for id := range w.flew {
 		w.cut[id] = true
 	}
-	w.log = w.log[:max(w.saved.log, w.stored, len(w.log)-rapid.IntRange(0, 2).Draw(w.T, "lost"))]
-	w.storing, w.stored, w.doubtful = len(w.log), len(w.log), max(w.doubtful, w.read)
+	w.log = w.log[:max(w.saved.log, w.stored, len(w.log)-rapid.IntRange(0, 8).Draw(w.T, "lost"))]
+	w.stored, w.doubtful = len(w.log), max(w.doubtful, w.read)
 	w.s, w.read = schedule.New(w.policy), w.saved.read
 	if w.saved.data != nil {
 		var err error

@@ -80,6 +80,7 @@ func (s *Schedule) answered(l *lane, r Report) []Record {
 	}
 	l.drop(d)
 	l.settle(d, end.Outcome)
+	l.trail = true
 	end.Delivery = *d
 	return []Record{end}
 }
