@@ -99,7 +99,9 @@ func TestLaterEventsOfCallsThatWereSent(t *testing.T) {
 	c.subscribe(item(jane, "UserCallInUserAllocated"), item(jane, "UserCallInUserConnected"))
 	rung := control[rtesim.SendResult](t, sim, http.MethodPost, "send", object{"eventType": "UserCallInUserAllocated", "user": "jane", "count": 2, "calls": 2})
 	control[rtesim.SendResult](t, sim, http.MethodPost, "send", object{"eventType": "UserCallInUserConnected", "user": "jane", "count": 2, "callIds": rung.CallIDs})
-	var heard [4]struct{ Data struct{ CallID, LegID string } }
+	var heard [4]struct {
+		Data struct{ CallID, LegID string }
+	}
 	for i := range heard {
 		if err := json.Unmarshal(c.argument(), &heard[i]); err != nil {
 			t.Fatal(err)
