@@ -1,11 +1,16 @@
 package app
 
 import (
+	"encoding/base64"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"ringstream/deliver/internal/schedule"
+	"ringstream/schemas/bustest"
 	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
 )
 
 // A request has its type's part of the time, and none has more than is left.
@@ -39,4 +44,36 @@ func TestNoRequestOutlastsTheDeadline(t *testing.T) {
 	if got := x.timeout(schedule.Delivery{Call: event.Call{Type: event.Incoming, RecordedAt: now}}); got != shortestRequest {
 		t.Errorf("%s", got)
 	}
+}
+
+// Whatever Reapit echoes, neither the log nor a stream tells the secret.
+func TestAnEchoOfTheSecretIsToldNowhere(t *testing.T) {
+	r := newRig(t)
+	s := r.settings()
+	basic := base64.StdEncoding.EncodeToString([]byte(s.ClientID + ":" + s.ClientSecret))
+	echo := "we do not like " + s.ClientSecret + " nor Basic " + basic
+	// One that is tried again, and one that is a dead letter with the errors in it.
+	r.fault(fmt.Sprintf(`{"match":{"path":"/notifications"},"times":1,"action":{"status":503,"body":"api","text":%q}}`, echo))
+	r.fault(fmt.Sprintf(`{"match":{"path":"/notifications"},"times":1,"action":{"status":422,"body":"validation","text":%q}}`, echo))
+	d := r.deliver(s)
+	r.say(1, event.Missed, "", "jane")
+	r.until(1)
+	bustest.Eventually(t, "the dead letter", func() bool { return len(r.letters()) == 1 })
+	told := r.page(d.probes+"/readyz") + r.page(d.probes+"/metrics")
+	d.stop()
+	for _, stream := range []string{topology.Deliveries, topology.DeadLetters} {
+		for _, m := range bustest.Messages(r, r.js, stream) {
+			told += fmt.Sprint(m.Header) + string(m.Data)
+		}
+	}
+	told += r.said.String()
+	for _, hidden := range []string{s.ClientSecret, basic} {
+		if strings.Contains(told, hidden) {
+			t.Errorf("%q is told", hidden)
+		}
+	}
+	if n := strings.Count(told, "[redacted]"); n < 4 {
+		t.Errorf("the echo is told %d times", n)
+	}
+	r.account()
 }

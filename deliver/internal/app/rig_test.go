@@ -319,6 +319,9 @@ func (r *rig) account() {
 		if known := event.Causes(o.Outcome); len(known) == 0 && o.Cause != "" || len(known) > 0 && !slices.Contains(known, o.Cause) {
 			r.Errorf("%s is %s by %q", o.EventID, o.Outcome, o.Cause)
 		}
+		if (o.Status != 0) != (o.RequestID != "") {
+			r.Errorf("%s: HTTP %d and request id %q", o.EventID, o.Status, o.RequestID)
+		}
 		if o.Redrive > 0 {
 			continue // beside the outcome of the delivery
 		}

@@ -89,3 +89,28 @@ func TestTheRequestIDIsThatOfTheAnswer(t *testing.T) {
 		t.Errorf("%d %q", d.Status, d.RequestID)
 	}
 }
+
+// A day that is used up is a limit, too; what is left of it is for who rings.
+func TestADayThatIsUsedUpIsALimit(t *testing.T) {
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		kind event.CallType
+		room schedule.Room
+		want string
+	}{
+		{event.Incoming, schedule.Room{}, "limits"},
+		{event.Incoming, schedule.Room{Slots: 5, Live: true}, "late"},
+		{event.Ended, schedule.Room{Slots: 5, Live: true}, "limits"},
+	} {
+		s := schedule.New(schedule.Policy{Deadlines: limits})
+		s.Offer(schedule.Offer{
+			Call: event.Call{CallID: "c", Type: c.kind, Sequence: 1, OccurredAt: now}, Position: 1, Received: now, Customer: "RES", Now: now,
+			Audience: []schedule.Member{{User: event.User{UserID: "u1"}, Negotiator: "N1"}},
+		})
+		s.Next(now, c.room)
+		ended := s.Next(now.Add(24*time.Hour), c.room).Record
+		if len(ended) != 1 || ended[0].Cause != c.want || strings.Contains(ended[0].Reason, "used up") != (c.want == "limits") {
+			t.Errorf("%s with %+v: %+v", c.kind, c.room, ended)
+		}
+	}
+}

@@ -26,6 +26,7 @@ func (s *Schedule) Next(now time.Time, room Room) Plan {
 		s.sweepAt = now.Add(sweepPause)
 	}
 	s.forget(now)
+	s.room = room
 	p := Plan{Record: s.lapsed(now)}
 	s.lookAround(now, &p)
 	slices.SortFunc(p.Record, func(a, b Record) int { return order(&a.Delivery, &b.Delivery) })
@@ -98,7 +99,7 @@ func (s *Schedule) lateness(d *Delivery, now time.Time) (cause, reason string) {
 	switch {
 	case parked != nil:
 		cause = "parked"
-	case now.Before(s.state.Pause.Until):
+	case now.Before(s.state.Pause.Until), s.spent(d):
 		cause = "limits"
 	case d.Trouble != "":
 		cause = "trouble"
@@ -108,10 +109,17 @@ func (s *Schedule) lateness(d *Delivery, now time.Time) (cause, reason string) {
 		reason += "; after " + inWords(d.Attempts, "one attempt", "attempts") + ": " + d.Trouble
 	case parked != nil:
 		reason += "; Reapit refuses the customer: " + parked.Cause
+	case s.spent(d):
+		reason += "; the requests of the day are used up, or kept for calls that ring"
 	case cause == "limits":
 		reason += "; Reapit's limits hold everything back"
 	}
 	return cause, reason
+}
+
+// spent reports whether nothing is left of the day for such a delivery.
+func (s *Schedule) spent(d *Delivery) bool {
+	return s.room.Slots == 0 || s.room.Live && !live(d.class())
 }
 
 func order(a, b *Delivery) int {

@@ -119,6 +119,7 @@ type Schedule struct {
 	flying    map[string]*flight // by the first delivery of the request
 	abandoned []flight           // requests that we have given up, and Reapit perhaps has not
 	retries   retries
+	room      Room // as told last
 	sweepAt   time.Time
 	awaiting  map[string]int // unresolved events by call
 	lapseAt   time.Time      // when the first of the unresolved is late; zero: none, or not looked at
