@@ -1,0 +1,71 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+)
+
+// ailment is one kind of fault of Reapit's.
+type ailment struct {
+	name   string
+	action string // as reapit-sim has it
+	final  bool   // the notification is refused for good
+}
+
+// ailments are every kind that is known.
+var ailments = []ailment{
+	{"400 validation", `{"status":400,"body":"validation","text":"is not valid"}`, true},
+	{"422 validation", `{"status":422,"text":"is not valid"}`, true},
+	{"401", `{"status":401}`, false},
+	{"403 scope", `{"status":403}`, false},
+	{"408", `{"status":408}`, false},
+	{"429", `{"status":429}`, false},
+	{"429, Retry-After in seconds", `{"status":429,"retryAfter":{"after":"1s"}}`, false},
+	{"429, Retry-After as a date", `{"status":429,"body":"api","retryAfter":{"after":"2s","as":"date"}}`, false},
+	{"500", `{"status":500}`, false},
+	{"502, a page", `{"status":502,"body":"html"}`, false},
+	{"503", `{"status":503}`, false},
+	{"503, Retry-After", `{"status":503,"body":"empty","retryAfter":{"after":"2s"}}`, false},
+	{"504", `{"status":504}`, false},
+	{"504, processed", `{"status":504,"processed":true}`, false},
+	{"hangs", `{"hang":true}`, false},
+	{"dropped", `{"drop":true}`, false},
+	{"dropped, processed", `{"drop":true,"processed":true}`, false},
+	{"slow body", `{"status":503,"slow":"10ms"}`, false},
+	{"malformed", `{"status":500,"body":"malformed"}`, false},
+	{"malformed, processed", `{"status":202,"body":"malformed","processed":true}`, false},
+	{"delayed", `{"delay":"1500ms"}`, false},
+}
+
+// ail plants every kind of fault so that this part of the notifications meets one.
+func (d *desk) ail(part float64, seed uint64) {
+	d.t.Helper()
+	d.control("knobs", fmt.Sprintf(`{"faultSeed":%d}`, seed), nil)
+	for _, a := range ailments {
+		d.plant(a, fmt.Sprintf(`{"match":{"path":"/notifications"},"chance":%g,"action":%s}`, part/float64(len(ailments)), a.action))
+	}
+}
+
+// plant lets one fault come as the rule says, and returns the rule's number.
+func (d *desk) plant(a ailment, rule string) (id int) {
+	d.t.Helper()
+	var planted []struct{ ID int }
+	d.control("faults", rule, &planted)
+	d.faults[planted[0].ID] = a
+	return planted[0].ID
+}
+
+// met counts the requests by the fault that they met.
+func (e *evidence) met() (lines []string) {
+	counts := map[int]int{}
+	for _, r := range e.requests {
+		counts[r.Fault]++
+	}
+	for id, a := range e.faults {
+		if n := counts[id]; n > 0 {
+			lines = append(lines, fmt.Sprintf("%s %d", a.name, n))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
