@@ -3,8 +3,11 @@
 package e2e
 
 import (
+	"encoding/json"
 	"flag"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -97,4 +100,18 @@ func (d *desk) verdict(f *figures, found []finding) {
 		st.MaxPerSecond, st.MaxInFlight, listOf(st.Refused), listOf(st.Statuses))
 	f.violations(found, d.t.Errorf)
 	d.t.Log(f)
+	if len(found) > 0 {
+		d.keep("journal.json", d.journal())
+	}
+}
+
+// keep puts something among the logs.
+func (d *desk) keep(file string, what any) {
+	b, err := json.Marshal(what)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(d.dir, file), b, 0o600)
+	}
+	if err != nil {
+		d.t.Log(err)
+	}
 }

@@ -179,13 +179,13 @@ func (d *desk) control(path, body string, into any) {
 }
 
 // say puts the cues into the logs that CALLS is merged from, each at its time,
-// and returns when it has said all of them or ctx ends.
-func (d *desk) say(ctx context.Context, cues []cue) {
+// and returns those that it has said when there are no more or ctx ends.
+func (d *desk) say(ctx context.Context, cues []cue) []cue {
 	began := time.Now()
-	for _, c := range cues {
+	for i, c := range cues {
 		wait(ctx, c.at-time.Since(began))
 		if ctx.Err() != nil {
-			return
+			return cues[:i]
 		}
 		d.mu.Lock()
 		d.late = max(d.late, time.Since(began)-c.at)
@@ -196,16 +196,17 @@ func (d *desk) say(ctx context.Context, cues []cue) {
 		key := topology.KeyToken(call.CallID)
 		header, body, err := event.EncodeCall(call, key, "")
 		if err == nil {
-			_, err = d.js.PublishMsg(ctx, &nats.Msg{
+			_, err = d.js.PublishMsg(d.t.Context(), &nats.Msg{
 				Subject: topology.CallEvent(topology.Partition(key, deskPartitions), call.OrganizationID, string(call.Type), call.CallID),
 				Header:  nats.Header(header), Data: body,
 			})
 		}
-		if err != nil && ctx.Err() == nil {
+		if err != nil {
 			d.t.Errorf("say %s: %v", call.EventID(), err)
-			return
+			return cues[:i]
 		}
 	}
+	return cues
 }
 
 // drained waits until so many deliveries have an outcome, as long as there is
