@@ -44,6 +44,9 @@ const (
 	// appendedWithin is how long an answer takes to become a record: one that
 	// came so shortly before a kill may have none.
 	appendedWithin = 100 * time.Millisecond
+	// givenUp is the part of a deadline, its last, in which a delivery may be given
+	// up: what is tried again after it would be late.
+	givenUp = 8
 	// clocksWithin is what two looks at one clock may differ by.
 	clocksWithin = 20 * time.Millisecond
 )
@@ -221,9 +224,10 @@ func (e *evidence) wanted(c *said) string {
 }
 
 // closed finds answers and ends that were told to somebody who cannot have been
-// shown the call. After a kill nobody knows what was shown.
+// shown the call. After a kill, and of what did not get through, nobody knows
+// what was shown.
 func (e *evidence) closed(s *laneStory) (found []finding) {
-	shown := len(e.kills) > 0
+	shown := len(e.kills) > 0 || e.partial
 	for _, p := range s.posts {
 		shows := p.of.Type == event.Incoming || p.of.Type == event.Answered && s.own(e)
 		if !shown && !shows && p.of.Type != event.Missed {
@@ -286,7 +290,7 @@ func (e *evidence) honest(s *laneStory) (found []finding) {
 				say(noLetter, "")
 			}
 		case event.Expired:
-			if o.FinishedAt.Before(ev.RecordedAt.Add(e.deadlines[ev.Type])) {
+			if o.FinishedAt.Before(ev.RecordedAt.Add(e.deadlines[ev.Type] - e.deadlines[ev.Type]/givenUp)) {
 				say(unjustified, "it was in time")
 			}
 		case event.Superseded:

@@ -28,7 +28,10 @@ func TestDeliverCrash(t *testing.T) {
 	t.Parallel() // most of it is waiting
 	span, random, _ := lasting(t, 3*eachKill, 100*eachKill)
 	o := newOffice(1, "SBOX", 30)
-	d := newDesk(t, usually(), o)
+	p := usually()
+	p.rate *= 2 // within the same second the killed one and its successor have each their own
+	d := newDesk(t, p, o)
+	d.control("knobs", fmt.Sprintf(`{"rate":%d}`, p.rate), nil)
 	d.control("latency", `{"meanMs":50,"jitterMs":20}`, nil)
 	// Half of the notifications are shown as they come, half as they are answered.
 	d.plant(ailment{name: "shown before the answer"}, `{"match":{"path":"/notifications"},"chance":0.5,"action":{"delay":"1ms","processed":true}}`)

@@ -21,6 +21,7 @@ type evidence struct {
 	letters  []event.DeadLetter
 	faults   map[int]ailment // what was planted, by the rule's number
 	kills    []span          // within which a replica was killed
+	partial  bool            // there were requests that reapit-sim did not see
 	offices  []office
 	promised
 }

@@ -66,6 +66,7 @@ func TestDeliverOverload(t *testing.T) {
 	d.open(2, append(p.deadlineSettings(), d.single())...)
 
 	cues := m.cues(random, span, o)
+	wait(t.Context(), time.Second) // until what both replicas read at their start counts no more
 	began := time.Now()
 	d.say(t.Context(), cues)
 	lasted := time.Since(began)
