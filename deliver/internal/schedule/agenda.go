@@ -119,7 +119,7 @@ func (s *Schedule) look(l *lane, now time.Time, p *Plan) {
 		return
 	}
 	d := l.Queue[0]
-	l.seat.wakeAt = s.deadline(d)
+	l.seat.wakeAt = s.latest(d)
 	if s.awaiting[d.Call.CallID] > 0 { // what is not resolved may forbid it
 		a.wake.add(l)
 		return

@@ -58,6 +58,9 @@
 // everything else, and is not dropped because nothing was shown. A missed call is
 // in time whenever it is asked for: its deadline counts from then.
 //
+// A delivery expires a second before its deadline, or an eighth of a short one: what has
+// no time left to be answered is not begun.
+//
 // # What waits for negotiators
 //
 // An event whose organization's list of negotiators is not there yet is kept

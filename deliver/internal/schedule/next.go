@@ -77,7 +77,7 @@ func (s *Schedule) clear(l *lane, now time.Time) []Record {
 		d := l.Queue[0]
 		r := supersede(d, l.obsolete(), now)
 		if r.Reason == "" {
-			if now.Before(s.deadline(d)) {
+			if now.Before(s.latest(d)) {
 				break
 			}
 			r.Outcome = event.Expired

@@ -159,6 +159,16 @@ func New(p Policy) *Schedule {
 
 func (s *Schedule) deadline(d *Delivery) time.Time { return s.deadlines.Of(d) }
 
+// leastTime is what a request gets to be answered in. One that began with less
+// than that before its deadline would be broken off: perhaps shown, and for
+// half a minute counted as if Reapit were still at it.
+const leastTime = time.Second
+
+// latest is until when an attempt may begin.
+func (s *Schedule) latest(d *Delivery) time.Time {
+	return s.deadline(d).Add(-min(leastTime, s.deadlines[d.Call.Type]/8))
+}
+
 // Queued counts what waits or is under way, by type, as of the last Next.
 func (s *Schedule) Queued() map[event.CallType]int {
 	counts := make(map[event.CallType]int, len(classes))

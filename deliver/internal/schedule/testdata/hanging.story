@@ -5,11 +5,11 @@
 > next
 send c1/1/N2 incoming
 send c2/1/N2 incoming
-due at 30s
+due at 29s
 > offer incoming c4 u4
 > next
 send c4/1/N3 incoming
-due at 30s
+due at 29s
 > result c4/1/N3 deliver
 delivered c4/1/N3 incoming
 # One that was given up counts for as long as the gateway has it.
@@ -23,24 +23,23 @@ due at 11s
 > result c3/1/N2 retry wait=1s slot=20s
 > at 12s
 > next
-due at 30s
+due at 29s
 > at 29s
 > offer incoming c5 u4
 > next
+expired c1/1/N2 incoming: not delivered within 30s; after one attempt: trouble
+expired c3/1/N2 incoming: not delivered within 30s; after one attempt: trouble
 send c5/1/N3 incoming
-due at 30s
 > result c5/1/N3 retry late
 expired c5/1/N3 incoming: not delivered within 30s; after one attempt: trouble
 > at 31s
 > next
-expired c1/1/N2 incoming: not delivered within 30s; after one attempt: trouble
-expired c3/1/N2 incoming: not delivered within 30s; after one attempt: trouble
 
 # A slot after a 504 is not used by anybody, but one is left.
 > offer missed c6 u1 u3 u4
 > next slots=2
 send c6/1/N1 missed
-due at 24h0m31s
+due at 24h0m30s
 > result c6/1/N1 retry wait=1s slot=30s
 > next slots=2
 send c6/1/N2 missed

@@ -11,7 +11,7 @@ delivered c1/1/N2 incoming
 > offer incoming c2 u1 u3
 > offer missed c3 u1 u3 u4
 > next
-due at 30s
+due at 29s
 > at 30s
 > next
 expired c1/1/N1 incoming: not delivered within 30s; after one attempt: trouble
@@ -24,7 +24,7 @@ due at 1m0s
 > at 1m
 > next
 send c4/1/N1 incoming
-due at 1m29s
+due at 1m28s
 # It is not: everybody waits again, also across a restart.
 > result c4/1/N1 pause wait=1m trial
 > restart
@@ -37,12 +37,12 @@ due at 2m0s
 > at 2m
 > next
 send c3/1/N1 missed
-due at 24h0m0s
+due at 23h59m59s
 > result c3/1/N1 deliver
 delivered c3/1/N1 missed
 > next
 send c3/1/N2 missed
-due at 24h0m0s
+due at 23h59m59s
 > result c3/1/N2 deliver
 delivered c3/1/N2 missed
 > next

@@ -16,4 +16,4 @@ due at 2s
 > next
 send c1/1/N1 incoming
 send c2/1/N1 incoming
-due at 30s
+due at 29s

@@ -11,7 +11,7 @@ due at 15s
 > at 15s
 > next
 send c1/1/N1 incoming
-due at 30s
+due at 29s
 > result c1/1/N1 park
 > at 40s
 > next
