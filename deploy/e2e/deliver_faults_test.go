@@ -38,11 +38,16 @@ var ailments = []ailment{
 }
 
 // ail plants every kind of fault so that this part of the notifications meets one.
-func (d *desk) ail(part float64, seed uint64) {
+// A brief run has not the time to wait for what has all day.
+func (d *desk) ail(part float64, seed uint64, brief bool) {
 	d.t.Helper()
-	d.control("knobs", fmt.Sprintf(`{"faultSeed":%d}`, seed), nil)
+	d.control("knobs", fmt.Sprintf(`{"faultSeed":%d,"leakedSlot":"30s"}`, seed), nil)
 	for _, a := range ailments {
-		d.plant(a, fmt.Sprintf(`{"match":{"path":"/notifications"},"chance":%g,"action":%s}`, part/float64(len(ailments)), a.action))
+		match := `{"path":"/notifications"}`
+		if brief && a.name == "hangs" {
+			match = `{"path":"/notifications","subType":"incomingCall"}`
+		}
+		d.plant(a, fmt.Sprintf(`{"match":%s,"chance":%g,"action":%s}`, match, part/float64(len(ailments)), a.action))
 	}
 }
 

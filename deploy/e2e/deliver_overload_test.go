@@ -62,7 +62,7 @@ func TestDeliverOverload(t *testing.T) {
 	o := newOffice(1, "SBOX", 60)
 	d := newDesk(t, p, o)
 	d.control("latency", `{"meanMs":60,"jitterMs":30}`, nil)
-	d.ail(0.05, seed)
+	d.ail(0.05, seed, brief(span))
 	d.open(2, append(p.deadlineSettings(), d.single())...)
 
 	cues := m.cues(random, span, o)
