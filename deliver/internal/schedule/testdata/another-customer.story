@@ -20,8 +20,8 @@ unmapped c2/2/user-u3 incoming: no customer
 send c1/1/N1 incoming
 send c2/1/N1 incoming
 send c1/2/N1 answered
-due at 30s
+due at 29s
 > known
 superseded c4/1/N1 incoming: the call was over first
 > next
-due at 24h0m0s
+due at 23h59m59s
