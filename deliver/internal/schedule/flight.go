@@ -102,8 +102,8 @@ func (s *Schedule) crowded(l *lane, slots int) bool {
 	return n >= max(slots/2, 1)
 }
 
-// overdrawn reports the same of a customer: one slot is left to others, and two
-// when requests are stuck.
+// overdrawn reports the same of a customer: one slot is left to others, if there
+// are any, and two when requests are stuck.
 func (s *Schedule) overdrawn(customer string, now time.Time, slots int) bool {
 	n, stuck := 0, 0
 	for f := range s.under {
@@ -115,5 +115,5 @@ func (s *Schedule) overdrawn(customer string, now time.Time, slots int) bool {
 			stuck++
 		}
 	}
-	return len(s.agenda.tenants) > 1 && slots > 1 && n >= slots-1 || slots > 2 && stuck >= slots-2
+	return len(s.agenda.tenants) > 1 && (slots > 1 && n >= slots-1 || slots > 2 && stuck >= slots-2)
 }
