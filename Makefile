@@ -57,8 +57,12 @@ profile: ## where transform's CPU time goes; NATS, which is in the process, left
 	@go tool pprof -top -cum -nodecount 60 -focus 'ringstream|nats-io/nats.go' -ignore 'nats-server|bustest' $(TOOLS)/transform.test $(TOOLS)/transform.prof
 
 .PHONY: certify
-certify: build ## CALLS is the fold of RTE through kill -9, pauses and elections, for T (5m); SEED= repeats a run
+certify: build ## CALLS is the fold of RTE, for T (5m) of faults; with RUN=overload, crash, outage or isolation: what deliver promises; SEED= repeats a run
+ifdef RUN
+	@go test -count=1 -v -run '(?i)^TestDeliver$(RUN)$$' -timeout 24h $(TESTFLAGS) ./deploy/e2e -deliver -deliver.for=$(or $(T),0) -deliver.seed=$(or $(SEED),0)
+else
 	@go test -count=1 -v -run '^TestCertify$$' -timeout 24h $(TESTFLAGS) ./deploy/e2e -certify=$(or $(T),5m) -certify.seed=$(or $(SEED),0)
+endif
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each

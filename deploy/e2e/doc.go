@@ -8,4 +8,9 @@
 // knows nothing of calls compares what the streams hold with a reference fold.
 // A seed makes the same events and the same sequences of faults again, not the
 // same moments.
+//
+// So are the runs of deliver: two replicas between a NATS server into which the
+// test says call events itself, and reapit-sim, which refuses, hangs and breaks
+// off. Their checker goes by what was said, what reapit-sim received and what
+// the streams hold.
 package e2e
