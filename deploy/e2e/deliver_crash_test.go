@@ -150,7 +150,7 @@ func (e *evidence) takenOver(f *figures, what string, kills []span) (found []fin
 		times = append(times, took)
 	}
 	slices.Sort(times)
-	f.add("from a kill to the next POST, %s: %s", what, spread(times))
+	f.add("from a kill to the next POST, %s: %s", what, spreadOf(times))
 	return found
 }
 

@@ -45,7 +45,7 @@ func (e *evidence) figures() *figures {
 	f.add("at reapit-sim, by its journal: at most %d in a second, %d at a time", rate, atATime)
 	f.add("faults met: %s", strings.Join(e.met(), ", "))
 	for _, kind := range []event.CallType{event.Incoming, event.Missed} {
-		f.add("from hearing to the accepted POST, %s: %s", kind, spread(e.delays(kind, func(said, posted) bool { return true })))
+		f.add("from hearing to the accepted POST, %s: %s", kind, spreadOf(e.delays(kind, func(said, posted) bool { return true })))
 	}
 	return f
 }
@@ -97,7 +97,7 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
-func spread(sorted []time.Duration) string {
+func spreadOf(sorted []time.Duration) string {
 	ms := func(q float64) time.Duration { return quantile(sorted, q).Round(time.Millisecond) }
 	return fmt.Sprintf("%d, p50 %v, p99 %v, most %v", len(sorted), ms(0.5), ms(0.99), ms(1))
 }

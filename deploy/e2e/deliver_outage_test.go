@@ -162,7 +162,7 @@ func (e *evidence) recovered(f *figures, at outage) (found []finding) {
 		}
 	}
 	again := e.delays(event.Incoming, func(s said, _ posted) bool { return s.RecordedAt.After(at.back.Add(since)) })
-	f.add("from hearing to the accepted POST, incoming, before: %s; again from %v after the return: %s", spread(usual), since.Round(100*time.Millisecond), spread(again))
+	f.add("from hearing to the accepted POST, incoming, before: %s; again from %v after the return: %s", spreadOf(usual), since.Round(100*time.Millisecond), spreadOf(again))
 	if since > backToNormal || len(again) == 0 {
 		found = append(found, finding{where: reapitSide, kind: late, note: fmt.Sprintf("a call that was heard %v after the return took longer than %v", since, normal)})
 	}
