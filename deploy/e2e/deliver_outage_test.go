@@ -33,6 +33,7 @@ const (
 // There is no storm meanwhile or afterwards, what is stale is not shown, every
 // missed call arrives, and soon all is as before.
 func TestDeliverOutage(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	span, random, _ := lasting(t, 15*time.Second, 30*time.Minute)
 	calm, after := 2*time.Minute, 3*time.Minute
 	if brief(span) {
