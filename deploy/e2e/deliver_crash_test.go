@@ -29,7 +29,7 @@ func TestDeliverCrash(t *testing.T) {
 	span, random, _ := lasting(t, 3*eachKill, 100*eachKill)
 	o := newOffice(1, "SBOX", 30)
 	p := usually()
-	p.rate *= 2 // within the same second the killed one and its successor have each their own
+	p.rate += 2 // what replicas read at their start is no part of the budget of the one that delivers
 	d := newDesk(t, p, o)
 	d.control("knobs", fmt.Sprintf(`{"rate":%d}`, p.rate), nil)
 	d.control("latency", `{"meanMs":50,"jitterMs":20}`, nil)

@@ -249,6 +249,20 @@ func (b *budget) state() used {
 	return b.used
 }
 
+// succeed is told when another replica was last seen at work: what it has made
+// in that second counts for Reapit as well.
+func (b *budget) succeed(last time.Time) {
+	now := time.Now()
+	if last.After(now) { // by another clock
+		last = now
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now.Sub(last) < b.window.span {
+		b.window.inherit(last)
+	}
+}
+
 // recall takes over what a replica before this one has used, unless this
 // process knows of more.
 func (b *budget) recall(u used) {

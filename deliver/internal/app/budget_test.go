@@ -261,3 +261,29 @@ func TestTheLastOfTheDayIsForCallsThatRing(t *testing.T) {
 		t.Errorf("nothing left: %+v", room)
 	}
 }
+
+// Whoever takes over within a second has what is left of it to himself.
+func TestTheOneBeforeCountsForASecond(t *testing.T) {
+	for name, c := range map[string]struct{ last, wait time.Duration }{
+		"just now":            {-300 * time.Millisecond, 700 * time.Millisecond},
+		"by a clock ahead":    {time.Hour, time.Second},
+		"more than it counts": {-1100 * time.Millisecond, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBudget(20, 5, 1e6, time.Now)
+			began := time.Now()
+			b.succeed(began.Add(c.last))
+			if free := b.room().Rate; free > 0 != (c.wait == 0) {
+				t.Errorf("%s: room for %d", name, free)
+			}
+			release, err := b.admit(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			release()
+			if waited := time.Since(began); waited != c.wait {
+				t.Errorf("%s: waited %v, want %v", name, waited, c.wait)
+			}
+		})
+	}
+}

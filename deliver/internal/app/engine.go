@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"ringstream/deliver/internal/schedule"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
 )
 
 // notifier is Reapit.
@@ -101,6 +103,9 @@ func (e *engine) candidate(stop, life context.Context) error {
 // reign works under one lease. A foreign message in the log ends a term and no
 // reign: nobody else delivers, so what Reapit has answered still holds.
 func (e *engine) reign(stop, held context.Context) error {
+	if err := e.succeed(held); err != nil {
+		return err
+	}
 	var answered []schedule.Record
 	for {
 		var err error
@@ -112,6 +117,17 @@ func (e *engine) reign(stop, held context.Context) error {
 		e.log.Warn("somebody else wrote into the log; starting over from it", "error", err, "answered_meanwhile", len(answered))
 		pause(held, restart)
 	}
+}
+
+// succeed has the budget count what the one before may have just made: one that
+// is stopped in order gives the lease away at once.
+func (e *engine) succeed(ctx context.Context) error {
+	log, err := e.js.Stream(ctx, topology.Deliveries)
+	if err != nil {
+		return fmt.Errorf("read the state of the log: %w", err)
+	}
+	e.budget.succeed(log.CachedInfo().State.LastTime)
+	return nil
 }
 
 func pause(ctx context.Context, d time.Duration) {

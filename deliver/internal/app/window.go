@@ -2,6 +2,7 @@ package app
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -45,6 +46,15 @@ func (w *window) room(now time.Time) (free int, wait time.Duration) {
 		wait = w.span - now.Sub(w.ended[0])
 	}
 	return w.limit - w.open - len(w.ended), wait
+}
+
+// inherit takes as many requests for made as there may be, by somebody else, the
+// last of them at a time.
+func (w *window) inherit(last time.Time) {
+	for w.open+len(w.ended) < w.limit {
+		w.ended = append(w.ended, last)
+	}
+	slices.SortFunc(w.ended, time.Time.Compare)
 }
 
 // leave is told when a request ended.
