@@ -17,7 +17,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/delivery":  pure(),
 		"internal/schedule":  pure("container/heap", "./internal/delivery", "ringstream/schemas/event"),
 		"internal/reapit":    {"std", "ringstream/schemas/event", "github.com/nyaruka/phonenumbers", "golang.org/x/oauth2"},
-		"internal/directory": {"std", "./internal/reapit", "ringstream/schemas/event", "github.com/cenkalti/backoff/v5"},
+		"internal/directory": {"std", "./internal/reapit", "ringstream/schemas/event", "github.com/cenkalti/backoff/v5", "go.yaml.in/yaml/v3"},
 		"internal/reapitsim": {"std", "go.yaml.in/yaml/v3"},
 		"internal/app": {
 			"std", "./internal/delivery", "./internal/directory", "./internal/reapit", "./internal/schedule", "ringstream/schemas",

@@ -19,6 +19,6 @@
 // required:"true", and absent:"host name", which names a default that the
 // program works out. A setting that is set but empty counts as not set. A name
 // that ends in SECRET, PASSWORD, KEY or TOKEN makes a setting a secret: a string,
-// also to be given as NAME_FILE, and never shown. A struct that has more to say
-// about its values implements [Checker] or [Validator].
+// also to be given as NAME_FILE, and never shown; a bool of such a name is none. A
+// struct that has more to say about its values implements [Checker] or [Validator].
 package program

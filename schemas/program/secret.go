@@ -3,14 +3,15 @@ package program
 import (
 	"net/url"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 )
 
 const fileSuffix = "_FILE"
 
-// secret tells by the name alone, as outsiders are promised.
-func (s setting) secret() bool { return secretName(s.name) }
+// secret tells by the name, as outsiders are promised. A switch has nothing to hide.
+func (s setting) secret() bool { return secretName(s.name) && s.field.Kind() != reflect.Bool }
 
 func secretName(name string) bool {
 	return slices.ContainsFunc([]string{"SECRET", "PASSWORD", "KEY", "TOKEN"}, func(end string) bool {

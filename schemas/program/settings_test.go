@@ -187,6 +187,23 @@ func (*checks) Decode(value string) error {
 	return errors.New("odd: " + value + " " + strings.ReplaceAll(value, "%20", " "))
 }
 
+// REAPIT_SHARED_TOKEN is about a token, and holds none.
+func TestASwitchIsNoSecret(t *testing.T) {
+	type switches struct {
+		Shared bool `envconfig:"SHARED_TOKEN" default:"false" desc:"shared"`
+		Other  bool `envconfig:"NO_KEY"`
+	}
+	env(t, map[string]string{"NO_KEY": "true"})
+	var got switches
+	if err := program.Load(&got); err != nil || got.Shared || !got.Other {
+		t.Errorf("%+v, %v", got, err)
+	}
+	var out strings.Builder
+	if err := program.Print(&out, &got); err != nil || !strings.Contains(out.String(), "NO_KEY        true") || !strings.Contains(out.String(), "SHARED_TOKEN  false") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
 func TestLoadWantsAPointerToAStruct(t *testing.T) {
 	for _, spec := range []any{nil, settings{}, new(int), (*settings)(nil)} {
 		if err := program.Load(spec); err == nil || errors.As(err, new(*program.SettingsError)) {

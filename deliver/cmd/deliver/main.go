@@ -22,7 +22,6 @@ func main() {
 	os.Exit(program.Program[app.Settings]{
 		Name: "deliver", Summary: "posts call events to Reapit and records how each delivery ended",
 		Run: app.Run, Check: app.Check,
-		Later: []string{"TENANTS_FILE"},
 		Commands: map[string]program.Command[app.Settings]{
 			"deadletters": {
 				Summary: "list, show or try again what could not be delivered", Usage: app.DeadLettersUsage,

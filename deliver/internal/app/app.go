@@ -60,6 +60,10 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	defer undo.Run(&err)
 	log = log.With(telemetry.Instance, s.instance())
 	version := program.ReadVersion(name)
+	tenants, err := s.tenants()
+	if err != nil {
+		return err
+	}
 
 	flushTraces, err := telemetry.Tracing(ctx, name, version.Version)
 	if err != nil {
@@ -74,18 +78,21 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	undo.Add("close connections", func() error { client.Close(); return nil })
 	allowed := newBudget(s.Rate, s.Concurrency, s.Daily, time.Now)
 	client.Admit = whileHeld(allowed.admit)
-	people := directory.New(client, directory.Settings{
-		Customer: s.Customer, Region: s.Region, Overrides: s.Overrides, Refresh: s.Refresh, Log: log,
-	})
+	people := directory.New(client, directory.Settings{Tenants: tenants, Refresh: s.Refresh, Log: log})
+	client.Customers = people.Customers
+	var file *directory.File
+	if s.TenantsFile != "" {
+		file = s.tenantsFile(log)
+	}
 
 	board := probe.New()
-	seen := newObserver(log, newStanding(log, people.Customers(), func() bool { return allowed.left() == 0 }, time.Now), s.deadlines())
+	seen := newObserver(log, newStanding(log, people.Customers, func() bool { return allowed.left() == 0 }, time.Now), s.deadlines())
 	board.Set("streams", false, "not verified yet")
 	seen.conditions(board)
 	board.Func("negotiators", func() probe.Result { return known(people) })
 	registry := telemetry.Metrics(name, version.Version, version.Revision)
 	client.Fetched = seen.token
-	seen.register(registry, allowed, people)
+	seen.register(registry, allowed, people, file)
 	stopProbes, address, err := probe.Serve(ctx, s.HTTPAddr, board, registry, version)
 	if err != nil {
 		return err
@@ -94,7 +101,11 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	log.Info("probes served", "address", address)
 	serving(address)
 
-	undo.Add("stop reading negotiators", program.Background(func(ctx context.Context) { _ = people.Run(ctx) })) // it ends only with ctx
+	undo.Add("stop reading negotiators", program.Background(people.Run))
+	if file != nil {
+		board.Func("tenants", func() probe.Result { return followed(file, people) })
+		undo.Add("stop following the tenants", program.Background(func(ctx context.Context) { file.Follow(ctx, people) }))
+	}
 
 	nc, err := bus.Connect(ctx, s.Config, name, log)
 	if err != nil {
@@ -127,19 +138,4 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	e.run(ctx, life)
 	board.Set("running", false, "stopping")
 	return nil
-}
-
-func known(people *directory.Directory) probe.Result {
-	ok, count, age := people.Loaded()
-	detail := "not read yet"
-	if ok {
-		detail = inWords(count) + ", read " + age.Round(time.Second).String() + " ago"
-		if people.Kept() {
-			detail += " by an earlier start"
-		}
-	}
-	if since, err := people.Trouble(); err != nil {
-		detail += "; cannot be read since " + clock(since) + ": " + err.Error()
-	}
-	return probe.Result{OK: ok, Detail: detail}
 }

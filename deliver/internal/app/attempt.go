@@ -125,7 +125,10 @@ func (t *term) post(ctx context.Context, q schedule.Request) reapit.Result {
 		attribute.Int("http.request.resend_count", d.Attempts),
 	))
 	defer span.End()
-	_, region, _ := t.directory.Tenant(d.Call.OrganizationID)
+	region := d.Region
+	if region == "" { // it was taken in by an older version
+		region = t.directory.Organization(d.Call.OrganizationID).Region
+	}
 	r := t.reapit.Notify(ctx, reapit.Notification{
 		Customer: d.Customer, NegotiatorID: d.Negotiator, Also: also, SubType: sub, Call: d.Call, AnsweredByID: d.AnsweredBy,
 		Region: region, Format: t.format,

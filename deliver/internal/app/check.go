@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"ringstream/deliver/internal/directory"
@@ -31,9 +32,17 @@ func uses() []string {
 // checkReapit reads the negotiators, which takes a token first. Whether the
 // application may notify shows only in a notification.
 func checkReapit(ctx context.Context, s Settings) []probe.Result {
+	tenants, err := s.tenants()
+	if err != nil {
+		return []probe.Result{failed(settingTenants, err)}
+	}
 	client := s.client()
 	defer client.Close()
+	client.Customers = tenants.Customers
 	client.Admit = newBudget(s.Rate, s.Concurrency, s.Daily, time.Now).admit
+	if s.TenantsFile != "" {
+		return checkTenants(ctx, client, tenants)
+	}
 	list, err := client.Negotiators(ctx, s.Customer)
 	if err != nil {
 		var results []probe.Result
@@ -45,15 +54,60 @@ func checkReapit(ctx context.Context, s Settings) []probe.Result {
 	results := []probe.Result{
 		{Name: reapit.SettingTokenURL, OK: true, Detail: "gave a token for " + s.ClientID},
 		{Name: reapit.SettingCustomer, OK: true, Detail: s.Customer + " has " + strconv.Itoa(len(list)) + " negotiators"},
-		mapping(list, s),
+		mapping(list, s.Overrides),
 	}
 	if strange := unlisted(list, s.Overrides); len(strange) > 0 {
-		results = append(results, probe.Result{
-			Name:   "NEGOTIATOR_OVERRIDES",
-			Detail: s.Customer + " lists no negotiator " + strings.Join(strange, ", ") + ", to whom deliver would send all the same",
-		})
+		results = append(results, probe.Result{Name: "NEGOTIATOR_OVERRIDES", Detail: s.Customer + " " + inVain(strange)})
 	}
 	return results
+}
+
+// checkers is how many customers are asked for at a time.
+const checkers = 4
+
+// checkTenants has one result for each customer.
+func checkTenants(ctx context.Context, client *reapit.Client, tenants directory.Tenants) []probe.Result {
+	customers := tenants.Customers()
+	results := make([]probe.Result, len(customers))
+	var asked sync.WaitGroup
+	turns := make(chan struct{}, checkers)
+	for i, customer := range customers {
+		asked.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			list, err := client.Negotiators(ctx, customer)
+			results[i] = checked(list, err, tenants.Overrides(customer))
+			results[i].Name = "customer " + customer
+			results[i].Detail = organizations(tenants.Organizations(customer)) + ": " + results[i].Detail
+		})
+	}
+	asked.Wait()
+	return append([]probe.Result{{Name: settingTenants, OK: true, Detail: tenants.String()}}, results...)
+}
+
+func organizations(n int) string {
+	if n == 1 {
+		return "one organization"
+	}
+	return strconv.Itoa(n) + " organizations"
+}
+
+// checked sums up one customer.
+func checked(list []reapit.Negotiator, err error, overrides directory.Overrides) probe.Result {
+	if err != nil {
+		return probe.Result{Detail: err.Error()}
+	}
+	r := mapping(list, overrides)
+	r.Detail = "has a token and " + strconv.Itoa(len(list)) + " negotiators, " + r.Detail
+	if strange := unlisted(list, overrides); len(strange) > 0 {
+		r.OK = false
+		r.Detail += "; it " + inVain(strange)
+	}
+	return r
+}
+
+func inVain(strange []string) string {
+	return "lists no negotiator " + strings.Join(strange, ", ") + ", to whom deliver would send all the same"
 }
 
 // unlisted are the negotiators of overrides whom Reapit does not list, in any casing.
@@ -85,7 +139,7 @@ func blame(err error) []string {
 }
 
 // mapping sums up who can be notified.
-func mapping(list []reapit.Negotiator, s Settings) probe.Result {
+func mapping(list []reapit.Negotiator, overrides directory.Overrides) probe.Result {
 	owners := map[string][]string{}
 	active, silent := 0, 0
 	for _, n := range list {
@@ -105,8 +159,8 @@ func mapping(list []reapit.Negotiator, s Settings) probe.Result {
 			shared++
 		}
 	}
-	detail := fmt.Sprintf("%d active, %d of them without an e-mail address, %d addresses shared by several (these need NEGOTIATOR_OVERRIDES), %d overrides",
-		active, silent, shared, len(s.Overrides))
+	detail := fmt.Sprintf("%d active, %d of them without an e-mail address, %d addresses shared by several (these need overrides), %d overrides",
+		active, silent, shared, len(overrides))
 	return probe.Result{Name: "mapping", OK: active > 0, Detail: detail}
 }
 

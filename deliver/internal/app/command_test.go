@@ -28,7 +28,7 @@ func TestCheckFindsEverythingInOrder(t *testing.T) {
 			t.Errorf("%s is not in order: %+v", name, results)
 		}
 	}
-	if !has(results, "mapping", true, "30 active, 2 of them without an e-mail address, 0 addresses shared by several (these need NEGOTIATOR_OVERRIDES), 1 overrides") {
+	if !has(results, "mapping", true, "30 active, 2 of them without an e-mail address, 0 addresses shared by several (these need overrides), 1 overrides") {
 		t.Errorf("%+v", results)
 	}
 	if shown := r.shown(); len(shown) > 0 {

@@ -9,10 +9,10 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"ringstream/deliver/internal/directory"
 	"ringstream/deliver/internal/reapit"
 	"ringstream/deliver/internal/schedule"
 	"ringstream/schemas/bus"
-	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
 )
 
@@ -25,8 +25,7 @@ type notifier interface {
 // mapper knows who is who.
 type mapper interface {
 	Wait(ctx context.Context) error
-	Tenant(organizationID string) (customer, region string, ok bool)
-	Negotiator(organizationID string, u event.User) (id, cause, reason string)
+	Organization(id string) directory.Organization
 }
 
 // engine delivers, one term after the other: whenever the log, the lease or
@@ -71,8 +70,9 @@ func (e *engine) run(stop, life context.Context) {
 	}
 }
 
-// candidate waits for the negotiators and the lease and works one term. A
-// replica that does not know the negotiators does not lead.
+// candidate waits for negotiators and the lease and works one term. A replica
+// that knows nobody's negotiators does not lead; the events of customers whose
+// list is not there wait in the schedule.
 func (e *engine) candidate(stop, life context.Context) error {
 	waiting, cancel := context.WithCancel(life)
 	defer cancel()

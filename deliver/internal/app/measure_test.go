@@ -31,7 +31,7 @@ var usualDeadlines = schedule.Deadlines{
 
 func anObserver() *observer {
 	log := slog.New(slog.DiscardHandler)
-	return newObserver(log, newStanding(log, []string{"RES"}, func() bool { return false }, time.Now), usualDeadlines)
+	return newObserver(log, newStanding(log, func() []string { return []string{"RES"} }, func() bool { return false }, time.Now), usualDeadlines)
 }
 
 // What an objective or a deadline is about can be read off without a guess.
@@ -170,7 +170,7 @@ var nameOfDesc = regexp.MustCompile(`fqName: "(ringstream_[a-z_]+)"`)
 func TestMetricsAreThoseNamed(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	b := newBudget(20, 5, 1000, time.Now)
-	anObserver().register(registry, b, directory.New(nil, directory.Settings{Customer: "RES"}))
+	anObserver().register(registry, b, directory.New(nil, directory.Settings{Tenants: directory.Single(directory.Tenant{Customer: "RES"})}), nil)
 	descs := make(chan *prometheus.Desc)
 	go func() {
 		registry.Describe(descs)

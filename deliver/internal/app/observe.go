@@ -53,7 +53,7 @@ type observer struct {
 	requestTime                                                 prometheus.Histogram
 	snapshots, appends                                          *prometheus.HistogramVec
 	queued, parkedNow                                           *prometheus.GaugeVec
-	flying, unreadNow, lastDone                                 prometheus.Gauge
+	flying, unreadNow, unresolvedNow, lastDone                  prometheus.Gauge
 }
 
 func newObserver(log *slog.Logger, reapit *standing, deadlines schedule.Deadlines) *observer {
@@ -85,18 +85,19 @@ func newObserver(log *slog.Logger, reapit *standing, deadlines schedule.Deadline
 		appends: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: telemetry.LogAppendSeconds, Help: "Time to store an outcome.", Buckets: prometheus.ExponentialBuckets(0.0002, 2, 15),
 		}, []string{"stream"}),
-		queued:    gauge(telemetry.DeliverQueued, "Deliveries that wait or are under way.", "type"),
-		parkedNow: gauge(telemetry.DeliverParked, "1 for a customer who is parked because Reapit refuses it.", "customer", "cause"),
-		flying:    single(telemetry.DeliverInFlight, "Deliveries under way."),
-		unreadNow: single(telemetry.DeliverUnread, "Call events that are not taken in yet, by this replica or, while it knows no negotiators, by any."),
-		lastDone:  single(telemetry.LastProgressSeconds, "When the last outcome was stored."),
+		queued:        gauge(telemetry.DeliverQueued, "Deliveries that wait or are under way.", "type"),
+		parkedNow:     gauge(telemetry.DeliverParked, "1 for a customer who is parked because Reapit refuses it.", "customer", "cause"),
+		flying:        single(telemetry.DeliverInFlight, "Deliveries under way."),
+		unresolvedNow: single(telemetry.DeliverUnresolved, "Call events that wait for the negotiators of their customer."),
+		unreadNow:     single(telemetry.DeliverUnread, "Call events that are not taken in yet, by this replica or, while it knows no negotiators, by any."),
+		lastDone:      single(telemetry.LastProgressSeconds, "When the last outcome was stored."),
 	}
 }
 
 // register adds what is counted here and what is read from others.
-func (o *observer) register(r *prometheus.Registry, b *budget, people *directory.Directory) {
+func (o *observer) register(r *prometheus.Registry, b *budget, people *directory.Directory, file *directory.File) {
 	r.MustRegister(o.outcomes, o.requests, o.tries, o.tokens, o.letters, o.changes, o.fenced, o.requestTime,
-		o.snapshots, o.appends, o.queued, o.parkedNow, o.flying, o.unreadNow, o.lastDone)
+		o.snapshots, o.appends, o.queued, o.parkedNow, o.flying, o.unreadNow, o.unresolvedNow, o.lastDone)
 	read := func(name, help string, labels prometheus.Labels, value func() float64) {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels}, value))
 	}
@@ -113,27 +114,18 @@ func (o *observer) register(r *prometheus.Registry, b *budget, people *directory
 	read(telemetry.DeliverPaused, "For how much longer nothing is sent because of Reapit's limits.", nil, func() float64 { return o.reapit.pause().Seconds() })
 	read(telemetry.DeliverFailing, "Since how long no attempt has succeeded, or none to read the negotiators at all; 0 while they do.", nil,
 		func() float64 { return max(o.reapit.failing(), unknown(people)).Seconds() })
-	read(telemetry.DeliverNegotiators, "Active negotiators known.", nil, func() float64 {
-		_, count, _ := people.Loaded()
-		return float64(count)
-	})
-	read(telemetry.DeliverDirectoryAge, "Age of the list of negotiators, since Reapit was read, by an earlier start too.", nil, func() float64 {
-		_, _, age := people.Loaded()
-		return age.Seconds()
-	})
+	r.MustRegister(newRosters(people, file))
 	for _, reason := range directory.Reasons() {
 		read(telemetry.DeliverUnmapped, "Users who were no negotiator when they last took part in a call that this replica took in.",
 			prometheus.Labels{"reason": reason}, func() float64 { return float64(people.Unmapped()[reason]) })
 	}
 }
 
-// unknown is since when the negotiators cannot be read, where none are known.
-func unknown(people *directory.Directory) time.Duration {
-	since, err := people.Trouble()
-	if known, _, _ := people.Loaded(); known || err == nil {
-		return 0
+func sum(counts map[string]int) (n int) {
+	for _, one := range counts {
+		n += one
 	}
-	return time.Since(since)
+	return n
 }
 
 // unread tells how many call events wait for somebody to take them in.
@@ -155,6 +147,7 @@ func (o *observer) role(r int32) {
 	o.parkedNow.Reset()
 	o.flying.Set(0)
 	o.unreadNow.Set(0)
+	o.unresolvedNow.Set(0)
 }
 
 // done tells that the call events up to the present one are taken in, by this
@@ -192,6 +185,7 @@ func (o *observer) condition() probe.Result {
 
 // state tells what waits.
 func (o *observer) state(m memory, unread uint64, waiting int) {
+	o.unresolvedNow.Set(float64(sum(m.Unresolved())))
 	for t, n := range m.Queued() {
 		o.queued.WithLabelValues(string(t)).Set(float64(n))
 	}

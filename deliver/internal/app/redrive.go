@@ -11,7 +11,6 @@ import (
 
 	"ringstream/deliver/internal/schedule"
 	"ringstream/schemas/bus"
-	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
 )
 
@@ -177,11 +176,13 @@ func (t *term) revive(l letter, h history, redrive int) (schedule.Delivery, stri
 	if err := json.Unmarshal(l.Event, &d.Call); err != nil || d.Call.EventID() != l.EventID || !schedule.Wanted(d.Call) {
 		return d, "it does not hold its event"
 	}
-	if customer, _, ok := t.directory.Tenant(d.Call.OrganizationID); !ok || customer != l.Customer {
+	organization := t.directory.Organization(d.Call.OrganizationID)
+	if !organization.Served || organization.Customer != l.Customer {
 		return d, "deliver does not serve its customer " + l.Customer
 	}
+	d.Region = organization.Region
 	if who := d.Call.AnsweredBy; who != nil {
-		d.AnsweredBy, _, _ = t.directory.Negotiator(d.Call.OrganizationID, event.User{UserID: who.UserID, UserName: who.UserName})
+		d.AnsweredBy, _, _ = organization.Negotiator(*who)
 	}
 	return d, ""
 }

@@ -51,14 +51,16 @@ type rig struct {
 	said   bytes.Buffer // what deliver logs
 	count  map[string]int
 	sent   []event.Call
+
+	organization string // whose calls are said
 }
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{T: t, nats: bustest.Run(t), count: map[string]int{}}
+	r := &rig{T: t, nats: bustest.Run(t), count: map[string]int{}, organization: organization}
 	r.js = r.nats.Provisioned(1)
 	sim := reapitsim.New(reapitsim.Options{
-		ClientID: "demo", ClientSecret: "demo-secret", Customers: []string{"SBOX"}, Negotiators: reapitsim.DefaultDirectory(),
+		ClientID: "demo", ClientSecret: "demo-secret", Customers: []string{"SBOX", "RES"}, Negotiators: reapitsim.DefaultDirectory(),
 	})
 	server := httptest.NewServer(sim)
 	t.Cleanup(func() {
@@ -224,7 +226,7 @@ func (r *rig) sayHeard(at, heard time.Time, n int, kind event.CallType, answered
 	id := call(n)
 	r.count[id]++
 	c := event.Call{
-		CallID: id, OrganizationID: organization, Type: kind, Direction: event.Inbound, OccurredAt: at.UTC(), RecordedAt: heard.UTC(), Caller: "+447123456789", Called: "+441234567890",
+		CallID: id, OrganizationID: r.organization, Type: kind, Direction: event.Inbound, OccurredAt: at.UTC(), RecordedAt: heard.UTC(), Caller: "+447123456789", Called: "+441234567890",
 		Audience: users(names...), Sequence: r.count[id], Coverage: event.Complete, Cause: event.Cause{EventID: "raw-" + strconv.Itoa(r.count[id]), EventType: "x"},
 	}
 	if answeredBy != "" {

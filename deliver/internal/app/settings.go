@@ -3,7 +3,6 @@ package app
 import (
 	"net/url"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -26,11 +25,13 @@ type Settings struct {
 	ClientID     string `envconfig:"REAPIT_CLIENT_ID" required:"true" desc:"the application's client id"`
 	ClientSecret string `envconfig:"REAPIT_CLIENT_SECRET" required:"true" desc:"the application's client secret"`
 	APIVersion   string `envconfig:"REAPIT_API_VERSION" default:"2020-01-31" desc:"header api-version"`
-	Customer     string `envconfig:"REAPIT_CUSTOMER" required:"true" desc:"header reapit-customer: whose screens to notify"`
+	Customer     string `envconfig:"REAPIT_CUSTOMER" desc:"header reapit-customer: whose screens to notify, for all organizations; several have TENANTS_FILE"`
+	TenantsFile  string `envconfig:"TENANTS_FILE" desc:"path of YAML: organization id to customer, region and negotiators; re-read on change"`
+	SharedToken  bool   `envconfig:"REAPIT_SHARED_TOKEN" default:"false" desc:"a token that Reapit gives for several customers may act for all of them"`
 
 	Region    string              `envconfig:"NUMBER_REGION" default:"GB" desc:"region of national numbers (ISO 3166)"`
 	Format    string              `envconfig:"NUMBER_FORMAT" default:"national" desc:"how numbers of the region are written: national or e164"`
-	Overrides directory.Overrides `envconfig:"NEGOTIATOR_OVERRIDES" desc:"comma separated user@agency.example=TST or <userId>=JAS; others are matched by e-mail address"`
+	Overrides directory.Overrides `envconfig:"NEGOTIATOR_OVERRIDES" desc:"comma separated user@agency.example=TST or <userId>=JAS, with REAPIT_CUSTOMER; others are matched by e-mail address"`
 	Refresh   time.Duration       `envconfig:"NEGOTIATOR_REFRESH" default:"6h" desc:"full re-read of the negotiators; a minute or more"`
 
 	Rate        float64 `envconfig:"REAPIT_RATE" default:"20" desc:"requests a second, tokens and negotiators included"`
@@ -57,9 +58,6 @@ const (
 	shortestRefresh, longestRefresh = time.Minute, 7 * 24 * time.Hour
 )
 
-// customer is how Reapit's ids of customers look, with an office group or without.
-var customer = regexp.MustCompile(`^[A-Za-z0-9]{1,15}(-[A-Za-z0-9]{1,15})?$`)
-
 // Problems implements [program.Checker].
 func (s Settings) Problems() []program.Problem {
 	found := append(plainURL("REAPIT_API_URL", s.APIURL), plainURL("REAPIT_TOKEN_URL", s.TokenURL)...)
@@ -83,9 +81,7 @@ func (s Settings) Problems() []program.Problem {
 	if _, err := time.Parse(time.DateOnly, s.APIVersion); err != nil {
 		found = append(found, program.Problem{Setting: "REAPIT_API_VERSION", Wrong: strconv.Quote(s.APIVersion) + " is no version", Want: "a date such as 2020-01-31"})
 	}
-	if s.Customer != "" && !customer.MatchString(s.Customer) {
-		found = append(found, program.Problem{Setting: "REAPIT_CUSTOMER", Wrong: strconv.Quote(s.Customer) + " is no customer", Want: "an id such as SBOX or RES-GOGO"})
-	}
+	found = append(found, s.tenantProblems()...)
 	return append(found, program.LeaseTTL(s.LeaseTTL)...)
 }
 
@@ -121,5 +117,6 @@ func (s Settings) instance() string {
 func (s Settings) client() *reapit.Client {
 	return reapit.New(reapit.Config{
 		APIURL: s.APIURL, TokenURL: s.TokenURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret, APIVersion: s.APIVersion,
+		SharedToken: s.SharedToken,
 	}, nil)
 }

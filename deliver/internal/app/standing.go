@@ -31,7 +31,7 @@ const (
 // standing is how deliver stands with Reapit, told by what came of its attempts.
 type standing struct {
 	log       *slog.Logger
-	customers []string // all that there are
+	customers func() []string // all that there are
 	spent     func() bool
 	now       func() time.Time
 
@@ -56,7 +56,7 @@ type hardship struct {
 	trouble string
 }
 
-func newStanding(log *slog.Logger, customers []string, spent func() bool, now func() time.Time) *standing {
+func newStanding(log *slog.Logger, customers func() []string, spent func() bool, now func() time.Time) *standing {
 	return &standing{log: log, customers: customers, spent: spent, now: now, parked: map[string]hardship{}}
 }
 
@@ -181,7 +181,7 @@ func (s *standing) failed() bool {
 }
 
 func (s *standing) allParked() bool {
-	return !slices.ContainsFunc(s.customers, func(customer string) bool {
+	return !slices.ContainsFunc(s.customers(), func(customer string) bool {
 		_, parked := s.parked[customer]
 		return !parked
 	})

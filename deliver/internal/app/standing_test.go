@@ -24,7 +24,7 @@ type watched struct {
 
 func watch(t *testing.T, customers ...string) *watched {
 	w := &watched{T: t, at: time.Date(2026, 11, 22, 12, 3, 4, 0, time.UTC)}
-	w.standing = newStanding(slog.New(slog.NewTextHandler(&w.said, nil)), customers, func() bool { return w.used }, func() time.Time { return w.at })
+	w.standing = newStanding(slog.New(slog.NewTextHandler(&w.said, nil)), func() []string { return customers }, func() bool { return w.used }, func() time.Time { return w.at })
 	return w
 }
 

@@ -137,6 +137,7 @@ func (t *term) step() time.Duration {
 		return longest
 	}
 	t.seen.done()
+	t.learn()
 	plan := t.memory.Next(t.now(), t.budget.room())
 	t.record(plan.Record)
 	before := t.before(plan)
@@ -194,26 +195,52 @@ func (t *term) offer(in input) {
 	if !in.readable || !schedule.Wanted(in.call) || schedule.Heard(in.call).Before(t.memory.since) {
 		return
 	}
-	t.record(t.memory.Offer(t.resolve(in)))
-}
-
-// resolve asks the directory who everybody is.
-func (t *term) resolve(in input) schedule.Offer {
-	o := schedule.Offer{
+	t.learn()
+	t.decide(schedule.Offer{
 		Call: in.call, Position: in.seq, Received: in.stored, Traceparent: in.traceparent, Now: t.now(),
 		Doubt: in.seq <= t.doubted && !in.stored.After(t.memory.doubt),
+	})
+}
+
+// learn offers what has waited for the negotiators of organizations that are known
+// by now, or are none of Reapit's customers any more.
+func (t *term) learn() {
+	for organization := range t.memory.Unresolved() {
+		if !t.directory.Organization(organization).Known {
+			continue
+		}
+		for _, o := range t.memory.Known(organization, t.now()) {
+			t.taken++
+			t.decide(o)
+		}
 	}
-	organization := in.call.OrganizationID
-	o.Customer, _, _ = t.directory.Tenant(organization)
-	for _, u := range in.call.Audience {
+}
+
+// decide offers an event, or has it wait for its organization's negotiators.
+func (t *term) decide(o schedule.Offer) {
+	if t.resolve(&o) {
+		t.record(t.memory.Offer(o))
+	} else {
+		t.memory.Await(o)
+	}
+}
+
+// resolve asks the directory who everybody is, and reports whether it can tell.
+func (t *term) resolve(o *schedule.Offer) bool {
+	organization := t.directory.Organization(o.Call.OrganizationID)
+	o.Customer, o.Region = organization.Customer, organization.Region
+	if !organization.Known {
+		return false
+	}
+	for _, u := range o.Call.Audience {
 		m := schedule.Member{User: u}
-		m.Negotiator, m.Cause, m.Reason = t.directory.Negotiator(organization, u)
+		m.Negotiator, m.Cause, m.Reason = organization.Negotiator(u)
 		o.Audience = append(o.Audience, m)
 	}
-	if in.call.AnsweredBy != nil {
-		o.AnsweredBy, _, _ = t.directory.Negotiator(organization, *in.call.AnsweredBy)
+	if o.Call.AnsweredBy != nil {
+		o.AnsweredBy, _, _ = organization.Negotiator(*o.Call.AnsweredBy)
 	}
-	return o
+	return true
 }
 
 // hear takes in one report and what else has already been reported.

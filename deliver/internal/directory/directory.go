@@ -4,214 +4,245 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/cenkalti/backoff/v5"
 
 	"ringstream/deliver/internal/reapit"
 	"ringstream/schemas/event"
 )
-
-// ErrEmpty is wrapped by a reading that found nobody where there were some.
-var ErrEmpty = errors.New("nobody is listed any more")
 
 // Source lists a customer's negotiators, active and inactive.
 type Source interface {
 	Negotiators(ctx context.Context, customer string) ([]reapit.Negotiator, error)
 }
 
-// Settings of a single tenant.
+// Settings of a Directory.
 type Settings struct {
-	Customer  string        // REAPIT_CUSTOMER
-	Region    string        // NUMBER_REGION
-	Overrides Overrides     // NEGOTIATOR_OVERRIDES
-	Refresh   time.Duration // NEGOTIATOR_REFRESH; zero is six hours
-	Log       *slog.Logger  // nil is slog's default
+	Tenants Tenants
+	Refresh time.Duration // NEGOTIATOR_REFRESH; zero is six hours
+	Log     *slog.Logger  // nil is slog's default
 }
 
-const (
-	usualRefresh = 6 * time.Hour
-	firstRetry   = time.Second
-	lastRetry    = time.Minute      // while there is no list, or only an earlier start's
-	lateRetry    = 15 * time.Minute // while there is an old one
-)
+// readers is how many customers' lists are read at a time: what rings waits
+// behind no more requests than these.
+const readers = 2
 
 // Directory may be used concurrently.
 type Directory struct {
-	source   Source
-	settings Settings
-	log      *slog.Logger
-	loaded   chan struct{} // closed by the first list
-	tried    chan struct{} // closed when Reapit was asked once
-	ask      sync.Once     // of tried
-	fresh    chan struct{} // has one after a reading
-	told     reports
+	source  Source
+	refresh time.Duration
+	log     *slog.Logger
+	turns   chan struct{}
+	told    reports
 
 	mu      sync.RWMutex
-	book    *book
-	readAt  time.Time
-	kept    bool      // the book is an earlier start's
-	read    Reading   // Reapit's newest of this one
-	trouble error     // of the newest reading; nil when it succeeded
-	since   time.Time // of the first that failed
+	tenants Tenants
+	rosters map[string]*roster // by customer
+	changed chan struct{}      // closed when there are other rosters, or one has its list
 }
 
-// New makes an empty Directory; Run fills it.
-func New(source Source, settings Settings) *Directory {
-	if settings.Refresh <= 0 {
-		settings.Refresh = usualRefresh
+// New makes a Directory without any list; Run fills it.
+func New(source Source, s Settings) *Directory {
+	if s.Refresh <= 0 {
+		s.Refresh = usualRefresh
 	}
-	log := settings.Log
-	if log == nil {
-		log = slog.Default()
+	if s.Log == nil {
+		s.Log = slog.Default()
 	}
-	return &Directory{
-		source: source, settings: settings, log: log,
-		loaded: make(chan struct{}), tried: make(chan struct{}), fresh: make(chan struct{}, 1),
-		told: reports{last: map[string]miss{}},
+	d := &Directory{
+		source: source, refresh: s.Refresh, log: s.Log, turns: make(chan struct{}, readers),
+		told: reports{last: map[string]miss{}}, changed: make(chan struct{}),
 	}
+	d.Apply(s.Tenants)
+	return d
 }
 
-// Run reads the list, and reads it again every Refresh or soon after a
-// reading that failed, until ctx is done. It returns nil then.
-func (d *Directory) Run(ctx context.Context) error {
-	retry := backoff.NewExponentialBackOff()
-	retry.InitialInterval = firstRetry
-	for {
-		wait := d.settings.Refresh
-		if err := d.Load(ctx); err == nil {
-			retry.Reset()
-		} else if ctx.Err() == nil {
-			retry.MaxInterval = d.patience()
-			wait = min(retry.NextBackOff(), d.settings.Refresh)
-			d.failed(err, wait)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
-		}
-	}
-}
-
-func (d *Directory) patience() time.Duration {
-	if ok, _, _ := d.Loaded(); ok && !d.Kept() {
-		return lateRetry
-	}
-	return lastRetry
-}
-
-func (d *Directory) failed(err error, wait time.Duration) {
-	ok, _, age := d.Loaded()
-	d.log.Warn("negotiators not read", "customer", d.settings.Customer, "error", err,
-		"retry_in", wait.Round(time.Millisecond).String(), "keeps_old", ok, "age", age.Round(time.Second).String())
-}
-
-// Load reads the list once. What was known before stays when it fails.
-func (d *Directory) Load(ctx context.Context) error {
-	err := d.load(ctx)
-	d.ask.Do(func() { close(d.tried) })
-	if ctx.Err() != nil && err != nil {
-		return err // ours, and no trouble
-	}
+// Apply takes other tenants. A customer who was one before keeps the list; of a
+// new one it is read at once; of one who is none any more it is forgotten.
+func (d *Directory) Apply(t Tenants) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.trouble == nil {
-		d.since = time.Now()
+	rosters := map[string]*roster{}
+	for _, customer := range t.customers {
+		rosters[customer] = d.rosters[customer]
+		if rosters[customer] == nil {
+			rosters[customer] = d.roster(customer, len(t.customers) == 1)
+		}
 	}
-	d.trouble = err
-	return err
+	d.tenants, d.rosters = t, rosters
+	d.wake()
 }
 
-func (d *Directory) load(ctx context.Context) error {
-	list, err := d.source.Negotiators(ctx, d.settings.Customer)
-	if err != nil {
-		return err
+func (d *Directory) roster(customer string, alone bool) *roster {
+	r := &roster{
+		customer: customer, source: d.source, refresh: d.refresh, first: d.refresh, turns: d.turns, log: d.log,
+		tried: make(chan struct{}), fresh: make(chan struct{}, 1), news: d.arrived,
 	}
-	read := newBook(list)
+	if !alone {
+		r.first = spread(customer, d.refresh)
+	}
+	return r
+}
+
+// spread keeps customers whose lists were read together from being read
+// together ever after: the second time comes early, for each at another moment.
+func spread(customer string, refresh time.Duration) time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(customer))
+	return refresh/2 + refresh/2*time.Duration(h.Sum32()%1000)/1000
+}
+
+func (d *Directory) arrived() {
 	d.mu.Lock()
-	old, kept := d.book, d.kept
-	if old != nil && len(read.all) == 0 && len(old.all) > 0 {
-		d.mu.Unlock()
-		return fmt.Errorf("read negotiators of %s: %w", d.settings.Customer, ErrEmpty)
-	}
-	d.book, d.readAt, d.kept = read, time.Now(), false
-	d.read = Reading{At: d.readAt, Negotiators: list}
-	if old == nil {
-		close(d.loaded)
-	}
-	d.mu.Unlock()
-	select {
-	case d.fresh <- struct{}{}:
-	default: // what is there already means this one, too
-	}
-	d.report(old, read, kept)
-	return nil
+	defer d.mu.Unlock()
+	d.wake()
 }
 
-// report tells of the first reading, and of what is another in a later one.
-func (d *Directory) report(old, read *book, kept bool) {
-	log := d.log.With("customer", d.settings.Customer, "negotiators", len(read.all), "active", read.count)
-	if old == nil || kept {
-		log.Info("negotiators read")
-	}
-	if diff := read.since(old); !diff.empty() {
-		log.Info("negotiators changed", "added", diff.added, "removed", diff.removed, "changed", diff.changed)
+func (d *Directory) wake() {
+	close(d.changed)
+	d.changed = make(chan struct{})
+}
+
+// Run reads every customer's list, and reads it again every Refresh or soon
+// after a reading that failed, until ctx is done.
+func (d *Directory) Run(ctx context.Context) {
+	d.tend(ctx, func(ctx context.Context, r *roster) { r.run(ctx) })
+}
+
+// Remember uses the store's reading of a customer until Reapit's first, and keeps
+// each of Reapit's, until ctx is done. What the store cannot do is told and keeps
+// nothing else from working.
+func (d *Directory) Remember(ctx context.Context, s Store) {
+	d.tend(ctx, func(ctx context.Context, r *roster) { r.remember(ctx, s) })
+}
+
+// tend works for each roster for as long as there is one, until ctx is done.
+func (d *Directory) tend(ctx context.Context, work func(context.Context, *roster)) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	running := map[*roster]context.CancelFunc{}
+	defer func() {
+		for _, stop := range running {
+			stop()
+		}
+	}()
+	for ctx.Err() == nil {
+		rosters, changed := d.present()
+		for r, stop := range running {
+			if !slices.Contains(rosters, r) {
+				stop()
+				delete(running, r)
+			}
+		}
+		for _, r := range rosters {
+			if running[r] == nil {
+				life, stop := context.WithCancel(ctx)
+				running[r] = stop
+				all.Go(func() { work(life, r) })
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+		}
 	}
 }
 
-// Loaded tells whether there is a list, how many active negotiators it has and
-// how old it is.
-func (d *Directory) Loaded() (ok bool, count int, age time.Duration) {
+// present are the rosters in the order of the tenants, and what is closed when
+// something about them is another.
+func (d *Directory) present() ([]*roster, <-chan struct{}) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if d.book == nil {
-		return false, 0, 0
+	all := make([]*roster, len(d.tenants.customers))
+	for i, customer := range d.tenants.customers {
+		all[i] = d.rosters[customer]
 	}
-	return true, d.book.count, max(0, time.Since(d.readAt)) // an earlier start's clock may have been another
+	return all, d.changed
 }
 
-// Trouble is since when and why the list cannot be read; nil while it can.
-func (d *Directory) Trouble() (since time.Time, err error) {
+// Load reads every list once. What was known before stays where that fails.
+func (d *Directory) Load(ctx context.Context) error {
+	rosters, _ := d.present()
+	var errs []error
+	for _, r := range rosters {
+		errs = append(errs, r.load(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// States tells of each customer's list, in the order of the tenants.
+func (d *Directory) States() []State {
+	rosters, _ := d.present()
+	all := make([]State, len(rosters))
+	for i, r := range rosters {
+		all[i] = r.state()
+	}
+	return all
+}
+
+// Customers are all customers that there are to Reapit, the first of the tenants
+// first.
+func (d *Directory) Customers() []string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return d.since, d.trouble
+	return slices.Clone(d.tenants.customers)
 }
 
-// Customers are all customers that there are to Reapit.
-func (d *Directory) Customers() []string { return []string{d.settings.Customer} }
-
-// Wait returns when there is a list, or with the error of ctx.
+// Wait returns when the list of some customer is there, or with the error of
+// ctx. The events of the others wait, each for theirs.
 func (d *Directory) Wait(ctx context.Context) error {
-	select {
-	case <-d.loaded:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("wait for the negotiators: %w", ctx.Err())
+	for {
+		rosters, changed := d.present()
+		if slices.ContainsFunc(rosters, func(r *roster) bool { return r.known() != nil }) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the negotiators: %w", ctx.Err())
+		}
 	}
 }
 
-// Tenant is the customer that an organization is to Reapit, and the region of
-// its national numbers. There is one for all organizations so far.
-func (d *Directory) Tenant(string) (customer, region string, ok bool) {
-	return d.settings.Customer, d.settings.Region, d.settings.Customer != ""
+// Organization is what an organization is to Reapit at one moment: tenants and
+// lists that change meanwhile do not change it.
+type Organization struct {
+	Tenant
+	Served bool // it is a customer of Reapit's
+	Known  bool // who its users are can be told: its list is there, or it is no customer
+
+	id   string
+	book *book
+	told *reports
+	log  *slog.Logger
 }
 
-// Negotiator is who a user of an organization is to Reapit. Without an id, the
-// cause says why in one word and the reason in several.
-func (d *Directory) Negotiator(organizationID string, u event.User) (id, cause, reason string) {
-	if _, _, ok := d.Tenant(organizationID); !ok {
-		return "", stranger, inFull[stranger]
-	}
+// Organization looks one up.
+func (d *Directory) Organization(id string) Organization {
 	d.mu.RLock()
-	b := d.book
-	d.mu.RUnlock()
-	id, missing := b.find(d.settings.Overrides, u)
+	defer d.mu.RUnlock()
+	o := Organization{Known: true, id: id, told: &d.told, log: d.log}
+	if o.Tenant, o.Served = d.tenants.find(id); o.Served {
+		o.book = d.rosters[o.Customer].known()
+		o.Known = o.book != nil
+	}
+	return o
+}
+
+// Negotiator is who a user is to Reapit. Without an id, the cause says why in
+// one word and the reason in several.
+func (o Organization) Negotiator(u event.User) (id, cause, reason string) {
+	missing := miss{why: stranger}
+	if o.Served {
+		id, missing = o.book.find(o.Overrides, u)
+	}
 	// What is for want of a list will be asked again, and is no fault of the user's.
-	if missing.why != notLoaded && d.told.isNew(organizationID+"/"+u.UserID+"/"+normal(u.UserName), missing) {
-		d.log.Warn("user is no negotiator", "organization", organizationID, "user_id", u.UserID, "reason", missing.String())
+	if missing.why != notLoaded && o.told.isNew(o.id+"/"+u.UserID+"/"+normal(u.UserName), missing) {
+		o.log.Warn("user is no negotiator", "organization", o.id, "user_id", u.UserID, "reason", missing.String())
 	}
 	return id, missing.why, missing.String()
 }
@@ -219,3 +250,24 @@ func (d *Directory) Negotiator(organizationID string, u event.User) (id, cause, 
 // Unmapped is how many users were no negotiator when they were last asked for,
 // by reason.
 func (d *Directory) Unmapped() map[string]int { return d.told.count() }
+
+// difference tells in words what is another in newer tenants.
+func (d *Directory) difference(newer Tenants) (added, removed, changed []string) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, id := range slices.Sorted(maps.Keys(newer.of)) {
+		was, known := d.tenants.of[id]
+		switch {
+		case !known:
+			added = append(added, id)
+		case !was.same(newer.of[id]):
+			changed = append(changed, id)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(d.tenants.of)) {
+		if _, still := newer.of[id]; !still {
+			removed = append(removed, id)
+		}
+	}
+	return added, removed, changed
+}

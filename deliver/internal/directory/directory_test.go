@@ -106,9 +106,23 @@ func open(t *testing.T, source directory.Source, overrides string) (*directory.D
 	}
 	log := &lines{}
 	return directory.New(source, directory.Settings{
-		Customer: "RES", Region: "GB", Overrides: o, Refresh: 6 * time.Hour, Log: slog.New(slog.NewJSONHandler(log, nil)),
+		Tenants: directory.Single(directory.Tenant{Customer: "RES", Region: "GB", Overrides: o}), Refresh: 6 * time.Hour, Log: slog.New(slog.NewJSONHandler(log, nil)),
 	}), log
 }
+
+// Of the one customer there is:
+
+func loaded(d *directory.Directory) (ok bool, active int, age time.Duration) {
+	s := d.States()[0]
+	return s.Known, s.Active, s.Age
+}
+
+func trouble(d *directory.Directory) (time.Time, error) {
+	s := d.States()[0]
+	return s.Since, s.Trouble
+}
+
+func isKept(d *directory.Directory) bool { return d.States()[0].Kept }
 
 func TestNegotiator(t *testing.T) {
 	source := &crm{list: people()}
@@ -134,7 +148,7 @@ func TestNegotiator(t *testing.T) {
 		"override in another casing":  {"u-9", "jane2@agency.example", "JAS", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			id, cause, reason := d.Negotiator("org-1", event.User{UserID: c.userID, UserName: c.userName})
+			id, cause, reason := d.Organization("org-1").Negotiator(event.User{UserID: c.userID, UserName: c.userName})
 			if (id == "") != slices.Contains(event.Causes(event.Unmapped), cause) || id != "" && cause != "" {
 				t.Errorf("%q by %q", id, cause)
 			}
@@ -155,13 +169,13 @@ func TestBeforeTheFirstList(t *testing.T) {
 	if err := d.Load(t.Context()); err == nil {
 		t.Error("loaded")
 	}
-	if id, cause, reason := d.Negotiator("o", event.User{UserID: "u", UserName: "jane@agency.example"}); id != "" || cause != "not-loaded" || reason != "the negotiators are not known yet" {
+	if id, cause, reason := d.Organization("o").Negotiator(event.User{UserID: "u", UserName: "jane@agency.example"}); id != "" || cause != "not-loaded" || reason != "the negotiators are not known yet" {
 		t.Error(id, cause, reason)
 	}
-	if id, _, reason := d.Negotiator("o", event.User{UserID: "u", UserName: "boss@agency.example"}); id != "JAS" || reason != "" {
+	if id, _, reason := d.Organization("o").Negotiator(event.User{UserID: "u", UserName: "boss@agency.example"}); id != "JAS" || reason != "" {
 		t.Error(id, reason)
 	}
-	if ok, count, age := d.Loaded(); ok || count != 0 || age != 0 {
+	if ok, count, age := loaded(d); ok || count != 0 || age != 0 {
 		t.Error(ok, count, age)
 	}
 	if all := log.all(t); len(all) != 0 {
@@ -179,7 +193,7 @@ func TestUnmappedUsersAreReportedOnceEach(t *testing.T) {
 		}
 		for range 3 {
 			for _, name := range []string{"jane@agency.example", "twin@agency.example", "new@agency.example"} {
-				d.Negotiator("org-1", event.User{UserID: "id of " + name[:4], UserName: name})
+				d.Organization("org-1").Negotiator(event.User{UserID: "id of " + name[:4], UserName: name})
 			}
 		}
 	}
@@ -209,22 +223,22 @@ func TestRefresh(t *testing.T) {
 		d, log := open(t, source, "")
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- d.Run(ctx) }()
+		go func() { d.Run(ctx); done <- nil }()
 		if err := d.Wait(ctx); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		if ok, count, age := d.Loaded(); !ok || count != 5 || age != time.Hour {
+		if ok, count, age := loaded(d); !ok || count != 5 || age != time.Hour {
 			t.Error(ok, count, age)
 		}
 		changed := people()
 		changed[0].Email, changed[5].Active = "jane.smith@agency.example", true
 		source.set(nil, append(changed[:6], reapit.Negotiator{ID: "NEW", Email: "new@agency.example", Active: true})...)
 		time.Sleep(6 * time.Hour)
-		if _, count, age := d.Loaded(); count != 6 || age != time.Hour || len(source.times()) != 2 {
+		if _, count, age := loaded(d); count != 6 || age != time.Hour || len(source.times()) != 2 {
 			t.Error(count, age, source.times())
 		}
-		if id, _, _ := d.Negotiator("o", event.User{UserID: "u", UserName: "jane.smith@agency.example"}); id != "JAS" {
+		if id, _, _ := d.Organization("o").Negotiator(event.User{UserID: "u", UserName: "jane.smith@agency.example"}); id != "JAS" {
 			t.Error(id)
 		}
 		diffs := log.named(t, "negotiators changed")
@@ -248,7 +262,7 @@ func TestRetryWhileThereIsNoList(t *testing.T) {
 		d, log := open(t, source, "")
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		go func() { _ = d.Run(ctx) }()
+		go d.Run(ctx)
 		hasty, cancel := context.WithTimeout(ctx, 10*time.Minute)
 		defer cancel()
 		if err := d.Wait(hasty); !errors.Is(err, context.DeadlineExceeded) {
@@ -289,13 +303,13 @@ func TestTheOldListStaysWhenARefreshFails(t *testing.T) {
 				source := &crm{list: people()}
 				d, log := open(t, source, "")
 				ctx, stop := context.WithCancel(t.Context())
-				go func() { _ = d.Run(ctx) }()
+				go d.Run(ctx)
 				if err := d.Wait(ctx); err != nil {
 					t.Fatal(err)
 				}
 				fail(source)
 				time.Sleep(8 * time.Hour)
-				if ok, count, age := d.Loaded(); !ok || count != 5 || age != 8*time.Hour {
+				if ok, count, age := loaded(d); !ok || count != 5 || age != 8*time.Hour {
 					t.Error(ok, count, age)
 				}
 				told := log.named(t, "negotiators not read")
@@ -308,7 +322,7 @@ func TestTheOldListStaysWhenARefreshFails(t *testing.T) {
 				}
 				source.set(nil, people()...)
 				time.Sleep(30 * time.Minute)
-				if _, _, age := d.Loaded(); age > 30*time.Minute {
+				if _, _, age := loaded(d); age > 30*time.Minute {
 					t.Errorf("age %s after it came back", age)
 				}
 				stop()
@@ -323,7 +337,7 @@ func TestEveryOutageIsRetriedSoonAtFirst(t *testing.T) {
 		source := &crm{err: errors.New("down")}
 		d, _ := open(t, source, "")
 		ctx, stop := context.WithCancel(t.Context())
-		go func() { _ = d.Run(ctx) }()
+		go d.Run(ctx)
 		time.Sleep(10 * time.Minute)
 		source.set(nil, people()...)
 		if err := d.Wait(ctx); err != nil {
@@ -345,21 +359,21 @@ func TestAnEmptyCustomerIsAListToo(t *testing.T) {
 	if err := d.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if ok, count, _ := d.Loaded(); !ok || count != 0 {
+	if ok, count, _ := loaded(d); !ok || count != 0 {
 		t.Error(ok, count)
 	}
 }
 
 func TestTenant(t *testing.T) {
 	d, _ := open(t, &crm{}, "")
-	if customer, region, ok := d.Tenant("any"); customer != "RES" || region != "GB" || !ok {
-		t.Error(customer, region, ok)
+	if o := d.Organization("any"); o.Customer != "RES" || o.Region != "GB" || !o.Served || o.Known {
+		t.Errorf("%+v", o)
 	}
-	nobody := directory.New(&crm{}, directory.Settings{Overrides: directory.Overrides{"u": "JAS"}})
-	if _, _, ok := nobody.Tenant("any"); ok {
+	nobody := directory.New(&crm{}, directory.Settings{Tenants: directory.Single(directory.Tenant{Overrides: directory.Overrides{"u": "JAS"}})})
+	if o := nobody.Organization("any"); o.Served || !o.Known {
 		t.Error("a tenant without a customer")
 	}
-	if id, cause, reason := nobody.Negotiator("any", event.User{UserID: "u"}); id != "" || cause != "no-customer" || reason != "the organization is no customer of Reapit's" {
+	if id, cause, reason := nobody.Organization("any").Negotiator(event.User{UserID: "u"}); id != "" || cause != "no-customer" || reason != "the organization is no customer of Reapit's" {
 		t.Error(id, cause, reason)
 	}
 }
@@ -419,7 +433,7 @@ func TestTheSimulatorsPeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"jane@agency.example": "JAS", "tom@agency.example": "TOM", "kim.lowe@agency.example": ""} {
-		if id, _, reason := d.Negotiator("o", event.User{UserID: "u", UserName: name}); id != want || (reason == "") != (want != "") {
+		if id, _, reason := d.Organization("o").Negotiator(event.User{UserID: "u", UserName: name}); id != want || (reason == "") != (want != "") {
 			t.Errorf("%s: %q, %q", name, id, reason)
 		}
 	}
@@ -429,7 +443,7 @@ func TestTroubleIsKnownUntilTheListIsReadAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &crm{list: people()}
 		d, _ := open(t, source, "")
-		if _, err := d.Trouble(); err != nil {
+		if _, err := trouble(d); err != nil {
 			t.Fatal(err)
 		}
 		refused := errors.New("refused")
@@ -441,7 +455,7 @@ func TestTroubleIsKnownUntilTheListIsReadAgain(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 		}
-		if since, err := d.Trouble(); !errors.Is(err, refused) || !since.Equal(from) {
+		if since, err := trouble(d); !errors.Is(err, refused) || !since.Equal(from) {
 			t.Errorf("%v since %s", err, since)
 		}
 		over, cancel := context.WithCancel(t.Context())
@@ -449,7 +463,7 @@ func TestTroubleIsKnownUntilTheListIsReadAgain(t *testing.T) {
 		source.set(nil, people()...)
 		_ = d.Load(t.Context())
 		_ = d.Load(over)
-		if _, err := d.Trouble(); err != nil {
+		if _, err := trouble(d); err != nil {
 			t.Errorf("still %v", err)
 		}
 	})

@@ -17,7 +17,7 @@ const (
 )
 
 // Reasons lists what Unmapped counts by.
-func Reasons() []string { return []string{noName, nobody, inactive, ambiguous, retired} }
+func Reasons() []string { return []string{stranger, noName, nobody, inactive, ambiguous, retired} }
 
 var inFull = map[string]string{
 	notLoaded: "the negotiators are not known yet",

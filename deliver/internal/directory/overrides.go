@@ -14,6 +14,8 @@ var ErrOverride = errors.New("expected <user name or id>=<negotiator id>")
 // lower case, to negotiator id.
 type Overrides map[string]string
 
+var organizationID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
 var negotiatorID = regexp.MustCompile(`^[A-Za-z0-9]{2,4}$`)
 
 // ParseOverrides reads user@agency.example=TST,<userId>=JAS. It names every

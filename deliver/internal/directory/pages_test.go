@@ -93,11 +93,11 @@ func TestSeveralPages(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		for name, want := range map[string]string{"jane": c.jane, "tom": c.to} {
-			if id, _, reason := d.Negotiator("o", event.User{UserID: name, UserName: name + "@agency.example"}); id != want {
+			if id, _, reason := d.Organization("o").Negotiator(event.User{UserID: name, UserName: name + "@agency.example"}); id != want {
 				t.Errorf("%s: %s is %q, want %q: %s", c.name, name, id, want, reason)
 			}
 		}
-		if _, count, _ := d.Loaded(); count != c.count {
+		if _, count, _ := loaded(d); count != c.count {
 			t.Errorf("%s: %d active, want %d", c.name, count, c.count)
 		}
 	}

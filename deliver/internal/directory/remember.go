@@ -16,12 +16,10 @@ const (
 	lastKeep = time.Hour
 )
 
-// Remember uses the store's reading until Reapit's first, and keeps each of
-// Reapit's, until ctx is done. What the store cannot do is told and keeps
-// nothing else from working.
-func (d *Directory) Remember(ctx context.Context, s Store) {
+// remember uses and keeps what Directory.Remember tells.
+func (r *roster) remember(ctx context.Context, s Store) {
 	select {
-	case <-d.tried:
+	case <-r.tried:
 	case <-time.After(fresher):
 	case <-ctx.Done():
 		return
@@ -31,62 +29,78 @@ func (d *Directory) Remember(ctx context.Context, s Store) {
 	said := ""
 	for ctx.Err() == nil {
 		var again <-chan time.Time
-		if err := d.remember(ctx, s); err == nil {
-			said = ""
+		err := r.keep(ctx, s)
+		if text := words(err); text != said && ctx.Err() == nil {
+			said = text
+			r.tell(err)
+		}
+		switch {
+		case err == nil:
 			retry.Reset()
-		} else if ctx.Err() == nil {
-			if err.Error() != said {
-				said = err.Error()
-				d.log.Warn("negotiators are not kept for the next start", "customer", d.settings.Customer, "error", err)
-			}
+		case r.forlorn(err): // another replica may read and keep it
+			again = time.After(lastRetry)
+		default:
 			again = time.After(retry.NextBackOff())
 		}
 		select {
 		case <-again:
-		case <-d.fresh:
+		case <-r.fresh:
 		case <-ctx.Done():
 		}
 	}
 }
 
-// remember keeps what Reapit said last or, before it said anything, recalls.
-func (d *Directory) remember(ctx context.Context, s Store) error {
-	d.mu.RLock()
-	read, known := d.read, d.book != nil
-	d.mu.RUnlock()
+// forlorn reports whether there is no list at all.
+func (r *roster) forlorn(err error) bool { return errors.Is(err, ErrNothingKept) && r.known() == nil }
+
+func words(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func (r *roster) tell(err error) {
+	switch {
+	case err == nil:
+	case r.forlorn(err):
+		r.log.Warn("no negotiators from an earlier start", "customer", r.customer, "error", err)
+	default:
+		r.log.Warn("negotiators are not kept for the next start", "customer", r.customer, "error", err)
+	}
+}
+
+// keep keeps what Reapit said last or, before it said anything, recalls.
+func (r *roster) keep(ctx context.Context, s Store) error {
+	r.mu.RLock()
+	read, known := r.read, r.book != nil
+	r.mu.RUnlock()
 	switch {
 	case len(read.Negotiators) > 0:
-		return s.Keep(ctx, d.settings.Customer, read)
+		return s.Keep(ctx, r.customer, read)
 	case known:
 		return nil
 	}
-	kept, err := s.Recall(ctx, d.settings.Customer)
-	if errors.Is(err, ErrNothingKept) {
-		d.log.Warn("no negotiators from an earlier start", "customer", d.settings.Customer, "error", err)
-		return nil
-	}
+	kept, err := s.Recall(ctx, r.customer)
 	if err == nil {
-		d.adopt(kept)
+		r.adopt(kept)
 	}
 	return err
 }
 
 // adopt takes a kept reading for the list, unless Reapit was quicker.
-func (d *Directory) adopt(kept Reading) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.book != nil {
+func (r *roster) adopt(kept Reading) {
+	list := newBook(kept.Negotiators)
+	r.mu.Lock()
+	late := r.book != nil
+	if !late {
+		r.book, r.readAt, r.kept = list, kept.At, true
+	}
+	r.mu.Unlock()
+	if late {
 		return
 	}
-	d.book, d.readAt, d.kept = newBook(kept.Negotiators), kept.At, true
-	close(d.loaded)
-	d.log.Warn("negotiators are those of an earlier start until Reapit can be read", "customer", d.settings.Customer,
-		"negotiators", len(d.book.all), "active", d.book.count, "read_at", kept.At, "age", time.Since(kept.At).Round(time.Second).String())
-}
-
-// Kept tells whether the list is one that an earlier start has read.
-func (d *Directory) Kept() bool {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.kept
+	r.news()
+	r.log.Warn("negotiators are those of an earlier start until Reapit can be read", "customer", r.customer,
+		"negotiators", len(list.all), "active", list.count, "read_at", kept.At, "age", time.Since(kept.At).Round(time.Second).String())
 }

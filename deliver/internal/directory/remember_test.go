@@ -71,13 +71,13 @@ func begin(t *testing.T, source directory.Source, s directory.Store) (d *directo
 	d, log = open(t, source, "")
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	running.Go(func() { _ = d.Run(ctx) })
+	running.Go(func() { d.Run(ctx) })
 	running.Go(func() { d.Remember(ctx, s) })
 	return d, log, func() { stop(); running.Wait() }
 }
 
 func jane(d *directory.Directory) string {
-	id, _, _ := d.Negotiator("o", event.User{UserID: "u", UserName: "jane@agency.example"})
+	id, _, _ := d.Organization("o").Negotiator(event.User{UserID: "u", UserName: "jane@agency.example"})
 	return id
 }
 
@@ -93,15 +93,15 @@ func TestWhatWasReadOutlivesTheProcess(t *testing.T) {
 
 		d, log, end := begin(t, source, kept)
 		synctest.Wait()
-		if ok, count, age := d.Loaded(); !ok || count != 5 || age != 3*time.Hour || !d.Kept() || jane(d) != "JAS" {
-			t.Error(ok, count, age, d.Kept(), jane(d))
+		if ok, count, age := loaded(d); !ok || count != 5 || age != 3*time.Hour || !isKept(d) || jane(d) != "JAS" {
+			t.Error(ok, count, age, isKept(d), jane(d))
 		}
 		said := log.named(t, "negotiators are those of an earlier start until Reapit can be read")
 		if len(said) != 1 || said[0]["age"] != "3h0m0s" || said[0]["active"] != 5.0 {
 			t.Errorf("%v", said)
 		}
 		time.Sleep(time.Hour)
-		if _, _, age := d.Loaded(); age != 4*time.Hour {
+		if _, _, age := loaded(d); age != 4*time.Hour {
 			t.Errorf("age %s", age)
 		}
 		asked := source.times()
@@ -111,8 +111,8 @@ func TestWhatWasReadOutlivesTheProcess(t *testing.T) {
 
 		source.set(nil, append(people()[1:], reapit.Negotiator{ID: "NEW", Email: "new@agency.example", Active: true})...)
 		time.Sleep(2 * time.Minute)
-		if _, _, age := d.Loaded(); age > 2*time.Minute || d.Kept() || jane(d) != "" {
-			t.Error(age, d.Kept(), jane(d))
+		if _, _, age := loaded(d); age > 2*time.Minute || isKept(d) || jane(d) != "" {
+			t.Error(age, isKept(d), jane(d))
 		}
 		diff := log.named(t, "negotiators changed")
 		if len(log.named(t, "negotiators read")) != 1 || len(diff) != 1 || fmt.Sprint(diff[0]["added"], diff[0]["removed"], diff[0]["changed"]) != "[NEW] [JAS] <nil>" {
@@ -134,20 +134,20 @@ func TestReapitComesFirst(t *testing.T) {
 		}
 		slow := slowly{&crm{list: people()[1:]}, time.Second}
 		d, _, end := begin(t, slow, kept)
-		if err := d.Wait(t.Context()); err != nil || d.Kept() || jane(d) != "" {
-			t.Error(err, d.Kept(), jane(d))
+		if err := d.Wait(t.Context()); err != nil || isKept(d) || jane(d) != "" {
+			t.Error(err, isKept(d), jane(d))
 		}
 		end()
 
 		slow.after = time.Minute
 		from := time.Now()
 		d, _, end = begin(t, slow, kept)
-		if err := d.Wait(t.Context()); err != nil || !d.Kept() || time.Since(from) > 2*time.Second {
-			t.Error(err, d.Kept(), time.Since(from))
+		if err := d.Wait(t.Context()); err != nil || !isKept(d) || time.Since(from) > 2*time.Second {
+			t.Error(err, isKept(d), time.Since(from))
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if d.Kept() {
+		if isKept(d) {
 			t.Error("what Reapit said in the end is not used")
 		}
 		end()
@@ -179,8 +179,8 @@ func TestAnEmptyAnswerReplacesNothingKept(t *testing.T) {
 		synctest.Wait()
 		source.set(nil)
 		time.Sleep(time.Hour)
-		if ok, _, _ := d.Loaded(); !ok || !d.Kept() || jane(d) != "JAS" || len(kept.reading(t).Negotiators) == 0 {
-			t.Error(ok, d.Kept(), jane(d))
+		if ok, _, _ := loaded(d); !ok || !isKept(d) || jane(d) != "JAS" || len(kept.reading(t).Negotiators) == 0 {
+			t.Error(ok, isKept(d), jane(d))
 		}
 		end()
 	})
@@ -215,7 +215,7 @@ func TestARecallIsTriedAgain(t *testing.T) {
 		kept.fail(errors.New("no answer"))
 		d, _, end := begin(t, &crm{err: errors.New("down")}, kept)
 		time.Sleep(10 * time.Second)
-		if ok, _, _ := d.Loaded(); ok {
+		if ok, _, _ := loaded(d); ok {
 			t.Fatal("known")
 		}
 		kept.fail(nil)
@@ -243,7 +243,7 @@ func TestWhatIsNoUseIsAsNone(t *testing.T) {
 			d, log, end := begin(t, &crm{err: errors.New("down")}, &shelf{list: []byte(list)})
 			time.Sleep(time.Minute)
 			told := log.named(t, "no negotiators from an earlier start")
-			if ok, _, _ := d.Loaded(); ok || len(told) != 1 || !strings.Contains(fmt.Sprint(told[0]["error"]), want) || strings.Contains(fmt.Sprint(told), "@") {
+			if ok, _, _ := loaded(d); ok || len(told) != 1 || !strings.Contains(fmt.Sprint(told[0]["error"]), want) || strings.Contains(fmt.Sprint(told), "@") {
 				t.Errorf("%s: %v", list, told)
 			}
 			end()
@@ -292,7 +292,7 @@ func TestUsersWithoutNegotiatorAreCounted(t *testing.T) {
 		}
 		for range 2 {
 			for _, name := range []string{"", "jane@a", "tim@a", "twin@agency.example", "old@agency.example", "gone@agency.example", "tom@agency.example"} {
-				d.Negotiator("o", event.User{UserID: "id " + name, UserName: name})
+				d.Organization("o").Negotiator(event.User{UserID: "id " + name, UserName: name})
 			}
 		}
 		if got := fmt.Sprint(d.Unmapped()); got != want {

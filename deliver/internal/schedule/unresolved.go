@@ -83,6 +83,9 @@ func (s *Schedule) repeated(c event.Call) bool {
 
 // Unresolved counts the events that wait for negotiators, by organization.
 func (s *Schedule) Unresolved() map[string]int {
+	if len(s.state.Unresolved) == 0 {
+		return nil
+	}
 	n := make(map[string]int, len(s.state.Unresolved))
 	for organization, all := range s.state.Unresolved {
 		n[organization] = len(all)
