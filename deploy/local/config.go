@@ -36,8 +36,8 @@ sample calls and shows what becomes of them, until Ctrl-C.
 The real sides. With any ENREACH_* set, Enreach's simulator is not started, no sample
 call is played and numbers are masked: ENREACH_USERNAME, ENREACH_SECRET_KEY and
 RTE_SUBSCRIPTIONS are passed to ingest. With REAPIT_API_URL, REAPIT_TOKEN_URL,
-REAPIT_CLIENT_ID, REAPIT_CLIENT_SECRET or REAPIT_CUSTOMER set, Reapit's is not
-started: sample calls are then shown to real negotiators, if
+REAPIT_CLIENT_ID, REAPIT_CLIENT_SECRET, REAPIT_CUSTOMER or TENANTS_FILE set, Reapit's is
+not started: sample calls are then shown to real negotiators, if
 NEGOTIATOR_OVERRIDES maps the sample's users (jane@agency.example=TST) or their
 addresses exist there. Data of real sides is kept apart from that of simulators.
 

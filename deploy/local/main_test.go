@@ -62,6 +62,9 @@ func TestConfig(t *testing.T) {
 	if c := read("RINGSTREAM_DIR=/elsewhere"); c.options.Dir != "/elsewhere" {
 		t.Errorf("an absolute directory: %s", c.options.Dir)
 	}
+	if c := read("TENANTS_FILE=tenants.yaml"); c.options.RealEnreach || !c.options.RealReapit {
+		t.Errorf("several tenants: %+v", c)
+	}
 	if c := read("ENREACH_USERNAME=me", "REAPIT_CUSTOMER=SBOX"); !c.options.RealEnreach || !c.options.RealReapit {
 		t.Errorf("real sides: %+v", c)
 	}

@@ -29,6 +29,12 @@
 // only those of its first minute, because later ones make a snapshot first. A
 // replica that has to wait for the negotiators sees to it that those are left out
 // which came when nobody could deliver (see vacancy).
+//
+// Of several customers ([directory.File]) one list is enough to begin. An event
+// whose customer's list is not there waits in the schedule, and in its
+// snapshots, until it is, or until the deadline of the event: then its users are
+// recorded as unmapped. What is queued goes to the customer, in the region, that
+// its organization had when it was taken in, whatever the file says since.
 package app
 
 import (

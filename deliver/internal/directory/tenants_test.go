@@ -2,6 +2,7 @@ package directory_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -92,5 +93,23 @@ func TestWhatIsWrongInATenantsFile(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What the README shows can be used.
+func TestTheReadmesTenants(t *testing.T) {
+	readme, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, behind, found := strings.Cut(string(readme), "TENANTS_FILE` names a file")
+	_, behind, fenced := strings.Cut(behind, "```yaml\n")
+	example, _, ended := strings.Cut(behind, "```")
+	if !found || !fenced || !ended {
+		t.Fatal("there is none")
+	}
+	parsed, err := directory.ParseTenants([]byte(example), "GB")
+	if err != nil || parsed.String() != "2 organizations, 2 customers" || len(parsed.Overrides("RES-GOGO")) != 2 {
+		t.Errorf("%s, %v", parsed, err)
 	}
 }

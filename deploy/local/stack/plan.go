@@ -173,7 +173,7 @@ func ForEnreach(name string) bool { return strings.HasPrefix(name, "ENREACH_") }
 // say how to talk to it, such as REAPIT_RATE, are as good for the simulator.
 func ForReapit(name string) bool {
 	switch strings.TrimSuffix(name, "_FILE") {
-	case "REAPIT_API_URL", "REAPIT_TOKEN_URL", "REAPIT_CLIENT_ID", "REAPIT_CLIENT_SECRET", "REAPIT_CUSTOMER":
+	case "REAPIT_API_URL", "REAPIT_TOKEN_URL", "REAPIT_CLIENT_ID", "REAPIT_CLIENT_SECRET", "REAPIT_CUSTOMER", "TENANTS":
 		return true
 	}
 	return false
