@@ -85,6 +85,7 @@ func (b *budget) release() {
 // first.
 type claim struct {
 	of   *budget
+	day  string      // whose request it is
 	good atomic.Bool // not used yet
 }
 
@@ -99,7 +100,7 @@ func (b *budget) claim() *claim {
 	default:
 		return c
 	}
-	if !b.even.Allow() || !b.open() {
+	if !b.even.Allow() || !b.open(c) {
 		<-b.slots
 		return c
 	}
@@ -108,14 +109,18 @@ func (b *budget) claim() *claim {
 }
 
 // open is enter and spend in one.
-func (b *budget) open() bool {
-	if _, ok := b.enter(); !ok {
+func (b *budget) open(c *claim) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.turn()
+	if b.used.Requests >= b.daily {
 		return false
 	}
-	if !b.spend(1) {
-		b.end()
+	if _, ok := b.window.enter(time.Now()); !ok {
 		return false
 	}
+	b.used.Requests++
+	c.day = b.used.Day
 	return true
 }
 
@@ -133,11 +138,19 @@ func (c *claim) drop() {
 	if !c.good.CompareAndSwap(true, false) {
 		return
 	}
-	c.of.mu.Lock()
-	c.of.window.open--
-	c.of.used.Requests--
-	c.of.mu.Unlock()
+	c.of.giveBack(c.day)
 	<-c.of.slots
+}
+
+// giveBack undoes what open did. The count of a day that is over is of no use.
+func (b *budget) giveBack(day string) {
+	b.mu.Lock()
+	b.window.open--
+	if b.used.Day == day {
+		b.used.Requests--
+	}
+	b.mu.Unlock()
+	b.wake()
 }
 
 // lastShare is the part of the day's requests that is kept for calls that ring.
@@ -208,6 +221,11 @@ func (b *budget) end() {
 	b.mu.Lock()
 	b.window.leave(time.Now())
 	b.mu.Unlock()
+	b.wake()
+}
+
+// wake has whoever waits for the rate look again.
+func (b *budget) wake() {
 	select {
 	case b.freed <- struct{}{}:
 	default:

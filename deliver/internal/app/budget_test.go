@@ -287,3 +287,44 @@ func TestTheOneBeforeCountsForASecond(t *testing.T) {
 		})
 	}
 }
+
+// A claim of yesterday that was not used is no request of today less.
+func TestAClaimThatOutlivesItsDayIsNotGivenBackToTheNext(t *testing.T) {
+	now := time.Date(2026, 11, 22, 23, 59, 59, 0, time.UTC)
+	b := newBudget(1000, 5, 3, func() time.Time { return now })
+	c := b.claim()
+	now = now.Add(time.Minute)
+	if b.left() != 3 {
+		t.Fatalf("%d left on a new day", b.left())
+	}
+	c.drop()
+	if b.left() != 3 {
+		t.Errorf("%d of 3 left", b.left())
+	}
+}
+
+// Who waits for the rate beside a claim learns that it was given back.
+func TestWhoWaitsBesideAClaimGoesWhenItIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(1, 5, 100, time.Now)
+		c := b.claim()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		var all sync.WaitGroup
+		all.Go(func() {
+			release, err := b.admit(ctx)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			release()
+		})
+		time.Sleep(5 * time.Second)
+		c.drop()
+		all.Wait()
+		if took := time.Since(began); took > 6*time.Second {
+			t.Errorf("after %s", took)
+		}
+	})
+}
