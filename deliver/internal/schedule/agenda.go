@@ -120,7 +120,7 @@ func (s *Schedule) look(l *lane, now time.Time, p *Plan) {
 	}
 	d := l.Queue[0]
 	l.seat.wakeAt = s.latest(d)
-	if s.awaiting[d.Call.CallID] > 0 { // what is not resolved may forbid it
+	if len(s.awaiting[d.Call.CallID]) > 0 { // what is not resolved may forbid it
 		a.wake.add(l)
 		return
 	}
@@ -139,6 +139,7 @@ func (s *Schedule) lookAround(now time.Time, p *Plan) {
 		l.seat.touched = false
 		s.look(l, now, p)
 	}
+	clear(a.touched) // who is gone is not kept by it
 	a.touched = a.touched[:0]
 	for l := a.wake.first(); l != nil && !now.Before(l.seat.wakeAt); l = a.wake.first() {
 		s.look(l, now, p)

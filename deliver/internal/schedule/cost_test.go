@@ -50,3 +50,27 @@ func BenchmarkCallBesideABacklog(b *testing.B) {
 		})
 	}
 }
+
+// What waits for its negotiators does not make the next event dearer.
+func TestWhoWaitsForNegotiatorsIsTakenInAtOnce(t *testing.T) {
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	took := func(waiting int) time.Duration {
+		s := schedule.New(schedule.Policy{Deadlines: limits})
+		await := func(n int) { s.Await(ringing(event.Missed, "m"+strconv.Itoa(n), uint64(n+1), "N1", now)) }
+		for n := range waiting {
+			await(n)
+		}
+		least := time.Hour
+		for n := range 20 {
+			began := time.Now()
+			for i := range 5 {
+				await(waiting + 5*n + i)
+			}
+			least = min(least, time.Since(began))
+		}
+		return least
+	}
+	if few, many := took(100), took(10_000); many > 20*few {
+		t.Errorf("with 100 times as much waiting an event takes %.0f times as long: %s", float64(many)/float64(few), many/5)
+	}
+}

@@ -121,8 +121,8 @@ type Schedule struct {
 	retries   retries
 	room      Room // as told last
 	sweepAt   time.Time
-	awaiting  map[string]int // unresolved events by call
-	lapseAt   time.Time      // when the first of the unresolved is late; zero: none, or not looked at
+	awaiting  map[string][]int // sequences of the unresolved events by call
+	lapseAt   time.Time        // when the first of the unresolved is late; zero: none, or not looked at
 	offers    int
 }
 
@@ -153,7 +153,7 @@ func New(p Policy) *Schedule {
 	return &Schedule{
 		deadlines: p.Deadlines, group: p.Group,
 		state:  state{Calls: map[string]*call{}, Parked: map[string]*park{}, Known: map[string][]Recorded{}, Redriven: map[string]redriven{}, Unresolved: map[string][]*unresolved{}},
-		agenda: newAgenda(), flying: map[string]*flight{}, retries: retries{tokens: retryDepth}, awaiting: map[string]int{},
+		agenda: newAgenda(), flying: map[string]*flight{}, retries: retries{tokens: retryDepth}, awaiting: map[string][]int{},
 	}
 }
 

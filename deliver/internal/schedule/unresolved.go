@@ -53,15 +53,17 @@ func (s *Schedule) Await(o Offer) {
 }
 
 func (s *Schedule) awaits(u *unresolved) {
-	s.awaiting[u.Call.CallID]++
+	s.awaiting[u.Call.CallID] = append(s.awaiting[u.Call.CallID], u.Call.Sequence)
 	s.reconsider(u.Call.CallID)
 	s.lapseAt = earlier(s.lapseAt, s.lapse(u))
 }
 
 func (s *Schedule) resolved(u *unresolved) {
-	if s.awaiting[u.Call.CallID]--; s.awaiting[u.Call.CallID] <= 0 {
-		delete(s.awaiting, u.Call.CallID)
-		s.reconsider(u.Call.CallID)
+	id := u.Call.CallID
+	left := slices.DeleteFunc(s.awaiting[id], func(sequence int) bool { return sequence == u.Call.Sequence })
+	if s.awaiting[id] = left; len(left) == 0 {
+		delete(s.awaiting, id)
+		s.reconsider(id)
 	}
 }
 
@@ -78,7 +80,7 @@ func (s *Schedule) repeated(c event.Call) bool {
 	if known := s.state.Calls[c.CallID]; known != nil && slices.Contains(known.Seen, c.Sequence) {
 		return true
 	}
-	return slices.ContainsFunc(s.state.Unresolved[c.OrganizationID], func(u *unresolved) bool { return u.Call.EventID() == c.EventID() })
+	return slices.Contains(s.awaiting[c.CallID], c.Sequence)
 }
 
 // Unresolved counts the events that wait for negotiators, by organization.
