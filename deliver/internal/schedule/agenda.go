@@ -1,16 +1,13 @@
 package schedule
 
-import (
-	"container/heap"
-	"time"
-)
+import "time"
 
 // agenda knows of every lane with something in it when it is to be looked at
 // next and, if its head may go out, its place in the line. What it does costs
 // by what happens, not by how much waits: after an outage that is a lot.
 type agenda struct {
-	touched []*lane // to be looked at now
-	wake    queue   // when something happens by itself: a wait ends, a deadline passes
+	touched []*lane      // to be looked at now
+	wake    queue[*lane] // when something happens by itself: a wait ends, a deadline passes
 	tenants map[string]*tenant
 	queued  [classCount]int // deliveries in all lanes, by class
 	clock   float64         // of the fairness between tenants: what the one served last had had
@@ -19,7 +16,7 @@ type agenda struct {
 // tenant is the line of one customer.
 type tenant struct {
 	customer string
-	lines    [classCount][2]queue // by class; the second is of what was tried before
+	lines    [classCount][2]*line // by class; the second is of what was tried before
 	waiting  int                  // lanes in its lines
 	served   float64              // requests, beside the agenda's clock
 }
@@ -29,8 +26,8 @@ type seat struct {
 	head    *Delivery // by which it stands in line
 	wakeAt  time.Time
 	touched bool
-	counted []int  // its deliveries by class, as they are in queued
-	line    *queue // nil: it is in none
+	counted []int // its deliveries by class, as they are in queued
+	line    *line // nil: it is in none
 	inLine  int
 	inWake  int // its index and one; 0: it is not in
 }
@@ -38,7 +35,7 @@ type seat struct {
 func newAgenda() agenda {
 	return agenda{
 		tenants: map[string]*tenant{},
-		wake: queue{
+		wake: queue[*lane]{
 			less: func(a, b *lane) bool { return a.seat.wakeAt.Before(b.seat.wakeAt) },
 			at:   func(l *lane) *int { return &l.seat.inWake },
 		},
@@ -51,10 +48,7 @@ func (a *agenda) tenant(customer string) *tenant {
 		t = &tenant{customer: customer}
 		for class := range t.lines {
 			for i := range t.lines[class] {
-				t.lines[class][i] = queue{
-					less: func(a, b *lane) bool { return before(a.seat.head, b.seat.head) },
-					at:   func(l *lane) *int { return &l.seat.inLine },
-				}
+				t.lines[class][i] = newLine()
 			}
 		}
 		a.tenants[customer] = t
@@ -79,7 +73,7 @@ func (a *agenda) enter(l *lane) {
 		tried = 1
 	}
 	l.seat.head = l.Queue[0]
-	l.seat.line = &t.lines[l.seat.head.class()][tried]
+	l.seat.line = t.lines[l.seat.head.class()][tried]
 	l.seat.line.add(l)
 	t.waiting++
 }
@@ -144,50 +138,4 @@ func (s *Schedule) lookAround(now time.Time, p *Plan) {
 	for l := a.wake.first(); l != nil && !now.Before(l.seat.wakeAt); l = a.wake.first() {
 		s.look(l, now, p)
 	}
-}
-
-// queue is a heap of lanes that know their place in it.
-type queue struct {
-	lanes []*lane
-	less  func(a, b *lane) bool
-	at    func(*lane) *int // a lane's index and one
-}
-
-func (q *queue) first() *lane {
-	if len(q.lanes) == 0 {
-		return nil
-	}
-	return q.lanes[0]
-}
-
-func (q *queue) add(l *lane) { heap.Push(q, l) }
-
-func (q *queue) remove(l *lane) {
-	if at := *q.at(l); at > 0 {
-		heap.Remove(q, at-1)
-	}
-}
-
-// Len, Less, Swap, Push and Pop are for container/heap.
-func (q *queue) Len() int           { return len(q.lanes) }
-func (q *queue) Less(i, j int) bool { return q.less(q.lanes[i], q.lanes[j]) }
-
-func (q *queue) Swap(i, j int) {
-	q.lanes[i], q.lanes[j] = q.lanes[j], q.lanes[i]
-	*q.at(q.lanes[i]), *q.at(q.lanes[j]) = i+1, j+1
-}
-
-func (q *queue) Push(x any) {
-	l, _ := x.(*lane)
-	q.lanes = append(q.lanes, l)
-	*q.at(l) = len(q.lanes)
-}
-
-func (q *queue) Pop() any {
-	last := len(q.lanes) - 1
-	l := q.lanes[last]
-	q.lanes[last] = nil
-	q.lanes = q.lanes[:last]
-	*q.at(l) = 0
-	return l
 }

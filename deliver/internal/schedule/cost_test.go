@@ -74,3 +74,37 @@ func TestWhoWaitsForNegotiatorsIsTakenInAtOnce(t *testing.T) {
 		t.Errorf("with 100 times as much waiting an event takes %.0f times as long: %s", float64(many)/float64(few), many/5)
 	}
 }
+
+// crowded is a schedule in which everything that waits is one negotiator's, who
+// has all the slots that one may have.
+func crowded(calls int, now time.Time) *schedule.Schedule {
+	s := schedule.New(schedule.Policy{Deadlines: limits})
+	for n := range calls {
+		s.Offer(ringing(event.Missed, "m"+strconv.Itoa(n), uint64(n+1), "N1", now))
+	}
+	s.Next(now, open(5))
+	return s
+}
+
+// What one negotiator may not send now costs nothing until he may.
+func TestWhoWaitsForHisOwnCostsNothing(t *testing.T) {
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	took := func(waiting int) time.Duration {
+		s := crowded(waiting, now)
+		if s.Flying() != 2 {
+			t.Fatalf("%d under way", s.Flying())
+		}
+		least := time.Hour
+		for range 20 {
+			began := time.Now()
+			for range 5 {
+				s.Next(now, open(5))
+			}
+			least = min(least, time.Since(began))
+		}
+		return least
+	}
+	if few, many := took(100), took(20_000); many > 50*few {
+		t.Errorf("with 200 times as much waiting a step takes %.0f times as long: %s", float64(many)/float64(few), many/5)
+	}
+}

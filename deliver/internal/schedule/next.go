@@ -60,7 +60,7 @@ func (s *Schedule) waiting(room Room) int {
 		case room.Live:
 			for class := range classCount {
 				if live(class) {
-					n += t.lines[class][0].Len() + t.lines[class][1].Len()
+					n += t.lines[class][0].lanes + t.lines[class][1].lanes
 				}
 			}
 		default:

@@ -19,7 +19,7 @@ func (s *Schedule) Oldest() map[event.CallType]time.Time {
 			}
 		}
 	}
-	look(s.agenda.wake.lanes)
+	look(s.agenda.wake.all)
 	for _, f := range s.flying {
 		look(f.lanes)
 	}

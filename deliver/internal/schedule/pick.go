@@ -32,7 +32,7 @@ type picker struct {
 	room  Room
 	slots int // of which what is under way takes its share
 	plan  *Plan
-	aside []*lane // in line, but not now
+	aside []*desk // in line, but not now
 }
 
 // pick goes through the classes, and in each serves the tenants in turn.
@@ -44,8 +44,7 @@ func (p *picker) pick() {
 				break
 			}
 			if p.crowded(l, p.room.Slots) {
-				p.agenda.leave(l)
-				p.aside = append(p.aside, l)
+				p.aside = append(p.aside, l.seat.line.passOver(l))
 				p.plan.Due = earlier(p.plan.Due, p.freed())
 				continue
 			}
@@ -55,8 +54,8 @@ func (p *picker) pick() {
 			t.served = p.agenda.clock + 1
 		}
 	}
-	for _, l := range p.aside {
-		p.agenda.enter(l)
+	for _, d := range p.aside {
+		d.comeBack()
 	}
 }
 

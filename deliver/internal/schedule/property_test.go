@@ -262,6 +262,7 @@ func (w *world) next() {
 	}
 	p := w.s.Next(w.now, room)
 	w.record(p.Record)
+	w.goesOn(room, p)
 	w.fits(room, p.Send)
 	if p.Store {
 		w.stored = len(w.log)
@@ -295,6 +296,20 @@ func customerOf(c event.Call) string {
 
 func canWait(q schedule.Request) bool {
 	return q[0].Call.Type == event.Ended || q[0].Call.Type == event.Missed
+}
+
+// goesOn: the agenda is as it says, nothing is due at once again, and what waits
+// with nothing under way is due at some time.
+func (w *world) goesOn(room schedule.Room, p schedule.Plan) {
+	if err := w.s.Sound(); err != nil {
+		w.Fatal(err)
+	}
+	if !p.Due.IsZero() && !p.Due.After(w.now) {
+		w.Fatalf("due again at %s, and it is %s", p.Due, w.now)
+	}
+	if room.Rate > room.Spare && w.s.Flying() == 0 && p.Waiting > 0 && p.Due.IsZero() {
+		w.Fatalf("%d wait for nothing", p.Waiting)
+	}
 }
 
 // fits: what can wait leaves alone what is kept for others.
