@@ -12,6 +12,7 @@ type flight struct {
 	began    time.Time
 	until    time.Time // of an abandoned one: when Reapit has given it up as well
 	retry    bool
+	probe    *park // that it is to try
 }
 
 // stuckAfter is how long a request takes that is not simply slow.
@@ -36,13 +37,13 @@ func (s *Schedule) launch(lanes []*lane, now time.Time, p *Plan) {
 		s.agenda.wake.remove(l)
 		q = append(q, *d)
 	}
-	if probed := s.state.Parked[f.customer]; probed != nil {
-		probed.probing = true
+	switch f.probe = s.state.Parked[f.customer]; {
+	case f.probe != nil:
+		f.probe.probing = true
 		f.retry = false // it has a pace of its own
-	}
-	if f.retry {
+	case f.retry:
 		s.retries.spend(now)
-	} else {
+	default:
 		s.retries.earn(retryShare)
 	}
 	s.flying[q.ID()] = f

@@ -21,24 +21,39 @@ type park struct {
 	probing bool
 }
 
-// standing draws the consequence of a request for everything of its customer.
-func (s *Schedule) standing(name string, r Report, over bool) {
-	p := s.state.Parked[name]
+// standing draws the consequence of a request for everything of its customer. Of
+// several under way when the customer was parked only a probe goes on from there.
+func (s *Schedule) standing(f *flight, r Report, over bool) {
+	p := s.state.Parked[f.customer]
+	probe := p != nil && f.probe == p
 	switch {
 	case over:
 		// Whatever was decided about the notification, the customer was let in.
-		delete(s.state.Parked, name)
+		delete(s.state.Parked, f.customer)
 		s.state.Pause.passed()
 	case r.Verdict.Action == delivery.Park && p == nil:
-		s.state.Parked[name] = &park{Until: r.Now.Add(firstProbe), Wait: firstProbe, Cause: r.Verdict.Cause}
-	case r.Verdict.Action == delivery.Park && p.probing:
+		s.state.Parked[f.customer] = &park{Until: r.Now.Add(firstProbe), Wait: firstProbe, Cause: r.Verdict.Cause}
+	case r.Verdict.Action == delivery.Park && probe:
 		*p = park{Wait: min(2*p.Wait, slowProbe), Cause: r.Verdict.Cause}
 		p.Until = r.Now.Add(p.Wait)
-	case p != nil && p.probing:
+	case probe:
 		p.probing = false // it told nothing
 		p.Until = r.Now.Add(r.Verdict.Wait)
 	}
 }
+
+// probeAt is when the next customer is to be probed; zero when none is to wait for that.
+func (s *Schedule) probeAt(now time.Time) (at time.Time) {
+	for customer, p := range s.state.Parked {
+		if t := s.agenda.tenants[customer]; t != nil && t.waiting > 0 && !p.probing && now.Before(p.Until) {
+			at = earlier(at, p.Until)
+		}
+	}
+	return at
+}
+
+// may reports whether a probe may go out.
+func (p *park) may(now time.Time) bool { return !p.probing && !now.Before(p.Until) }
 
 // Parked tells which customers are parked, and why.
 func (s *Schedule) Parked() map[string]string {

@@ -31,7 +31,7 @@ func (s *Schedule) Next(now time.Time, room Room) Plan {
 	s.lookAround(now, &p)
 	slices.SortFunc(p.Record, func(a, b Record) int { return order(&a.Delivery, &b.Delivery) })
 	if held := s.state.Pause.Until; now.Before(held) {
-		if p.Waiting = s.waiting(room); p.Waiting > 0 {
+		if p.Waiting = s.waiting(now, room); p.Waiting > 0 {
 			p.Due = held
 		}
 	} else {
@@ -40,31 +40,41 @@ func (s *Schedule) Next(now time.Time, room Room) Plan {
 			slots = max(slots-len(s.abandoned), 1)
 		}
 		(&picker{Schedule: s, now: now, room: room, slots: slots, plan: &p}).pick()
-		if p.Waiting = s.waiting(room); p.Waiting > 0 {
+		if p.Waiting = s.waiting(now, room); p.Waiting > 0 {
 			p.Due = earlier(earlier(p.Due, room.More), s.freed())
 		}
 	}
 	if l := s.agenda.wake.first(); l != nil {
 		p.Due = earlier(p.Due, l.seat.wakeAt)
 	}
-	p.Due = earlier(p.Due, s.lapseAt)
+	p.Due = earlier(earlier(p.Due, s.lapseAt), s.probeAt(now))
 	return p
 }
 
 // waiting counts what is in line and held up by nothing but a want of room.
-func (s *Schedule) waiting(room Room) int {
-	n := 0
+func (s *Schedule) waiting(now time.Time, room Room) (n int) {
 	for customer, t := range s.agenda.tenants {
-		switch {
-		case s.state.Parked[customer] != nil:
-		case room.Live:
-			for class := range classCount {
-				if live(class) {
-					n += t.lines[class][0].lanes + t.lines[class][1].lanes
-				}
+		may := t.waiting
+		if room.Live {
+			may = t.rings()
+		}
+		if p := s.state.Parked[customer]; p != nil {
+			most := 0
+			if p.may(now) {
+				most = 1
 			}
-		default:
-			n += t.waiting
+			may = min(may, most)
+		}
+		n += may
+	}
+	return n
+}
+
+// rings counts the lanes of live classes.
+func (t *tenant) rings() (n int) {
+	for class, both := range t.lines {
+		if live(class) {
+			n += both[0].lanes + both[1].lanes
 		}
 	}
 	return n

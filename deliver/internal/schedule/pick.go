@@ -100,10 +100,7 @@ func (p *picker) offered(t *tenant, class int) *lane {
 		return nil
 	}
 	if parked := p.state.Parked[t.customer]; parked != nil {
-		if parked.probing || p.now.Before(parked.Until) {
-			if !parked.probing {
-				p.plan.Due = earlier(p.plan.Due, parked.Until)
-			}
+		if !parked.may(p.now) {
 			return nil
 		}
 		return older(fresh, again)

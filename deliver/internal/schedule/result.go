@@ -46,7 +46,7 @@ func (s *Schedule) Result(r Report) []Record {
 	}
 	s.land(f, r)
 	_, over := endings[r.Verdict.Action]
-	s.standing(f.customer, r, over)
+	s.standing(f, r, over)
 	if r.Verdict.Action == delivery.Pause { // a limit is everybody's, also when this one is not tried again
 		s.state.Pause.limited(r.Now, r.Now.Add(r.Verdict.Hold), r.Verdict.Trial)
 	}

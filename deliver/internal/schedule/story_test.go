@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "rewrite the stories' answers")
 //	> at 5s                              the clock, from 0s
 //	> group                              one request for several negotiators, from the beginning
 //	> offer incoming c1 u1 u3            an event of a call and its audience; by=u1: who answered; ago=40s: it is older; doubt: perhaps sent before a crash; of=RES: whose
-//	> next                               what goes out, and what leaves unsent; slots=5 rate=100 spare=0 live: what the limits leave
+//	> next                               what goes out, and what leaves unsent; slots=5 rate=100 spare=0 more=2s live: what the limits leave
 //	> result c1/1/N1 deliver             what came of an attempt; wait=2s; perhaps: shown all the same; trial: of a pause; late; slot=30s: still taken
 //	> restart                            saved and loaded
 //	> known                              the negotiators are, for whom "offer … blind" waits
@@ -174,6 +174,8 @@ func (w *teller) next(words []string) {
 	for _, word := range words {
 		key, value, _ := strings.Cut(word, "=")
 		switch n, _ := strconv.Atoi(value); key {
+		case "more":
+			room.More = w.begin.Add(w.duration(value))
 		case "slots":
 			room.Slots = n
 		case "rate":
