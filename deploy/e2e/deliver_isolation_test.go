@@ -65,14 +65,14 @@ func troubles(offices []office, brief bool) (all []trouble) {
 // TestDeliverIsolation: one negotiator's requests hang, one tenant's are refused
 // or fail; nobody else's calls ring later than without.
 func TestDeliverIsolation(t *testing.T) {
-	span, _, seed := lasting(t, 12*time.Second, 2*time.Minute)
+	span, _, seed := lasting(t, 6*time.Second, 2*time.Minute)
 	var offices []office
 	for i, customer := range isolated {
 		offices = append(offices, newOffice(i+1, customer, 8))
 	}
 	d := newDesk(t, usually(), offices...)
 	d.control("latency", `{"meanMs":45,"jitterMs":15}`, nil)
-	d.open(2, d.tenancy())
+	d.open(2, d.tenancy(), "REAPIT_SHARED_TOKEN=true")
 	wait(t.Context(), time.Second) // until what both replicas read at their start counts no more
 
 	all := troubles(offices, brief(span))
@@ -98,7 +98,7 @@ func TestDeliverIsolation(t *testing.T) {
 }
 
 // isolated are the customers of the run.
-var isolated = []string{"SBOX"}
+var isolated = []string{"SBOX", "RES", "YOM", "DXX", "EXX"}
 
 // tenancy is the setting that says whose organizations are whose.
 func (d *desk) tenancy() string {

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -168,6 +169,20 @@ func (w *world) program(name, bin, url string, env ...string) *program {
 	return p
 }
 
+// spawner runs what it is given on one thread that lives as long as the tests: a
+// process that asks for a signal at its parent's death gets it when the thread
+// that started it ends.
+var spawner = sync.OnceValue(func() chan<- func() {
+	jobs := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for job := range jobs {
+			job()
+		}
+	}()
+	return jobs
+})
+
 func (p *program) start() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -180,7 +195,10 @@ func (p *program) start() {
 	p.cmd = exec.Command(p.bin)
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
-	if err := p.cmd.Start(); err != nil {
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // it does not outlive the tests, however they end
+	started := make(chan error, 1)
+	spawner() <- func() { started <- p.cmd.Start() }
+	if err := <-started; err != nil {
 		p.w.t.Errorf("start %s: %v", p.name, err)
 		p.cmd = nil
 	}
