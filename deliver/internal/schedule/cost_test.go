@@ -108,3 +108,33 @@ func TestWhoWaitsForHisOwnCostsNothing(t *testing.T) {
 		t.Errorf("with 200 times as much waiting a step takes %.0f times as long: %s", float64(many)/float64(few), many/5)
 	}
 }
+
+// That one of them is late is no reason to look at all of them every time.
+func TestWhatIsLateOneByOneIsLookedForNowAndThen(t *testing.T) {
+	now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+	took := func(waiting int) time.Duration {
+		s := schedule.New(schedule.Policy{Deadlines: limits})
+		for n := range waiting {
+			s.Await(ringing(event.Missed, "m"+strconv.Itoa(n), uint64(n+1), "N1", now))
+		}
+		const late, apart = 40, 50 * time.Millisecond
+		for n := range late {
+			s.Await(ringing(event.Incoming, "c"+strconv.Itoa(n), uint64(waiting+n+1), "N1", now.Add(time.Duration(n)*apart)))
+		}
+		ended, least := 0, time.Hour
+		for n := range late + 40 {
+			began := time.Now()
+			ended += len(s.Next(now.Add(limits[event.Incoming]+time.Duration(n)*apart), open(5)).Record)
+			if n < late {
+				least = min(least, time.Since(began))
+			}
+		}
+		if ended != late {
+			t.Fatalf("%d ended", ended)
+		}
+		return least
+	}
+	if few, many := took(100), took(10_000); many > 20*few {
+		t.Errorf("with 100 times as much waiting a step takes %.0f times as long: %s", float64(many)/float64(few), many)
+	}
+}

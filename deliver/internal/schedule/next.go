@@ -47,7 +47,7 @@ func (s *Schedule) Next(now time.Time, room Room) Plan {
 	if l := s.agenda.wake.first(); l != nil {
 		p.Due = earlier(p.Due, l.seat.wakeAt)
 	}
-	p.Due = earlier(earlier(p.Due, s.lapseAt), s.probeAt(now))
+	p.Due = earlier(earlier(p.Due, s.nextLapse()), s.probeAt(now))
 	return p
 }
 

@@ -122,6 +122,7 @@ type Schedule struct {
 	room      Room // as told last
 	sweepAt   time.Time
 	awaiting  map[string][]int // sequences of the unresolved events by call
+	lapsedAt  time.Time        // when all of the unresolved were looked at
 	lapseAt   time.Time        // when the first of the unresolved is late; zero: none, or not looked at
 	offers    int
 }

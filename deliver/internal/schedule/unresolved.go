@@ -17,6 +17,9 @@ const (
 // is more than one has within a deadline.
 const mostUnresolved = 50_000
 
+// lapsePause is the least time between two looks for what is late.
+const lapsePause = time.Second
+
 // unresolved is an event of which nobody can tell yet whom it is for.
 type unresolved struct {
 	Call        event.Call `json:"call"`
@@ -112,14 +115,23 @@ func (s *Schedule) Known(organization string, now time.Time) []Offer {
 // lapse is until when an event is worth resolving.
 func (s *Schedule) lapse(u *unresolved) time.Time { return s.deadlines.Of(&Delivery{Call: u.Call}) }
 
+// nextLapse is when to look for what is late; zero when nothing can be. It costs
+// by how much waits, so it is not done for each.
+func (s *Schedule) nextLapse() time.Time {
+	if s.lapseAt.IsZero() {
+		return time.Time{}
+	}
+	return later(s.lapseAt, s.lapsedAt.Add(lapsePause))
+}
+
 // lapsed gives up what is late, the events of a call in their order. Who is known
 // all the same, by the log or from earlier in the call, has a delivery that ends
 // in the usual way.
 func (s *Schedule) lapsed(now time.Time) (records []Record) {
-	if s.lapseAt.IsZero() || now.Before(s.lapseAt) {
+	if at := s.nextLapse(); at.IsZero() || now.Before(at) {
 		return nil
 	}
-	s.lapseAt = time.Time{}
+	s.lapseAt, s.lapsedAt = time.Time{}, now
 	for organization, all := range s.state.Unresolved {
 		var kept []*unresolved
 		first := map[string]bool{} // calls of which something is kept
