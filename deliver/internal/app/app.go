@@ -83,7 +83,7 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	client := s.client()
 	undo.Add("close connections", func() error { client.Close(); return nil })
 	allowed := newBudget(s.Rate, s.Concurrency, s.Daily, time.Now)
-	client.Admit = whileHeld(allowed.admit)
+	client.Admit, client.Yield = whileHeld(allowed.admit), yield
 	people := directory.New(client, directory.Settings{Tenants: tenants, Refresh: s.Refresh, Log: log})
 	client.Customers = people.Customers
 	var file *directory.File

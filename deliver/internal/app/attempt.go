@@ -40,7 +40,7 @@ func (t *term) attempt(ctx context.Context, q schedule.Request, before <-chan st
 	if v.Reason != "" && r.Fault() != nil {
 		v.Reason += ": " + r.Fault().Error()
 	}
-	if r.Kind == reapit.Answered && r.Status == http.StatusUnauthorized {
+	if v.Action == delivery.Refresh || r.Kind == reapit.Answered && r.Status == http.StatusUnauthorized {
 		t.reapit.RefreshToken(d.Customer)
 	}
 	t.seen.attempt(ctx, q, r, v)

@@ -142,6 +142,13 @@ func (c *claim) drop() {
 	<-c.of.slots
 }
 
+// yield drops the claim of ctx.
+func yield(ctx context.Context) {
+	if c, ok := ctx.Value(claimed{}).(*claim); ok {
+		c.drop()
+	}
+}
+
 // giveBack undoes what open did. The count of a day that is over is of no use.
 func (b *budget) giveBack(day string) {
 	b.mu.Lock()

@@ -3,11 +3,16 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"ringstream/deliver/internal/reapit"
 )
 
 // burst makes 200 requests of different lengths at once and tells when Reapit
@@ -326,5 +331,44 @@ func TestWhoWaitsBesideAClaimGoesWhenItIsGivenBack(t *testing.T) {
 		if took := time.Since(began); took > 6*time.Second {
 			t.Errorf("after %s", took)
 		}
+	})
+}
+
+type answering func(*http.Request) *http.Response
+
+func (f answering) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
+
+// A delivery that has claimed the only slot, and waits for a token that another
+// request is about to fetch, does not keep that one from its slot.
+func TestAClaimDoesNotKeepTheTokenOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(20, 1, 100, time.Now)
+		reply := func(r *http.Request) *http.Response {
+			status, body := http.StatusAccepted, ""
+			if r.URL.Path == "/token" {
+				status, body = http.StatusOK, `{"access_token":"t","token_type":"Bearer","expires_in":3600}`
+			} else if r.Method == http.MethodGet {
+				status, body = http.StatusOK, `{"_embedded":[],"totalPageCount":1,"totalCount":0}`
+			}
+			return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}
+		}
+		client := reapit.New(reapit.Config{APIURL: "http://reapit.example", TokenURL: "http://reapit.example/token"}, &http.Client{Transport: answering(reply)})
+		client.Admit, client.Yield = b.admit, yield
+		c := b.claim()
+		defer c.drop()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		var all sync.WaitGroup
+		all.Go(func() {
+			if _, err := client.Negotiators(ctx, "SBOX"); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait() // it has the token's turn, and no slot
+		r := client.Notify(c.in(ctx), reapit.Notification{Customer: "SBOX", NegotiatorID: "JAS", SubType: "missedCall"}, "")
+		if !r.OK() {
+			t.Errorf("%+v", r)
+		}
+		all.Wait()
 	})
 }

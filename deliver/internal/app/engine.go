@@ -26,6 +26,7 @@ type notifier interface {
 type mapper interface {
 	Wait(ctx context.Context) error
 	Organization(id string) directory.Organization
+	Lead(on bool)
 }
 
 // engine delivers, one term after the other: whenever the log, the lease or
@@ -94,6 +95,8 @@ func (e *engine) candidate(stop, life context.Context) error {
 	return e.leases.Hold(waiting, leaseKey, e.instance, e.ttl, func(held context.Context) error {
 		other.Stop()
 		close(working)
+		e.directory.Lead(true)
+		defer e.directory.Lead(false)
 		e.seen.role(leading)
 		e.log.Info("delivering")
 		return e.reign(stop, held)

@@ -92,7 +92,7 @@ func standingOf(s directory.State) string {
 	if s.Known {
 		detail = inWords(s.Active) + ", read " + s.Age.Round(time.Second).String() + " ago"
 		if s.Kept {
-			detail += " by an earlier start"
+			detail += " by another replica or start"
 		}
 	}
 	if s.Trouble != nil {
@@ -139,7 +139,7 @@ func newRosters(people *directory.Directory, file *directory.File) rosters {
 	return rosters{
 		people: people, file: file,
 		active: desc(telemetry.DeliverNegotiators, "Active negotiators known."),
-		age:    desc(telemetry.DeliverDirectoryAge, "Age of the list of negotiators, since Reapit was read, by an earlier start too."),
+		age:    desc(telemetry.DeliverDirectoryAge, "Age of the list of negotiators, since Reapit was read, by whomever."),
 		failed: desc(telemetry.DeliverDirectoryFailing, "Since how long the negotiators cannot be read; 0 while they can."),
 		broken: prometheus.NewDesc(telemetry.DeliverTenantsBroken, "1 while the tenants file cannot be used as it is, and an earlier content of it is.", nil, nil),
 	}

@@ -37,6 +37,7 @@ type Directory struct {
 	refresh time.Duration
 	log     *slog.Logger
 	turns   chan struct{}
+	duty    duty
 	told    reports
 
 	mu      sync.RWMutex
@@ -55,7 +56,7 @@ func New(source Source, s Settings) *Directory {
 	}
 	d := &Directory{
 		source: source, refresh: s.Refresh, log: s.Log, turns: make(chan struct{}, readers),
-		told: reports{last: map[string]miss{}}, changed: make(chan struct{}),
+		duty: duty{turned: make(chan struct{})}, told: reports{last: map[string]miss{}}, changed: make(chan struct{}),
 	}
 	d.Apply(s.Tenants)
 	return d
@@ -80,7 +81,7 @@ func (d *Directory) Apply(t Tenants) {
 func (d *Directory) roster(customer string, alone bool) *roster {
 	r := &roster{
 		customer: customer, source: d.source, refresh: d.refresh, first: d.refresh, turns: d.turns, log: d.log,
-		tried: make(chan struct{}), fresh: make(chan struct{}, 1), news: d.arrived,
+		duty: &d.duty, bare: make(chan struct{}), fresh: make(chan struct{}, 1), news: d.arrived, helpless: d.helpless,
 	}
 	if !alone {
 		r.first = spread(customer, d.refresh)
@@ -102,19 +103,30 @@ func (d *Directory) arrived() {
 	d.wake()
 }
 
+// Lead says whether it is this replica that delivers, and so reads Reapit.
+func (d *Directory) Lead(on bool) { d.duty.set(on) }
+
+// helpless reports whether no list at all is known.
+func (d *Directory) helpless() bool {
+	rosters, _ := d.present()
+	return !slices.ContainsFunc(rosters, func(r *roster) bool { return r.known() != nil })
+}
+
 func (d *Directory) wake() {
 	close(d.changed)
 	d.changed = make(chan struct{})
 }
 
-// Run reads every customer's list, and reads it again every Refresh or soon
-// after a reading that failed, until ctx is done.
+// Run reads every customer's list while this replica leads, and reads it again
+// every Refresh or soon after a reading that failed, until ctx is done. Who does
+// not lead reads only for want of any list: Reapit's limits are for all replicas
+// together, and the one that delivers keeps them.
 func (d *Directory) Run(ctx context.Context) {
 	d.tend(ctx, func(ctx context.Context, r *roster) { r.run(ctx) })
 }
 
-// Remember uses the store's reading of a customer until Reapit's first, and keeps
-// each of Reapit's, until ctx is done. What the store cannot do is told and keeps
+// Remember uses the store's reading of a customer until Reapit's first, follows
+// it while another replica leads, and keeps each of Reapit's, until ctx is done. What the store cannot do is told and keeps
 // nothing else from working.
 func (d *Directory) Remember(ctx context.Context, s Store) {
 	d.tend(ctx, func(ctx context.Context, r *roster) { r.remember(ctx, s) })

@@ -98,6 +98,7 @@ func people() []reapit.Negotiator {
 	}
 }
 
+// open makes the directory of who leads.
 func open(t *testing.T, source directory.Source, overrides string) (*directory.Directory, *lines) {
 	t.Helper()
 	o, err := directory.ParseOverrides(overrides)
@@ -105,9 +106,11 @@ func open(t *testing.T, source directory.Source, overrides string) (*directory.D
 		t.Fatal(err)
 	}
 	log := &lines{}
-	return directory.New(source, directory.Settings{
+	d := directory.New(source, directory.Settings{
 		Tenants: directory.Single(directory.Tenant{Customer: "RES", Region: "GB", Overrides: o}), Refresh: 6 * time.Hour, Log: slog.New(slog.NewJSONHandler(log, nil)),
-	}), log
+	})
+	d.Lead(true)
+	return d, log
 }
 
 // Of the one customer there is:

@@ -37,6 +37,7 @@ func (f *followed) begin() *followed {
 		f.Fatal(err)
 	}
 	f.d = directory.New(&crm{list: people()}, directory.Settings{Tenants: tenants, Log: log})
+	f.d.Lead(true)
 	ctx, stop := context.WithCancel(f.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); f.file.Follow(ctx, f.d) }()

@@ -65,10 +65,19 @@ func (s *shelf) reading(t *testing.T) directory.Reading {
 	return r
 }
 
-// begin runs a directory with a shelf; end ends it.
+// begin runs the directory of who leads, with a shelf; end ends it.
 func begin(t *testing.T, source directory.Source, s directory.Store) (d *directory.Directory, log *lines, end func()) {
 	t.Helper()
+	d, log, end = attend(t, source, s)
+	d.Lead(true)
+	return d, log, end
+}
+
+// attend runs that of a standby.
+func attend(t *testing.T, source directory.Source, s directory.Store) (d *directory.Directory, log *lines, end func()) {
+	t.Helper()
 	d, log = open(t, source, "")
+	d.Lead(false)
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { d.Run(ctx) })
@@ -96,7 +105,7 @@ func TestWhatWasReadOutlivesTheProcess(t *testing.T) {
 		if ok, count, age := loaded(d); !ok || count != 5 || age != 3*time.Hour || !isKept(d) || jane(d) != "JAS" {
 			t.Error(ok, count, age, isKept(d), jane(d))
 		}
-		said := log.named(t, "negotiators are those of an earlier start until Reapit can be read")
+		said := log.named(t, "negotiators are those that were read last, until this replica reads them")
 		if len(said) != 1 || said[0]["age"] != "3h0m0s" || said[0]["active"] != 5.0 {
 			t.Errorf("%v", said)
 		}
@@ -125,33 +134,76 @@ func TestWhatWasReadOutlivesTheProcess(t *testing.T) {
 	})
 }
 
-// Where Reapit answers, nobody is taken for who they were before.
-func TestReapitComesFirst(t *testing.T) {
+// Who begins to lead knows at once who was known before, and then who is.
+func TestWhatIsKeptServesUntilReapitAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kept := &shelf{}
 		if err := kept.Keep(t.Context(), "RES", directory.Reading{At: time.Now(), Negotiators: people()}); err != nil {
 			t.Fatal(err)
 		}
-		slow := slowly{&crm{list: people()[1:]}, time.Second}
-		d, _, end := begin(t, slow, kept)
-		if err := d.Wait(t.Context()); err != nil || isKept(d) || jane(d) != "" {
-			t.Error(err, isKept(d), jane(d))
-		}
-		end()
-
-		slow.after = time.Minute
 		from := time.Now()
-		d, _, end = begin(t, slow, kept)
-		if err := d.Wait(t.Context()); err != nil || !isKept(d) || time.Since(from) > 2*time.Second {
-			t.Error(err, isKept(d), time.Since(from))
+		d, _, end := begin(t, slowly{&crm{list: people()[1:]}, time.Second}, kept)
+		if err := d.Wait(t.Context()); err != nil || !isKept(d) || jane(d) != "JAS" || time.Since(from) > 0 {
+			t.Error(err, isKept(d), jane(d), time.Since(from))
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(time.Second)
 		synctest.Wait()
-		if isKept(d) {
-			t.Error("what Reapit said in the end is not used")
+		if isKept(d) || jane(d) != "" {
+			t.Error("what Reapit said is not used", jane(d))
 		}
 		end()
 	})
+}
+
+// Reapit's limits are for all replicas together: only who leads asks it. A
+// standby knows what the leader has read, and asks as soon as it leads.
+func TestAStandbyAsksNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept, asked := &shelf{}, &crm{list: people()}
+		leader, _, end := begin(t, asked, kept)
+		synctest.Wait()
+		idle := &crm{list: people()}
+		standby, log, over := attend(t, idle, kept)
+		if err := standby.Wait(t.Context()); err != nil || jane(standby) != "JAS" {
+			t.Fatal(err, jane(standby))
+		}
+		asked.set(nil, people()[1:]...)
+		time.Sleep(6*time.Hour + 2*time.Minute)
+		if jane(leader) != "" || jane(standby) != "" || len(log.named(t, "negotiators changed")) != 1 {
+			t.Errorf("leader %q, standby %q", jane(leader), jane(standby))
+		}
+		time.Sleep(5 * time.Hour)
+		if _, _, age := loaded(standby); age > 6*time.Hour || len(idle.times()) != 0 {
+			t.Errorf("age %s, asked %d times", age, len(idle.times()))
+		}
+		end()
+		standby.Lead(true)
+		synctest.Wait()
+		if len(idle.times()) != 1 || isKept(standby) || jane(standby) != "JAS" {
+			t.Error(len(idle.times()), isKept(standby), jane(standby))
+		}
+		standby.Lead(false)
+		time.Sleep(24 * time.Hour)
+		if len(idle.times()) != 1 {
+			t.Errorf("asked %d times by who leads no more", len(idle.times()))
+		}
+		over()
+	})
+}
+
+// Where nothing is kept, somebody has to begin.
+func TestAFirstStartAsksBeforeAnybodyLeads(t *testing.T) {
+	for name, s := range map[string]*shelf{"nothing kept": {}, "no store": {err: errors.New("not permitted")}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, _, end := attend(t, &crm{list: people()}, s)
+				if err := d.Wait(t.Context()); err != nil || jane(d) != "JAS" || isKept(d) {
+					t.Error(err, jane(d))
+				}
+				end()
+			})
+		})
+	}
 }
 
 type slowly struct {

@@ -30,8 +30,10 @@ type roster struct {
 	turns    chan struct{} // who reads has one of them
 	news     func()        // told when there is a list for the first time
 	log      *slog.Logger
-	tried    chan struct{} // closed when Reapit was asked once
-	ask      sync.Once     // of tried
+	duty     *duty
+	bare     chan struct{} // closed when nothing was found to be kept
+	strip    sync.Once     // of bare
+	helpless func() bool   // no customer's list is known
 	fresh    chan struct{} // has one after a reading
 
 	mu      sync.RWMutex
@@ -39,6 +41,7 @@ type roster struct {
 	readAt  time.Time
 	kept    bool      // the book is an earlier start's
 	read    Reading   // Reapit's newest of this one
+	unkept  bool      // and it is not in the store yet
 	trouble error     // of the newest reading; nil when it succeeded
 	since   time.Time // of the first that failed
 }
@@ -49,7 +52,7 @@ func (r *roster) run(ctx context.Context) {
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval = firstRetry
 	next := r.first
-	for {
+	for r.may(ctx) {
 		wait := next
 		if err := r.load(ctx); err == nil {
 			retry.Reset()
@@ -65,6 +68,28 @@ func (r *roster) run(ctx context.Context) {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// may waits until Reapit is to be asked: by who leads, or for want of anything
+// to begin with. It reports false when ctx is done.
+func (r *roster) may(ctx context.Context) bool {
+	bare := r.bare
+	for ctx.Err() == nil {
+		on, turned := r.duty.state()
+		if on {
+			return true
+		}
+		select {
+		case <-turned:
+		case <-bare:
+			if r.helpless() {
+				return true
+			}
+			bare = nil
+		case <-ctx.Done():
+		}
+	}
+	return false
 }
 
 func (r *roster) patience() time.Duration {
@@ -89,7 +114,6 @@ func (r *roster) load(ctx context.Context) error {
 		return fmt.Errorf("wait to read negotiators of %s: %w", r.customer, ctx.Err())
 	}
 	err := r.reload(ctx)
-	r.ask.Do(func() { close(r.tried) })
 	if ctx.Err() != nil && err != nil {
 		return err // ours, and no trouble
 	}
@@ -115,7 +139,7 @@ func (r *roster) reload(ctx context.Context) error {
 		return fmt.Errorf("read negotiators of %s: %w", r.customer, ErrEmpty)
 	}
 	r.book, r.readAt, r.kept = read, time.Now(), false
-	r.read = Reading{At: r.readAt, Negotiators: list}
+	r.read, r.unkept = Reading{At: r.readAt, Negotiators: list}, true
 	r.mu.Unlock()
 	if old == nil {
 		r.news()

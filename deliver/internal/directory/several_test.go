@@ -77,6 +77,7 @@ func several(t *testing.T, file string) (d *directory.Directory, source *crms, l
 	source = &crms{lists: map[string][]reapit.Negotiator{}, asked: map[string][]time.Time{}}
 	log = &lines{}
 	d = directory.New(source, directory.Settings{Tenants: tenants(t, file), Refresh: 6 * time.Hour, Log: slog.New(slog.NewJSONHandler(log, nil))})
+	d.Lead(true)
 	return d, source, log
 }
 

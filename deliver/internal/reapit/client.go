@@ -60,6 +60,11 @@ type Client struct {
 	// Set it before the first request; nil admits all.
 	Admit func(ctx context.Context) (release func(), err error)
 
+	// Yield is told that a request has to wait for a token that somebody else is
+	// fetching: who was admitted before it asked must not keep that one out.
+	// Set it before the first request; it may be nil.
+	Yield func(ctx context.Context)
+
 	// Fetched is told how every request for a token ended: Answered when it
 	// gave one. Set it before the first request; it may be nil.
 	Fetched func(Kind)
@@ -244,7 +249,7 @@ func (c *Client) send(ctx context.Context, q request, t token) reply {
 		a.RequestID = c.veil.with(t).text(a.RequestID)
 		return a
 	}
-	if a.Status == http.StatusUnauthorized {
+	if a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden {
 		c.tokens.slot(q.customer).suspect(t)
 	}
 	a.Description, a.Errors = readProblem(resp.Header, body)

@@ -133,12 +133,10 @@ func (c *Client) token(ctx context.Context, customer string) (token, *Result) {
 	if ok {
 		return t, nil
 	}
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return token{}, gaveUp(ctx.Err())
+	if err := c.await(ctx, s.turn); err != nil {
+		return token{}, gaveUp(err)
 	}
+	defer func() { <-s.turn }()
 	if t, _, ok := s.valid(); ok {
 		return t, nil
 	}
@@ -153,6 +151,24 @@ func (c *Client) token(ctx context.Context, customer string) (token, *Result) {
 		s.settle(t, failed)
 	}
 	return t, failed
+}
+
+// await takes the turn.
+func (c *Client) await(ctx context.Context, turn chan struct{}) error {
+	select {
+	case turn <- struct{}{}:
+		return nil
+	default:
+	}
+	if c.Yield != nil {
+		c.Yield(ctx)
+	}
+	select {
+	case turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func gaveUp(err error) *Result {

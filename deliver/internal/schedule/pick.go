@@ -43,7 +43,7 @@ func (p *picker) pick() {
 			if l == nil {
 				break
 			}
-			if p.crowded(l, p.room.Slots) {
+			if !p.quiet(3) && p.crowded(l, p.room.Slots) {
 				p.aside = append(p.aside, l.seat.line.passOver(l))
 				p.plan.Due = earlier(p.plan.Due, p.freed())
 				continue
@@ -79,6 +79,10 @@ func (p *picker) fits(class int) bool {
 	return free > 0 && rate > 0
 }
 
+// quiet reports whether nothing is under way and so many slots are free: then
+// whose requests hang may try again, and others still find room.
+func (p *picker) quiet(slots int) bool { return len(p.flying) == 0 && p.slots >= slots }
+
 // choose finds the tenant who has been served least among those with something
 // of the class, and its oldest.
 func (p *picker) choose(class int) (whose *tenant, first *lane) {
@@ -105,7 +109,7 @@ func (p *picker) offered(t *tenant, class int) *lane {
 		}
 		return older(fresh, again)
 	}
-	if p.overdrawn(t.customer, p.now, p.room.Slots) {
+	if !p.quiet(2) && p.overdrawn(t.customer, p.now, p.room.Slots) {
 		p.plan.Due = earlier(p.plan.Due, p.freed())
 		return nil
 	}

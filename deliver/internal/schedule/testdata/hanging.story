@@ -21,13 +21,19 @@ delivered c2/1/N2 incoming
 send c3/1/N2 incoming
 due at 11s
 > result c3/1/N2 retry wait=1s slot=20s
+# Where nothing is under way he may try again: two slots are still left to others.
 > at 12s
+> next
+send c1/1/N2 incoming
+due at 29s
+> result c1/1/N2 retry wait=1s slot=20s
+> at 14s
 > next
 due at 29s
 > at 29s
 > offer incoming c5 u4
 > next
-expired c1/1/N2 incoming: not delivered within 30s; after one attempt: trouble
+expired c1/1/N2 incoming: not delivered within 30s; after 2 attempts: trouble
 expired c3/1/N2 incoming: not delivered within 30s; after one attempt: trouble
 send c5/1/N3 incoming
 > result c5/1/N3 retry late
@@ -39,10 +45,10 @@ expired c5/1/N3 incoming: not delivered within 30s; after one attempt: trouble
 > offer missed c6 u1 u3 u4
 > next slots=2
 send c6/1/N1 missed
-due at 24h0m30s
+due at 32s
 > result c6/1/N1 retry wait=1s slot=30s
 > next slots=2
-send c6/1/N2 missed
+send c6/1/N3 missed
 due at 32s
 > at 32s
 > next slots=2
