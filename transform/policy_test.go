@@ -48,11 +48,18 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/replay": may(jetstream, "github.com/spf13/cobra", "github.com/spf13/pflag",
 			bus, coverage, event, program, telemetry, topology, call, fold),
 		"internal/replay/alias.go":     pure("fmt", "strings", call),
+		"internal/replay/answer.go":    pure("fmt", "slices", "strings", "time", coverage, event),
 		"internal/replay/compare.go":   pure("cmp", "maps", "slices", bus),
+		"internal/replay/evidence.go":  pure("slices", "strings", "time", event, call),
 		"internal/replay/field.go":     pure("bytes", "encoding/json", "fmt", "maps", "reflect", "slices", "strings", telemetry),
 		"internal/replay/held.go":      pure("strconv", "strings", bus, topology),
+		"internal/replay/judge.go":     pure("time", event),
+		"internal/replay/masking.go":   pure("regexp", "strings", telemetry),
+		"internal/replay/reason.go":    pure("slices", "strings"),
 		"internal/replay/refold.go":    pure("slices", "strconv", "strings", "time", bus, event, call, fold),
 		"internal/replay/selection.go": pure("fmt", "strings", "time", event, call),
+		"internal/replay/sentence.go":  pure("fmt", "slices", "strings", "time", event),
 		"internal/replay/story.go":     pure("fmt", "strings", "time", "golang.org/x/tools/txtar", event, topology, call, fold),
+		"internal/replay/timeline.go":  pure("cmp", "fmt", "slices", "strings", "time", event, call),
 	})
 }

@@ -22,7 +22,7 @@ const Name = "replay"
 // Exit codes.
 const (
 	Clean     = 0 // done; diff: equal
-	Different = 1 // diff: CALLS differs; coverage: there are gaps
+	Different = 1 // diff: CALLS differs; coverage: there are gaps; explain: the streams do not say why
 	Trouble   = 2 // wrong arguments or settings, nothing of what was asked for, or it could not be done to the end
 )
 
@@ -52,7 +52,7 @@ func Main(ctx context.Context, args []string, io IO) int {
 	root.SetOut(io.Out)
 	root.SetErr(io.Err)
 	err := root.ExecuteContext(ctx)
-	if err != nil && !errors.Is(err, ErrDiffer) && !errors.Is(err, ErrUncovered) {
+	if err != nil && !errors.Is(err, ErrDiffer) && !errors.Is(err, ErrUncovered) && !errors.Is(err, ErrUnexplained) {
 		fmt.Fprintf(io.Err, "%s: %s\n", Name, oneLine(err))
 	}
 	return c.code(err)
@@ -80,7 +80,7 @@ func (c *command) code(err error) int {
 	switch {
 	case err == nil:
 		return Clean
-	case errors.Is(err, ErrDiffer), errors.Is(err, ErrUncovered):
+	case errors.Is(err, ErrDiffer), errors.Is(err, ErrUncovered), errors.Is(err, ErrUnexplained):
 		return Different
 	default:
 		return Trouble
@@ -90,22 +90,25 @@ func (c *command) code(err error) int {
 const (
 	about = `replay folds the raw telephone events of the stream RTE again, by the same code
 as transform, and prints the call events that come of it or compares them with
-those in CALLS. It also tells when nobody listened. It only reads: no stream,
-consumer or service notices it.
+those in CALLS. It also tells when nobody listened, and why a screen was told of a
+call or was not. It only reads: no stream, consumer or service notices it.
 
 The connection is set by the NATS_* variables or by flags. RING_TIMEOUT,
 TALK_TIMEOUT, SETTLE_TIMEOUT and CLOSED_MEMORY must be those of transform. A user
 with permissions of its own needs to publish to $JS.API.STREAM.INFO.* and
-$JS.API.CONSUMER.{CREATE,MSG.NEXT,DELETE}.*.*, and to subscribe to _INBOX_replay.>
+$JS.API.CONSUMER.{CREATE,MSG.NEXT,DELETE}.*.* and, for explain,
+$JS.API.CONSUMER.CREATE.*.>, and to subscribe to _INBOX_replay.>
 
-Exit codes: 0 done (diff: equal; coverage: no gap), 1 diff: different, coverage:
-there are gaps, 2 wrong arguments or settings, nothing in RTE of what was asked
-for, or it could not be done to the end.`
+Exit codes: 0 done (diff: equal; coverage: no gap; explain: answered), 1 diff:
+different, coverage: there are gaps, explain: the streams do not say why, 2 wrong
+arguments or settings, nothing there of what was asked for, or it could not be
+done to the end.`
 
 	examples = `  replay run --since 2h
   replay run --call 0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30 -o story
   replay diff && echo "CALLS holds what RTE says"
-  replay coverage --since 24h`
+  replay coverage --since 24h
+  replay explain user jane@agency.example --at 2026-11-02T09:12`
 
 	runAbout = `run folds RTE from its first message, so that the state is right, and prints the
 call events that it told in the span selected, by the stored time of the message
@@ -150,7 +153,7 @@ func (c *command) root() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	c.connection.bind(root.PersistentFlags())
-	root.AddCommand(c.runCommand(), c.diffCommand(), c.coverageCommand())
+	root.AddCommand(c.runCommand(), c.diffCommand(), c.coverageCommand(), c.explainCommand())
 	return root
 }
 

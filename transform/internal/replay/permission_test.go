@@ -13,10 +13,10 @@ import (
 )
 
 // What replay may do, and all it needs: to look at streams, to read them by
-// consumers of its own, and to hear the answers.
+// consumers of its own, of one subject too, and to hear the answers.
 var least = server.Permissions{
 	Publish: &server.SubjectPermission{Allow: []string{
-		"$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.CREATE.*.*", "$JS.API.CONSUMER.MSG.NEXT.*.*", "$JS.API.CONSUMER.DELETE.*.*",
+		"$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.CREATE.*.*", "$JS.API.CONSUMER.CREATE.*.>", "$JS.API.CONSUMER.MSG.NEXT.*.*", "$JS.API.CONSUMER.DELETE.*.*",
 	}},
 	Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX_replay.>"}},
 }
@@ -71,10 +71,16 @@ func TestLeastPrivilege(t *testing.T) {
 	if _, errs, code := r.replay("coverage", "--user", "replay"); code != Clean || !strings.Contains(errs, "could not be read") && errs != "" {
 		t.Errorf("coverage: exit %d, said %q", code, errs)
 	}
+	if out, errs, code := r.replay("explain", "call", answered, "--user", "replay"); code != Clean || errs != "" || !strings.HasPrefix(out, "Jane's screen ") {
+		t.Errorf("explain call: exit %d, said %q, %q", code, errs, out)
+	}
+	if out, errs, code := r.replay("explain", "user", "nobody@agency.example", "--at", "1s", "--user", "replay"); code != Different || errs != "" {
+		t.Errorf("explain user: exit %d, said %q, %q", code, errs, out)
+	}
 	if after := bustest.Messages(t, r.js, topology.RTE); len(after) != len(before) {
 		t.Errorf("RTE had %d messages and has %d", len(before), len(after))
 	}
-	for _, name := range []string{topology.RTE, topology.Calls} {
+	for _, name := range []string{topology.RTE, topology.Calls, topology.Deliveries} {
 		stream, err := r.js.Stream(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)

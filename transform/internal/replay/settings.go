@@ -13,6 +13,7 @@ import (
 type Settings struct {
 	bus.Config
 	call.Limits
+	Deadlines
 }
 
 // connection are the flags that stand above the environment. A password is

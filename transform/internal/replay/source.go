@@ -19,6 +19,8 @@ var (
 	ErrDiffer = errors.New("CALLS differs from the fold of RTE")
 	// ErrBehind means that CALLS does not hold yet all that RTE implies.
 	ErrBehind = errors.New("CALLS is behind RTE")
+	// ErrUnexplained means that the streams do not say why.
+	ErrUnexplained = errors.New("the streams do not say why")
 	// ErrNothing means that there is nothing to work on.
 	ErrNothing = errors.New("nothing found")
 

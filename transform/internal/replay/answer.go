@@ -1,0 +1,191 @@
+package replay
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ringstream/schemas/coverage"
+	"ringstream/schemas/event"
+)
+
+// Answered is what is said of one call.
+type Answered struct {
+	Call         string    `json:"call"`
+	Organization string    `json:"organization,omitempty"`
+	Caller       string    `json:"caller,omitempty"`
+	Answer       string    `json:"answer"`
+	Users        []Verdict `json:"users"`
+	Timeline     []Entry   `json:"timeline"`
+
+	when time.Time // the first that is known of it
+}
+
+// Conclude says what became of a call for everybody, or for one user alone.
+func Conclude(e Evidence, only string, deadlines Deadlines, numbers masking) Answered {
+	a := Answered{Call: e.Call, Users: []Verdict{}, Timeline: Timeline(e, numbers)}
+	for _, v := range Judge(e, deadlines) {
+		if only == "" || v.User.UserID == only {
+			a.Users = append(a.Users, numbers.verdict(v))
+		}
+	}
+	a.Answer = sum(a.Users)
+	for _, s := range e.Events {
+		a.about(s.Call.OrganizationID, s.Call.Caller, numbers)
+	}
+	for _, h := range e.Raw {
+		a.about(h.Raw.OrganizationID, h.Raw.CallerNumber, numbers)
+	}
+	if len(a.Timeline) > 0 {
+		a.when = a.Timeline[0].At
+	}
+	return a
+}
+
+func (a *Answered) about(organization, caller string, numbers masking) {
+	a.Organization = or(a.Organization, organization)
+	if a.Caller == "" && caller != "" {
+		a.Caller = numbers.number(caller)
+	}
+}
+
+// sum makes one sentence of several.
+func sum(all []Verdict) string {
+	not := 0
+	for _, v := range all {
+		if !v.Told {
+			not++
+		}
+	}
+	switch told := len(all) - not; {
+	case len(all) == 0:
+		return "No screen was told: no event of the call names a user"
+	case len(all) == 1:
+		return all[0].Sentence
+	case not == 0 && told == 2:
+		return "Both screens were told: " + all[0].because
+	case not == 0:
+		return fmt.Sprintf("All %d screens were told: %s", told, all[0].because)
+	case told == 0 && not > 1:
+		return fmt.Sprintf("%s; %s more not told, see below", all[0].Sentence, count(not-1, "screen"))
+	case not == 1:
+		return fmt.Sprintf("%s; %s told", all[0].Sentence, were(told, "other screen"))
+	default:
+		return fmt.Sprintf("%s; %s more not told, see below; %s told", all[0].Sentence, count(not-1, "screen"), were(told, "other screen"))
+	}
+}
+
+func were(n int, what string) string {
+	if n == 1 {
+		return "the " + what + " was"
+	}
+	return fmt.Sprintf("the %d %ss were", n, what)
+}
+
+// explained reports whether the streams say why.
+func (a Answered) explained() bool {
+	return !slices.ContainsFunc(a.Users, func(v Verdict) bool { return v.Cause == CauseBeyond || v.Cause == CauseNoRing })
+}
+
+// Searched is what is said of a user around a moment.
+type Searched struct {
+	Who    string     `json:"who"`
+	User   event.User `json:"user"`
+	From   time.Time  `json:"from"`
+	Until  time.Time  `json:"until"`
+	Answer string     `json:"answer"`
+	None   *Verdict   `json:"none,omitempty"` // why there is no call
+	Calls  []Answered `json:"calls"`
+}
+
+// sum makes one sentence of what is said of each call, the first that was not
+// told before all others.
+func (s Searched) sum() string {
+	if s.None != nil {
+		return s.None.Sentence
+	}
+	var all []Verdict
+	for _, c := range s.Calls {
+		all = append(all, c.Users...)
+	}
+	slices.SortStableFunc(all, func(a, b Verdict) int {
+		switch {
+		case a.Told == b.Told:
+			return 0
+		case b.Told:
+			return -1
+		default:
+			return 1
+		}
+	})
+	if len(all) == 1 {
+		return all[0].Sentence
+	}
+	told := 0
+	for _, v := range all {
+		if v.Told {
+			told++
+		}
+	}
+	if told == len(all) {
+		return fmt.Sprintf("%s concerned %s, and the screen was told of each", count(len(all), "call"), nameOf(s.User))
+	}
+	return fmt.Sprintf("%s concerned %s, and the screen was told of %d; %s", count(len(all), "call"), nameOf(s.User), told, all[0].Sentence)
+}
+
+func (s Searched) explained() bool {
+	return (s.None == nil || s.None.Cause != CauseUnknown) && !slices.ContainsFunc(s.Calls, func(a Answered) bool { return !a.explained() })
+}
+
+// Absence is what is known of a user of whom no call was found.
+type Absence struct {
+	Who          string // as it was asked
+	User         event.User
+	From, Until  time.Time
+	Events       int    // of the user, none of them of a call
+	Availability string // the newest that RTE told in that time
+	Wanted       bool   // some item of the user was subscribed
+	Gaps         []coverage.Gap
+	Refused      []coverage.Refusal
+}
+
+// Miss says why no call concerned a user.
+func Miss(a Absence) Verdict {
+	span := fmt.Sprintf("between %s and %s", a.From.Format(storedFormat), a.Until.Format(storedFormat))
+	v := Verdict{User: a.User}
+	say := func(cause Cause, why string, check ...string) Verdict {
+		v.Cause, v.because, v.Check = cause, why, check
+		v.Sentence = fmt.Sprintf("No call concerned %s %s: %s", or(nameOf(a.User), a.Who), span, why)
+		return v
+	}
+	coverageOf := "replay coverage --entity " + a.User.UserID
+	switch {
+	case a.User.UserID == "":
+		return say(CauseUnknown, "nothing of that time names such a user", "is it spelled as at the telephony provider? RTE knows users by id: with that, this command can tell whether anybody listens to them")
+	case len(a.Gaps) > 0:
+		g := a.Gaps[0]
+		end := "until " + g.Until.Format(storedFormat)
+		if g.Open {
+			end = "to this moment"
+		}
+		return say(CauseUncovered, fmt.Sprintf("nobody listened to them from %s %s (%s); what happened then is in no stream", g.From.Format(storedFormat), end, strings.Join(g.Why, "; ")), coverageOf)
+	case len(a.Refused) > 0:
+		return say(CauseUnheard, fmt.Sprintf("the hub lets nobody listen to %s of them (%s)", names(a.Refused), strings.Join(a.Refused[0].Why, "; ")),
+			"may ENREACH_RTE_USER see this user? "+coverageOf)
+	case !a.Wanted && a.Events == 0:
+		return say(CauseUnwanted, "nobody listens to them: ingest has subscribed to nothing of theirs", "RTE_SUBSCRIPTIONS or RTE_SUBSCRIPTIONS_FILE: user:"+a.User.UserID)
+	case a.Availability != "":
+		return say(CauseNoCall, fmt.Sprintf("RTE told of no call of theirs, though they were listened to all the time; their availability was %s", a.Availability))
+	default:
+		return say(CauseNoCall, "RTE told of no call of theirs, though they were listened to all the time", "did the call reach the telephony provider, and this user? its own list of calls tells")
+	}
+}
+
+func names(all []coverage.Refusal) string {
+	words := make([]string, len(all))
+	for i, r := range all {
+		words[i] = r.Event
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,220 @@
+package replay
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"ringstream/schemas/event"
+	"ringstream/transform/internal/call"
+)
+
+// Evidence is what the streams hold of one call.
+type Evidence struct {
+	Call     string
+	Now      time.Time
+	Cut      bool     // RTE has lost the beginning of the call: what its raw events led to is not known
+	Raw      []Heard  // in the order of RTE
+	Events   []Stored // of CALLS, in order
+	Outcomes []Ended  // of DELIVERIES, in order
+	Letters  []Letter // of DEADLETTERS, those of its deliveries
+	Steps    []Step   // what the fold makes of Raw
+}
+
+// Heard is one raw event of the call.
+type Heard struct {
+	Seq      uint64 // in RTE
+	Stored   time.Time
+	Recorded time.Time // when ingest heard it; zero where it does not say
+	Raw      event.Raw
+	Words    []string // reasons that the call model does not read
+}
+
+// Stored is one call event.
+type Stored struct {
+	Seq    uint64 // in CALLS
+	Stored time.Time
+	In     uint64 // position in RTE of what made it; 0 where it does not say
+	Call   event.Call
+}
+
+// Ended is one outcome.
+type Ended struct {
+	Seq    uint64 // in DELIVERIES
+	Stored time.Time
+	event.Outcome
+}
+
+// Letter is one dead letter.
+type Letter struct {
+	Seq uint64 // in DEADLETTERS
+	event.DeadLetter
+}
+
+// Step is what one raw event, or a time limit, did to the call.
+type Step struct {
+	At      time.Time
+	Seq     uint64 // in RTE; 0: a time limit
+	Verdict call.Verdict
+	Moves   []Move
+	Told    []event.Call
+}
+
+// Move is one user's transition.
+type Move struct {
+	User     event.User `json:"user"`
+	Outbound bool       `json:"outbound,omitempty"`
+	From     string     `json:"from"`
+	To       string     `json:"to"`
+}
+
+// Trace folds the raw events of one call as transform does, and tells each step.
+// Time limits fire by themselves, up to now.
+func Trace(callID string, raw []Heard, limits call.Limits, now time.Time) []Step {
+	t := tracer{call: call.New(callID), limits: limits}
+	for _, h := range raw {
+		t.until(h.Stored)
+		was := t.call.Standings()
+		told, verdict := t.call.Apply(h.Raw, h.Stored, limits)
+		t.steps = append(t.steps, Step{At: h.Stored, Seq: h.Seq, Verdict: verdict, Moves: moves(was, t.call.Standings()), Told: told})
+	}
+	t.until(now)
+	return t.steps
+}
+
+type tracer struct {
+	call   *call.Call
+	limits call.Limits
+	steps  []Step
+}
+
+// until fires what is due before the next event.
+func (t *tracer) until(end time.Time) {
+	for due := t.call.Due(t.limits); !due.IsZero() && !due.After(end) && !t.call.Forgotten(due, t.limits); due = t.call.Due(t.limits) {
+		was := t.call.Standings()
+		told := t.call.Tick(due, t.limits)
+		t.steps = append(t.steps, Step{At: due, Moves: moves(was, t.call.Standings()), Told: told})
+	}
+}
+
+func moves(was, is []call.Standing) []Move {
+	var all []Move
+	for _, s := range is {
+		from := "none"
+		for _, w := range was {
+			if w.User.UserID == s.User.UserID && w.Outbound == s.Outbound {
+				from = w.State
+			}
+		}
+		if from != s.State {
+			all = append(all, Move{User: s.User, Outbound: s.Outbound, From: from, To: s.State})
+		}
+	}
+	return all
+}
+
+// Empty reports whether no stream holds anything of the call.
+func (e Evidence) Empty() bool { return len(e.Raw) == 0 && len(e.Events) == 0 && len(e.Outcomes) == 0 }
+
+// Users lists everybody whom some stream names, in the order of their appearance.
+func (e Evidence) Users() []event.User {
+	var all []event.User
+	add := func(u event.User) {
+		at := slices.IndexFunc(all, func(k event.User) bool { return k.UserID == u.UserID })
+		switch {
+		case u.UserID == "":
+		case at < 0:
+			all = append(all, u)
+		case all[at].UserName == "":
+			all[at].UserName = u.UserName
+		}
+	}
+	for _, h := range e.Raw {
+		add(event.User{UserID: call.Participant(h.Raw), UserName: h.Raw.UserName})
+	}
+	for _, s := range e.Events {
+		for _, u := range s.Call.Audience {
+			add(u)
+		}
+	}
+	for _, o := range e.Outcomes {
+		for _, u := range o.Users {
+			add(u)
+		}
+	}
+	return all
+}
+
+// addressed lists the call events of a type that a user is to be told.
+func (e Evidence) addressed(user string, t event.CallType) (all []Stored) {
+	for _, s := range e.Events {
+		if s.Call.Type == t && s.Call.Direction == event.Inbound && slices.ContainsFunc(s.Call.Audience, func(u event.User) bool { return u.UserID == user }) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// outcome is the newest of a call event for a user: a redrive counts more than
+// what it repeats.
+func (e Evidence) outcome(id, user string) (Ended, bool) {
+	for _, o := range slices.Backward(e.Outcomes) {
+		if o.EventID == id && slices.ContainsFunc(o.Users, func(u event.User) bool { return u.UserID == user }) {
+			return o, true
+		}
+	}
+	return Ended{}, false
+}
+
+// letter is the dead letter of a delivery.
+func (e Evidence) letter(o Ended) (Letter, bool) {
+	for _, l := range slices.Backward(e.Letters) {
+		if l.EventID == o.EventID && l.NegotiatorID == o.NegotiatorID && l.Customer == o.Customer {
+			return l, true
+		}
+	}
+	return Letter{}, false
+}
+
+// negotiator is who a user is at Reapit, as any outcome of the call says.
+func (e Evidence) negotiator(user string) (negotiator, customer string) {
+	for _, o := range e.Outcomes {
+		if o.NegotiatorID != "" && slices.ContainsFunc(o.Users, func(u event.User) bool { return u.UserID == user }) {
+			return o.NegotiatorID, o.Customer
+		}
+	}
+	return "", ""
+}
+
+// of lists the raw events that name a user.
+func (e Evidence) of(user string) (all []Heard) {
+	for _, h := range e.Raw {
+		if strings.EqualFold(call.Participant(h.Raw), user) {
+			all = append(all, h)
+		}
+	}
+	return all
+}
+
+// untold is the first event for a user that RTE implies and CALLS does not hold.
+func (e Evidence) untold(user string) (event.Call, Step, bool) {
+	for _, s := range e.Steps {
+		for _, c := range s.Told {
+			to := slices.ContainsFunc(c.Audience, func(u event.User) bool { return u.UserID == user })
+			if to && c.Direction == event.Inbound && !slices.ContainsFunc(e.Events, func(s Stored) bool { return s.Call.EventID() == c.EventID() }) {
+				return c, s, true
+			}
+		}
+	}
+	return event.Call{}, Step{}, false
+}
+
+// answer is who answered first, and when ringstream heard of it.
+func (e Evidence) answer() (event.Call, bool) {
+	for _, s := range e.Events {
+		if s.Call.Type == event.Answered && s.Call.AnsweredBy != nil {
+			return s.Call, true
+		}
+	}
+	return event.Call{}, false
+}

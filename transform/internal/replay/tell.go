@@ -1,0 +1,95 @@
+package replay
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// tellCall prints what is said of one call.
+func (c *command) tellCall(a Answered, format string) error {
+	return c.tell(format, a, func(w io.Writer) {
+		fmt.Fprintln(w, a.Answer)
+		c.colour.answered(w, a)
+	})
+}
+
+// tellUser prints what is said of a user.
+func (c *command) tellUser(s Searched, format string) error {
+	return c.tell(format, s, func(w io.Writer) {
+		fmt.Fprintln(w, s.Answer)
+		if s.None != nil {
+			checks(w, *s.None)
+		}
+		for _, a := range s.Calls {
+			c.colour.answered(w, a)
+		}
+	})
+}
+
+func (c *command) tell(format string, v any, text func(io.Writer)) error {
+	out := bufio.NewWriter(c.out)
+	if format == "json" {
+		lines := json.NewEncoder(out)
+		lines.SetEscapeHTML(false)
+		if err := lines.Encode(v); err != nil {
+			return fmt.Errorf("print: %w", err)
+		}
+	} else {
+		text(out)
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// answered prints a call: for whom what, then what happened when.
+func (c palette) answered(w io.Writer, a Answered) {
+	fmt.Fprintf(w, "\ncall %s", a.Call)
+	if !a.when.IsZero() {
+		fmt.Fprintf(w, " of %s (times are UTC)", a.when.UTC().Format(time.DateOnly))
+	}
+	if a.Caller != "" {
+		fmt.Fprintf(w, ", caller %s", a.Caller)
+	}
+	fmt.Fprintln(w)
+	for _, v := range a.Users {
+		mark := c.paint(red, "not told")
+		if v.Told {
+			mark = c.paint(green, "told")
+		}
+		fmt.Fprintf(w, "  %s (%s, %s): %s\n", nameOf(v.User), or(v.Negotiator, "no negotiator"), v.Cause, mark)
+		fmt.Fprintf(w, "    %s\n", v.Sentence)
+		checks(w, v)
+	}
+	fmt.Fprintln(w)
+	for _, e := range a.Timeline {
+		c.entry(w, e)
+	}
+}
+
+func checks(w io.Writer, v Verdict) {
+	for _, check := range v.Check {
+		fmt.Fprintf(w, "    check: %s\n", check)
+	}
+}
+
+// entry is one line of a timeline, and one for each transition.
+func (c palette) entry(w io.Writer, e Entry) {
+	from := e.Stream
+	if e.Seq > 0 {
+		from = fmt.Sprintf("%s %d", e.Stream, e.Seq)
+	}
+	fmt.Fprintf(w, "%s  %-16s %s\n", e.At.UTC().Format(occurredFormat), from, e.What)
+	for _, m := range e.Moves {
+		side := ""
+		if m.Outbound {
+			side = " (outbound)"
+		}
+		fmt.Fprintln(w, strings.Repeat(" ", 31)+c.faint(fmt.Sprintf("%s%s: %s -> %s", nameOf(m.User), side, m.From, m.To)))
+	}
+}
