@@ -16,7 +16,7 @@ const (
 	DNS              Kind = "dns"
 	TLS              Kind = "tls"
 	Network          Kind = "network"   // any other failure of the connection
-	Malformed        Kind = "malformed" // what came is no HTTP answer
+	Malformed        Kind = "malformed" // what came is no HTTP, or a page for people
 	TokenRefused     Kind = "token-refused"
 	TokenUnreachable Kind = "token-unreachable"
 	TokenShared      Kind = "token-shared" // the customer was given another one's

@@ -53,7 +53,7 @@ var table = []row{
 	{kind: DNS, then: Retry, cause: "network", reason: "the name of Reapit's host was not found"},
 	{kind: TLS, then: Retry, cause: "network", reason: "no trust in Reapit's certificate"},
 	{kind: Network, perhaps: true, then: Retry, cause: "network", reason: "the connection broke"},
-	{kind: Malformed, perhaps: true, then: Retry, cause: "malformed", reason: "what came back was no HTTP"},
+	{kind: Malformed, perhaps: true, then: Retry, cause: "malformed", reason: "what came back was no answer of Reapit's"},
 	{kind: TokenRefused, then: Park, cause: "token", reason: "the token endpoint refuses REAPIT_CLIENT_ID and REAPIT_CLIENT_SECRET"},
 	{kind: TokenUnreachable, then: Retry, cause: "token", reason: "the token endpoint does not answer"},
 	{kind: TokenShared, then: Park, cause: "shared-token", reason: "Reapit gives this customer the token of another one"},

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"ringstream/schemas/event"
@@ -55,6 +56,13 @@ func plainText(header http.Header, body []byte) string {
 	return words
 }
 
+// isPage tells an answer that is for people: a proxy or a portal on the way gave
+// it, or the address is of something else. It comes with a good status, too.
+func isPage(header http.Header, body []byte) bool {
+	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	return kind == "text/html" || kind == "application/xhtml+xml" || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
+}
+
 func text(raw json.RawMessage) string {
 	var s string
 	if len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
@@ -80,6 +88,17 @@ func fieldErrors(raw json.RawMessage) []event.FieldError {
 		}
 	}
 	return fields
+}
+
+// printable leaves out what would do something to the terminal, or to the line
+// in a log, where it is read.
+func printable(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s))
 }
 
 func cut(s string) string {

@@ -246,7 +246,11 @@ func (c *Client) send(ctx context.Context, q request, t token) reply {
 		RetryAfter: retryAfter(resp.Header, time.Now()), Begun: started, Took: time.Since(started), Path: strings.TrimSuffix(q.path, "/"),
 	}}
 	if a.OK() {
-		a.RequestID = c.veil.with(t).text(a.RequestID)
+		if isPage(resp.Header, body) {
+			a.Kind, a.Status, a.Path = Malformed, 0, ""
+			a.Err = fmt.Errorf("ask reapit: %w: a page of HTML, with status %d", ErrMalformed, resp.StatusCode)
+		}
+		c.veil.with(t).result(&a.Result)
 		return a
 	}
 	if a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden {

@@ -289,6 +289,25 @@ func TestAnAnswerThatBreaksOffIsStillAnAnswer(t *testing.T) {
 	}
 }
 
+// A portal or a proxy that stands in the way answers with a page and a good
+// status; Reapit's answer has no body.
+func TestAPageIsNoAcceptance(t *testing.T) {
+	for name, page := range map[string]http.HandlerFunc{
+		"by its type":  answer(200, http.Header{"Content-Type": {"text/html; charset=utf-8"}}, "please log in"),
+		"by its words": answer(202, asJSON, "\n<!doctype html><p>please log in"),
+	} {
+		r := notify(t, start(t, giveToken, page))
+		if r.Kind != reapit.Malformed || !r.Sent || r.OK() || r.Suspect() != reapit.SettingAPIURL || !strings.Contains(r.Fault().Error(), "page of HTML") {
+			t.Errorf("%s: %+v: %v", name, r, r.Fault())
+		}
+	}
+	for _, accepted := range []http.HandlerFunc{answer(202, nil, ""), answer(200, asJSON, "{}"), answer(204, nil, "")} {
+		if r := notify(t, start(t, giveToken, accepted)); !r.OK() {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 func TestConfigKeepsItsSecret(t *testing.T) {
 	var log strings.Builder
 	cfg := config("https://platform.example")

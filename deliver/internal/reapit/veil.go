@@ -39,7 +39,7 @@ func (v veil) text(s string) string {
 
 // result hides before it cuts: half a token is a secret as well.
 func (v veil) result(r *Result) {
-	clean := func(s string) string { return cut(v.text(s)) }
+	clean := func(s string) string { return cut(printable(v.text(s))) }
 	r.Description, r.RequestID = clean(r.Description), clean(r.RequestID)
 	for i := range r.Errors {
 		r.Errors[i].Field, r.Errors[i].Message = clean(r.Errors[i].Field), clean(r.Errors[i].Message)
