@@ -92,7 +92,7 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	}
 
 	board := probe.New()
-	seen := newObserver(log, newStanding(log, people.Customers, func() bool { return allowed.left() == 0 }, time.Now), s.deadlines())
+	seen := newObserver(log, newStanding(log, people.Customers, allowed.day, time.Now), s.deadlines())
 	board.Set("streams", false, "not verified yet")
 	seen.conditions(board)
 	board.Func("negotiators", func() probe.Result { return known(people) })

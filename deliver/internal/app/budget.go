@@ -170,7 +170,8 @@ func (b *budget) room() schedule.Room {
 	defer b.mu.Unlock()
 	b.turn()
 	left := b.daily - b.used.Requests
-	r := schedule.Room{Slots: cap(b.slots), Spare: b.even.Burst() / 2, Live: left <= b.daily/lastShare}
+	// What is left of the day is shared out by Live alone, however little it is.
+	r := schedule.Room{Slots: cap(b.slots), Spare: max(0, min(b.even.Burst()/2, left-1)), Live: b.kept(left)}
 	if left <= 0 {
 		r.Slots = 0
 	}
@@ -188,6 +189,9 @@ func (b *budget) room() schedule.Room {
 	}
 	return r
 }
+
+// kept reports whether so few are left of the day that only calls that ring get them.
+func (b *budget) kept(left int) bool { return left <= b.daily/lastShare }
 
 // begin waits for one's turn, and then for the rate.
 func (b *budget) begin(ctx context.Context) error {
@@ -265,6 +269,18 @@ func (b *budget) left() int {
 	defer b.mu.Unlock()
 	b.turn()
 	return b.daily - b.used.Requests
+}
+
+// day tells how much that is.
+func (b *budget) day() dayLeft {
+	switch left := b.left(); {
+	case left <= 0:
+		return spent
+	case b.kept(left):
+		return scarce
+	default:
+		return ample
+	}
 }
 
 func (b *budget) state() used {

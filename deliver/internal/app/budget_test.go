@@ -267,6 +267,17 @@ func TestTheLastOfTheDayIsForCallsThatRing(t *testing.T) {
 	}
 }
 
+// However few there are a day, only the last twentieth of them is kept.
+func TestFewADayAreSharedOutAsMany(t *testing.T) {
+	for left, live := range map[int]bool{20: false, 3: false, 2: false, 1: true} {
+		b := newBudget(1000, 5, 20, time.Now)
+		b.recall(used{Day: dayOf(time.Now()), Requests: 20 - left})
+		if room := b.room(); room.Live != live || !live && room.Rate <= room.Spare {
+			t.Errorf("%d left: %+v", left, room)
+		}
+	}
+}
+
 // Whoever takes over within a second has what is left of it to himself.
 func TestTheOneBeforeCountsForASecond(t *testing.T) {
 	for name, c := range map[string]struct{ last, wait time.Duration }{

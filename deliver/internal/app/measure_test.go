@@ -31,7 +31,7 @@ var usualDeadlines = schedule.Deadlines{
 
 func anObserver() *observer {
 	log := slog.New(slog.DiscardHandler)
-	return newObserver(log, newStanding(log, func() []string { return []string{"RES"} }, func() bool { return false }, time.Now), usualDeadlines)
+	return newObserver(log, newStanding(log, func() []string { return []string{"RES"} }, func() dayLeft { return ample }, time.Now), usualDeadlines)
 }
 
 // What an objective or a deadline is about can be read off without a guess.

@@ -32,7 +32,7 @@ const (
 type standing struct {
 	log       *slog.Logger
 	customers func() []string // all that there are
-	spent     func() bool
+	day       func() dayLeft
 	now       func() time.Time
 
 	mu       sync.Mutex
@@ -48,7 +48,19 @@ type standing struct {
 	held     time.Time           // since when, without a break
 	said     string              // by Reapit, of the pause
 	bad      bool                // as told last
+	scarce   bool                // likewise, of the requests of the day
 }
+
+// dayLeft is how much of the requests of the day is left.
+type dayLeft int
+
+const (
+	ample  dayLeft = iota
+	scarce         // the rest is kept for calls that ring
+	spent
+)
+
+const lastOfTheDay = "the last requests of the day (REAPIT_DAILY) are kept for calls that ring; ended and missed calls wait until 00:00 UTC"
 
 // hardship is what keeps a customer parked.
 type hardship struct {
@@ -56,8 +68,8 @@ type hardship struct {
 	trouble string
 }
 
-func newStanding(log *slog.Logger, customers func() []string, spent func() bool, now func() time.Time) *standing {
-	return &standing{log: log, customers: customers, spent: spent, now: now, parked: map[string]hardship{}}
+func newStanding(log *slog.Logger, customers func() []string, day func() dayLeft, now func() time.Time) *standing {
+	return &standing{log: log, customers: customers, day: day, now: now, parked: map[string]hardship{}}
 }
 
 // attempt is told what came of one of a call, and what followed.
@@ -119,7 +131,7 @@ func (s *standing) waits(parked map[string]string, paused time.Time) {
 func (s *standing) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.good, s.since, s.failures, s.several, s.paused, s.bad = time.Time{}, time.Time{}, 0, false, time.Time{}, false
+	s.good, s.since, s.failures, s.several, s.paused, s.bad, s.scarce = time.Time{}, time.Time{}, 0, false, time.Time{}, false, false
 	clear(s.parked)
 }
 
@@ -133,6 +145,14 @@ func (s *standing) tell() {
 		s.log.Info("Reapit can be delivered to again")
 	}
 	s.bad = !r.OK
+	if low := s.day() != ample; low != s.scarce {
+		s.scarce = low
+		if low {
+			s.log.Warn(lastOfTheDay)
+		} else {
+			s.log.Info("a new day's requests to Reapit (REAPIT_DAILY)")
+		}
+	}
 }
 
 // Result is the condition of readiness.
@@ -156,7 +176,7 @@ func (s *standing) result() probe.Result {
 		return bad("everything is held back until %s: %s", clock(s.paused), cmp.Or(s.said, "since before this replica took over"))
 	case s.failed():
 		return bad("no attempt of %d succeeded since %s: %s", s.failures, clock(s.since), s.trouble)
-	case s.spent():
+	case s.day() == spent:
 		return bad("the requests of the day (REAPIT_DAILY) are used up; nothing is sent before 00:00 UTC")
 	case s.now().Before(s.paused):
 		return good("paused until %s: %s", clock(s.paused), s.said)
@@ -164,6 +184,8 @@ func (s *standing) result() probe.Result {
 		return good("Reapit refuses %s; others are delivered to", s.parkedInWords())
 	case !s.since.IsZero():
 		return good("failing since %s: %s", clock(s.since), s.trouble)
+	case s.day() == scarce:
+		return good(lastOfTheDay)
 	case s.good.IsZero():
 		return good("nothing sent yet")
 	default:

@@ -17,14 +17,14 @@ type watched struct {
 	*standing
 	*testing.T
 	at   time.Time
-	used bool
+	left dayLeft
 	call string // whose attempts are made
 	said bytes.Buffer
 }
 
 func watch(t *testing.T, customers ...string) *watched {
 	w := &watched{T: t, at: time.Date(2026, 11, 22, 12, 3, 4, 0, time.UTC)}
-	w.standing = newStanding(slog.New(slog.NewTextHandler(&w.said, nil)), func() []string { return customers }, func() bool { return w.used }, func() time.Time { return w.at })
+	w.standing = newStanding(slog.New(slog.NewTextHandler(&w.said, nil)), func() []string { return customers }, func() dayLeft { return w.left }, func() time.Time { return w.at })
 	return w
 }
 
@@ -199,6 +199,25 @@ func TestPausesInARowAreOneLongPause(t *testing.T) {
 
 func TestADayUsedUpIsNotReady(t *testing.T) {
 	w := watch(t, "SBOX")
-	w.used = true
+	w.left = spent
 	w.want(false, "REAPIT_DAILY", "00:00 UTC")
+}
+
+// What waits for the next day, although Reapit takes everything, is told.
+func TestTheLastOfTheDayIsTold(t *testing.T) {
+	w := watch(t, "SBOX")
+	w.try("SBOX", taken)
+	w.left = scarce
+	w.waits(nil, time.Time{})
+	w.waits(nil, time.Time{})
+	w.want(true, "REAPIT_DAILY", "missed", "00:00 UTC")
+	w.try("SBOX", broken)
+	w.want(true, "failing since")
+	w.try("SBOX", taken)
+	w.left = ample
+	w.waits(nil, time.Time{})
+	w.want(true, "accepted")
+	if said := w.said.String(); strings.Count(said, "kept for calls that ring") != 1 || strings.Count(said, "a new day") != 1 {
+		t.Errorf("said %s", said)
+	}
 }
