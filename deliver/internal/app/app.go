@@ -93,6 +93,7 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 
 	board := probe.New()
 	seen := newObserver(log, newStanding(log, people.Customers, allowed.day, time.Now), s.deadlines())
+	seen.shadow = s.Shadow
 	board.Set("streams", false, "not verified yet")
 	seen.conditions(board)
 	board.Func("negotiators", func() probe.Result { return known(people) })

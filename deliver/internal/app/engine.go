@@ -99,6 +99,9 @@ func (e *engine) candidate(stop, life context.Context) error {
 		defer e.directory.Lead(false)
 		e.seen.role(leading)
 		e.log.Info("delivering")
+		if e.shadow {
+			e.log.Warn("nothing is sent to Reapit (DELIVER_SHADOW), and nothing by other replicas while this one has the lease")
+		}
 		return e.reign(stop, held)
 	})
 }

@@ -45,6 +45,7 @@ type observer struct {
 	duties   *probe.Duties
 	reapit   *standing
 	is       atomic.Int32 // role
+	shadow   bool
 	parked   map[string]string
 
 	latency                                                     latency
@@ -175,6 +176,9 @@ func (o *observer) conditions(b *probe.Board) {
 func (o *observer) condition() probe.Result {
 	switch o.is.Load() {
 	case leading:
+		if o.shadow {
+			return probe.Result{OK: true, Detail: "delivering in shadow: nothing is sent to Reapit (DELIVER_SHADOW)"}
+		}
 		return probe.Result{OK: true, Detail: "delivering"}
 	case standby:
 		return probe.Result{OK: true, Detail: "standby"}

@@ -273,7 +273,7 @@ func TestShadowDoesEverythingButPost(t *testing.T) {
 	r := newRig(t)
 	s := r.settings()
 	s.Shadow = true
-	r.deliver(s)
+	d := r.deliver(s)
 	r.say(1, event.Incoming, "", "jane", "tom")
 	r.until(2)
 	r.say(1, event.Answered, "tom", "jane", "tom")
@@ -285,6 +285,10 @@ func TestShadowDoesEverythingButPost(t *testing.T) {
 	if shown := r.shown(); len(shown) > 0 {
 		t.Errorf("shown: %v", brief(shown, ""))
 	}
+	if page := r.page(d.probes + "/readyz"); !strings.Contains(page, "delivering in shadow") {
+		t.Errorf("who looks at it is not told: %s", page)
+	}
+	r.logged(`"level":"WARN"`, "DELIVER_SHADOW")
 }
 
 func TestOneRefusedTokenIsReplacedAtOnce(t *testing.T) {
