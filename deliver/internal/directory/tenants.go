@@ -183,8 +183,11 @@ func (r *reader) organization(key, value *yaml.Node) {
 	}
 }
 
+// named tells an id from what a template has left empty: null has the form of one.
+func named(v *yaml.Node) bool { return v.Kind == yaml.ScalarNode && v.ShortTag() != "!!null" }
+
 func (r *reader) customer(v *yaml.Node) string {
-	if v.Kind != yaml.ScalarNode || !reapit.ValidCustomer(v.Value) {
+	if !named(v) || !reapit.ValidCustomer(v.Value) {
 		r.report(v, "%q is no customer; write an id such as SBOX or RES-GOGO", v.Value)
 		return ""
 	}
@@ -211,7 +214,7 @@ func (r *reader) override(o Overrides, k, v *yaml.Node) {
 	switch {
 	case k.Kind != yaml.ScalarNode || user == "":
 		r.report(k, "this override names no user; write a user name or id, such as user@agency.example: TST")
-	case v.Kind != yaml.ScalarNode || !negotiatorID.MatchString(v.Value):
+	case !named(v) || !negotiatorID.MatchString(v.Value):
 		r.report(v, "%q of %s is no negotiator; an id is 2 to 4 letters and digits", v.Value, k.Value)
 	default:
 		o[user] = v.Value

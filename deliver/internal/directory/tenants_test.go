@@ -66,6 +66,8 @@ func TestWhatIsWrongInATenantsFile(t *testing.T) {
 		"no customer":       {orgA + ": {region: GB}\n", []string{"line 1: organization " + orgA + " has no customer; add customer: <id>"}},
 		"bad customer":      {orgA + ":\n  customer: R.S\n", []string{`line 2: "R.S" is no customer; write an id such as SBOX`}},
 		"customer of lists": {orgA + ":\n  customer: [RES]\n", []string{`line 2: "" is no customer`}},
+		"a null customer":   {orgA + ":\n  customer: null\n", []string{`line 2: "null" is no customer`}},
+		"a null negotiator": {orgA + ":\n  customer: RES\n  negotiators:\n    jane@agency.example: null\n", []string{`line 4: "null" of jane@agency.example is no negotiator`}},
 		"no region":         {orgA + ":\n  customer: RES\n  region: XX\n", []string{`line 3: "XX" is no region; write one of ISO 3166`}},
 		"unknown key":       {orgA + ":\n  customer: RES\n  overrides: {}\n", []string{`line 3: key "overrides" is unknown; known are customer, region, negotiators`}},
 		"bad override":      {orgA + ":\n  customer: RES\n  negotiators:\n    jane@agency.example: T\n", []string{`line 4: "T" of jane@agency.example is no negotiator; an id is 2 to 4`}},
