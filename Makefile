@@ -50,6 +50,7 @@ bench: build ## what ingest and transform sustain and how long a call takes to r
 	@go test -run '^$$' -bench '^Benchmark(Ingest|Transform)$$' -benchtime 1x -timeout 1h ./deploy/e2e $(BENCHFLAGS)
 	@go test -run '^$$' -bench '^BenchmarkRinging$$' -benchtime 1x -timeout 1h ./deploy/e2e $(RINGFLAGS)
 	@go test -run '^$$' -bench . -benchtime 1s -timeout 1h ./transform/internal/fold $(FOLDFLAGS)
+	@go test -run '^$$' -bench '^BenchmarkExplainCall$$' -benchtime 20x -timeout 1h ./transform/internal/replay $(EXPLAINFLAGS)
 
 .PHONY: profile
 profile: ## where transform's CPU time goes; NATS, which is in the process, left out

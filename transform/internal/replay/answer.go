@@ -63,10 +63,8 @@ func sum(all []Verdict) string {
 		return "No screen was told: no event of the call names a user"
 	case len(all) == 1:
 		return all[0].Sentence
-	case not == 0 && told == 2:
-		return "Both screens were told: " + all[0].because
 	case not == 0:
-		return fmt.Sprintf("All %d screens were told: %s", told, all[0].because)
+		return fmt.Sprintf("%s were told: %s; that Reapit accepted it is not to say that it was shown", screens(told), each(all))
 	case told == 0 && not > 1:
 		return fmt.Sprintf("%s; %s more not told, see below", all[0].Sentence, count(not-1, "screen"))
 	case not == 1:
@@ -74,6 +72,26 @@ func sum(all []Verdict) string {
 	default:
 		return fmt.Sprintf("%s; %s more not told, see below; %s told", all[0].Sentence, count(not-1, "screen"), were(told, "other screen"))
 	}
+}
+
+func screens(n int) string {
+	if n == 2 {
+		return "Both screens"
+	}
+	return fmt.Sprintf("All %d screens", n)
+}
+
+// each names whose screens they are, the first few at least.
+func each(all []Verdict) string {
+	const few = 5
+	var words []string
+	for _, v := range all[:min(few, len(all))] {
+		words = append(words, v.whose(""))
+	}
+	if n := len(all) - few; n > 0 {
+		words = append(words, fmt.Sprintf("%d more", n))
+	}
+	return strings.Join(words, ", ")
 }
 
 func were(n int, what string) string {

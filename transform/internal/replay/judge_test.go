@@ -185,8 +185,8 @@ func TestJudge(t *testing.T) {
 			says: "Jane's screen did not pop: the phone never rang: do not disturb was on (DND), says its UserCallInUserOverflow; of the missed call it was not told either: jane@", check: "NEGOTIATOR_OVERRIDES",
 		},
 		{
-			name: "withdrawn", script: "+0s UserCallInArrived jane\n+1s UserCallInUserCancelled jane", now: 2 * time.Second, cause: CauseWithdrawn,
-			says: "Jane's screen was not told: the phone never rang: the call was withdrawn first",
+			name: "withdrawn", script: "+0s UserCallInArrived jane\n+1s UserCallInUserCancelled jane reason=CallerHungUp", now: 2 * time.Second, cause: CauseWithdrawn,
+			says: "Jane's screen was not told: the phone never rang: the call was withdrawn first (UserCallInUserCancelled: CallerHungUp)",
 		},
 		{
 			name: "somebody else answered before it rang", script: "+0s UserCallInArrived jane\n+1s UserCallInUserConnected tom", now: 2 * time.Second, cause: CauseElsewhere,
@@ -272,13 +272,13 @@ func TestMiss(t *testing.T) {
 }
 
 func TestSum(t *testing.T) {
-	told := Verdict{Told: true, Sentence: "A was told: 202", because: "202"}
+	told := Verdict{User: event.User{UserName: "jane@agency.example"}, Negotiator: "JAS", Told: true, Sentence: "A was told: 202", because: "202"}
 	not := Verdict{Sentence: "B was not told: 422"}
 	for want, all := range map[string][]Verdict{
 		"No screen was told: no event of the call names a user": nil,
-		"A was told: 202":                                                                    {told},
-		"Both screens were told: 202":                                                        {told, told},
-		"All 3 screens were told: 202":                                                       {told, told, told},
+		"A was told: 202": {told},
+		"Both screens were told: Jane's (JAS), Jane's (JAS); that Reapit accepted it is not to say that it was shown":                                                    {told, told},
+		"All 6 screens were told: Jane's (JAS), Jane's (JAS), Jane's (JAS), Jane's (JAS), Jane's (JAS), 1 more; that Reapit accepted it is not to say that it was shown": {told, told, told, told, told, told},
 		"B was not told: 422; the other screen was told":                                     {not, told},
 		"B was not told: 422; the 2 other screens were told":                                 {not, told, told},
 		"B was not told: 422; 1 screen more not told, see below":                             {not, not},

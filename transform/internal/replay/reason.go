@@ -31,12 +31,12 @@ func spelled(reason string) string {
 	return "RTE gives the reason " + reason
 }
 
-// diverted finds the last reason for which a call went past somebody. A
-// Disconnected says who hung up, which is no reason for a phone not to ring.
+// diverted finds the last reason for which a call went past somebody. Who hung up
+// and why a ring was withdrawn is no reason for a phone not to ring.
 func diverted(heard []Heard) (why string, found bool) {
 	for _, h := range slices.Backward(heard) {
 		name := strings.ToLower(h.Raw.EventType)
-		if strings.HasSuffix(name, "disconnected") {
+		if strings.HasSuffix(name, "disconnected") || strings.HasSuffix(name, "usercancelled") {
 			continue
 		}
 		words := h.Words
@@ -56,6 +56,17 @@ func outboundOnly(heard []Heard) bool {
 	return !slices.ContainsFunc(heard, func(h Heard) bool { return !strings.HasPrefix(strings.ToLower(h.Raw.EventType), "usercallout") })
 }
 
-func withdrawn(heard []Heard) bool {
-	return slices.ContainsFunc(heard, func(h Heard) bool { return strings.HasSuffix(strings.ToLower(h.Raw.EventType), "usercancelled") })
+// withdrawn finds the event that took the call away, and RTE's reason.
+func withdrawn(heard []Heard) (why string, found bool) {
+	for _, h := range slices.Backward(heard) {
+		if !strings.HasSuffix(strings.ToLower(h.Raw.EventType), "usercancelled") {
+			continue
+		}
+		why = h.Raw.EventType
+		if h.Raw.Reason != nil && *h.Raw.Reason != "" {
+			why += ": " + *h.Raw.Reason
+		}
+		return why, true
+	}
+	return "", false
 }

@@ -16,11 +16,12 @@ const (
 	notYet  = " has not been told yet: "
 )
 
-// screen names whose screen it is: "Jane's screen (JAS)".
-func (j judging) screen() string {
-	s := shortName(j.v.User) + "'s screen"
-	if j.v.Negotiator != "" {
-		s += " (" + j.v.Negotiator + ")"
+// whose names whose screen it is: "Jane's screen (JAS)", or without a word for
+// it "Jane's (JAS)".
+func (v Verdict) whose(screen string) string {
+	s := shortName(v.User) + "'s" + screen
+	if v.Negotiator != "" {
+		s += " (" + v.Negotiator + ")"
 	}
 	return s
 }
@@ -44,7 +45,7 @@ func shortName(u event.User) string {
 func (j judging) say(cause Cause, told bool, begin, because string, check ...string) Verdict {
 	v := j.v
 	v.Cause, v.Told, v.because, v.Check = cause, told, because, check
-	v.Sentence = j.screen() + begin + because
+	v.Sentence = v.whose(" screen") + begin + because
 	return v
 }
 
@@ -82,11 +83,9 @@ func (j judging) delivered(s Stored, o Ended) Verdict {
 	if o.Redrive > 0 {
 		because += ", as a dead letter sent again"
 	}
-	who := shortName(j.v.User)
 	check := []string{
-		"was " + who + " logged in to AgencyCloud? who is not loses rings, answers and ends",
+		"was the user logged in to AgencyCloud, as that negotiator? who is not loses rings, answers and ends",
 		fmt.Sprintf("has %s's configuration request for notifications been processed? before, Reapit accepts and shows nothing", or(o.Customer, "the customer")),
-		fmt.Sprintf("does %s log in as negotiator %s?", who, o.NegotiatorID),
 	}
 	if by, ok := j.e.answer(); ok && by.AnsweredBy.UserID != j.v.User.UserID && s.Call.Type == event.Incoming {
 		at := heardAt(Stored{Call: by})
@@ -240,8 +239,8 @@ func (j judging) outbound() Verdict {
 }
 
 func (j judging) noRing(heard []Heard) Verdict {
-	if withdrawn(heard) {
-		return j.say(CauseWithdrawn, false, wasNot, "the phone never rang: the call was withdrawn first (UserCallInUserCancelled)")
+	if why, ok := withdrawn(heard); ok {
+		return j.say(CauseWithdrawn, false, wasNot, fmt.Sprintf("the phone never rang: the call was withdrawn first (%s)", why))
 	}
 	names := make([]string, 0, len(heard))
 	for _, h := range heard {

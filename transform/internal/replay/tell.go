@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,7 +14,7 @@ import (
 func (c *command) tellCall(a Answered, format string) error {
 	return c.tell(format, a, func(w io.Writer) {
 		fmt.Fprintln(w, a.Answer)
-		c.colour.answered(w, a)
+		c.colour.answered(w, a, a.Answer)
 	})
 }
 
@@ -22,10 +23,10 @@ func (c *command) tellUser(s Searched, format string) error {
 	return c.tell(format, s, func(w io.Writer) {
 		fmt.Fprintln(w, s.Answer)
 		if s.None != nil {
-			checks(w, *s.None)
+			checks(w, s.None.Check)
 		}
 		for _, a := range s.Calls {
-			c.colour.answered(w, a)
+			c.colour.answered(w, a, s.Answer)
 		}
 	})
 }
@@ -47,8 +48,9 @@ func (c *command) tell(format string, v any, text func(io.Writer)) error {
 	return nil
 }
 
-// answered prints a call: for whom what, then what happened when.
-func (c palette) answered(w io.Writer, a Answered) {
+// answered prints a call: for whom what, then what happened when. What was said
+// already is not repeated.
+func (c palette) answered(w io.Writer, a Answered, said string) {
 	fmt.Fprintf(w, "\ncall %s", a.Call)
 	if !a.when.IsZero() {
 		fmt.Fprintf(w, " of %s (times are UTC)", a.when.UTC().Format(time.DateOnly))
@@ -57,14 +59,20 @@ func (c palette) answered(w io.Writer, a Answered) {
 		fmt.Fprintf(w, ", caller %s", a.Caller)
 	}
 	fmt.Fprintln(w)
+	known := map[string]bool{}
 	for _, v := range a.Users {
-		mark := c.paint(red, "not told")
+		mark := c.paint(red, "not told") + fmt.Sprintf(" (%s)", v.Cause)
 		if v.Told {
 			mark = c.paint(green, "told")
 		}
-		fmt.Fprintf(w, "  %s (%s, %s): %s\n", nameOf(v.User), or(v.Negotiator, "no negotiator"), v.Cause, mark)
-		fmt.Fprintf(w, "    %s\n", v.Sentence)
-		checks(w, v)
+		fmt.Fprintf(w, "  %s, %s: %s\n", nameOf(v.User), or(v.Negotiator, "no negotiator"), mark)
+		if v.Sentence != said {
+			fmt.Fprintf(w, "    %s\n", v.Sentence)
+		}
+		checks(w, slices.DeleteFunc(slices.Clone(v.Check), func(s string) bool { return known[s] }))
+		for _, s := range v.Check {
+			known[s] = true
+		}
 	}
 	fmt.Fprintln(w)
 	for _, e := range a.Timeline {
@@ -72,8 +80,8 @@ func (c palette) answered(w io.Writer, a Answered) {
 	}
 }
 
-func checks(w io.Writer, v Verdict) {
-	for _, check := range v.Check {
+func checks(w io.Writer, all []string) {
+	for _, check := range all {
 		fmt.Fprintf(w, "    check: %s\n", check)
 	}
 }

@@ -29,7 +29,7 @@ func Timeline(e Evidence, numbers masking) []Entry {
 	}
 	for _, s := range e.Steps {
 		if s.Seq == 0 && len(s.Moves)+len(s.Told) > 0 {
-			all = append(all, Entry{At: s.At, What: "a time limit is over", Moves: s.Moves})
+			all = append(all, Entry{At: s.At, What: s.words(), Moves: s.Moves})
 		}
 	}
 	for _, s := range e.Events {
@@ -39,7 +39,7 @@ func Timeline(e Evidence, numbers masking) []Entry {
 		all = append(all, Entry{At: o.Stored, Stream: "DELIVERIES", Seq: o.Seq, What: o.words(numbers)})
 	}
 	for _, l := range e.Letters {
-		all = append(all, Entry{At: l.At, Stream: "DEADLETTERS", Seq: l.Seq, What: l.words(numbers)})
+		all = append(all, Entry{At: l.At, Stream: "DEADLETTERS", Seq: l.Seq, What: l.words()})
 	}
 	slices.SortStableFunc(all, func(a, b Entry) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
 	return all
@@ -57,6 +57,18 @@ func (e Evidence) heardEntry(h Heard, numbers masking) Entry {
 	}
 	return entry
 }
+
+// words of a time limit.
+func (s Step) words() string {
+	what := "a time limit is over"
+	for _, c := range s.Told {
+		what += fmt.Sprintf(", which makes it %s", c.Type)
+	}
+	return what
+}
+
+// How far apart two clocks must be for it to be told.
+const notable = time.Second
 
 func (h Heard) words(numbers masking) string {
 	r := h.Raw
@@ -77,7 +89,7 @@ func (h Heard) words(numbers masking) string {
 	if !h.Recorded.IsZero() {
 		b.WriteString(", heard " + h.Recorded.UTC().Format(occurredFormat))
 	}
-	if !r.Timestamp.IsZero() {
+	if !r.Timestamp.IsZero() && r.Timestamp.Sub(h.Stored).Abs() >= notable {
 		b.WriteString(", dated " + occurred(r.Timestamp, h.Stored))
 	}
 	return b.String()
@@ -126,6 +138,6 @@ func (o Ended) words(numbers masking) string {
 	return what
 }
 
-func (l Letter) words(numbers masking) string {
-	return fmt.Sprintf("%s of %s kept: %s", l.Reason, l.EventID, numbers.text(l.Detail))
+func (l Letter) words() string {
+	return fmt.Sprintf("%s for %s: kept for a person (%s)", l.EventID, or(l.NegotiatorID, "nobody"), l.Reason)
 }
