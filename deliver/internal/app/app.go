@@ -42,7 +42,11 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
+
 	"ringstream/deliver/internal/directory"
+	"ringstream/deliver/internal/reapit"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/probe"
 	"ringstream/schemas/program"
@@ -64,85 +68,114 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) error {
 func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address string)) (err error) {
 	var undo program.Cleanups
 	defer undo.Run(&err)
-	log = log.With(telemetry.Instance, s.instance())
-	version := program.ReadVersion(name)
-	tenants, err := s.tenants()
+	p, err := assemble(s, log.With(telemetry.Instance, s.instance()))
 	if err != nil {
 		return err
 	}
-
-	flushTraces, err := telemetry.Tracing(ctx, name, version.Version)
+	flushTraces, err := telemetry.Tracing(ctx, name, p.version.Version)
 	if err != nil {
 		return err
 	}
 	undo.Add("flush traces", program.Bounded(flushTraces))
-
 	life, kill := program.Lingering(ctx, s.ShutdownTimeout)
 	undo.Add("end of draining", func() error { kill(); return nil })
-
-	client := s.client()
-	undo.Add("close connections", func() error { client.Close(); return nil })
-	allowed := newBudget(s.Rate, s.Concurrency, s.Daily, time.Now)
-	client.Admit, client.Yield = whileHeld(allowed.admit), yield
-	people := directory.New(client, directory.Settings{Tenants: tenants, Refresh: s.Refresh, Log: log})
-	client.Customers = people.Customers
-	var file *directory.File
-	if s.TenantsFile != "" {
-		file = s.tenantsFile(log)
-	}
-
-	board := probe.New()
-	seen := newObserver(log, newStanding(log, people.Customers, allowed.day, time.Now), s.deadlines())
-	seen.shadow = s.Shadow
-	board.Set("streams", false, "not verified yet")
-	seen.conditions(board)
-	board.Func("negotiators", func() probe.Result { return known(people) })
-	registry := telemetry.Metrics(name, version.Version, version.Revision)
-	client.Fetched = seen.token
-	seen.register(registry, allowed, people, file)
-	stopProbes, address, err := probe.Serve(ctx, s.HTTPAddr, board, registry, version)
+	undo.Add("close connections", func() error { p.client.Close(); return nil })
+	address, err := p.open(ctx, &undo)
 	if err != nil {
 		return err
+	}
+	serving(address)
+	js, leases, err := p.connect(ctx, &undo)
+	if err != nil {
+		return program.Asked(ctx, err)
+	}
+	undo.Add("stop keeping negotiators", program.Background(func(ctx context.Context) { p.people.Remember(ctx, shelf{js}) }))
+	p.seen.role(standby)
+	p.engine(js, leases).run(ctx, life)
+	p.board.Set("running", false, "stopping")
+	return nil
+}
+
+// parts are what a deliver is made of besides its connection to NATS.
+type parts struct {
+	Settings
+	log      *slog.Logger
+	version  program.Version
+	client   *reapit.Client
+	allowed  *budget
+	people   *directory.Directory
+	file     *directory.File // nil: one customer has everything
+	board    *probe.Board
+	seen     *observer
+	registry *prometheus.Registry
+}
+
+func assemble(s Settings, log *slog.Logger) (*parts, error) {
+	tenants, err := s.tenants()
+	if err != nil {
+		return nil, err
+	}
+	p := &parts{
+		Settings: s, log: log, version: program.ReadVersion(name), client: s.client(),
+		allowed: newBudget(s.Rate, s.Concurrency, s.Daily, time.Now), board: probe.New(),
+	}
+	p.people = directory.New(p.client, directory.Settings{Tenants: tenants, Refresh: s.Refresh, Log: log})
+	if s.TenantsFile != "" {
+		p.file = s.tenantsFile(log)
+	}
+	p.seen = newObserver(log, newStanding(log, p.people.Customers, p.allowed.day, time.Now), s.deadlines())
+	p.seen.shadow = s.Shadow
+	p.client.Admit, p.client.Yield = whileHeld(p.allowed.admit), yield
+	p.client.Customers, p.client.Fetched = p.people.Customers, p.seen.token
+	p.registry = telemetry.Metrics(name, p.version.Version, p.version.Revision)
+	p.seen.register(p.registry, p.allowed, p.people, p.file)
+	p.board.Set("streams", false, "not verified yet")
+	p.seen.conditions(p.board)
+	p.board.Func("negotiators", func() probe.Result { return known(p.people) })
+	return p, nil
+}
+
+// open serves the probes, reads the negotiators and follows the tenants.
+func (p *parts) open(ctx context.Context, undo *program.Cleanups) (address string, err error) {
+	stopProbes, address, err := probe.Serve(ctx, p.HTTPAddr, p.board, p.registry, p.version)
+	if err != nil {
+		return "", err
 	}
 	undo.Add("stop probes", program.Bounded(stopProbes))
-	log.Info("probes served", "address", address)
-	serving(address)
-
-	undo.Add("stop reading negotiators", program.Background(people.Run))
-	if file != nil {
-		board.Func("tenants", func() probe.Result { return followed(file, people) })
-		undo.Add("stop following the tenants", program.Background(func(ctx context.Context) { file.Follow(ctx, people) }))
+	p.log.Info("probes served", "address", address)
+	undo.Add("stop reading negotiators", program.Background(p.people.Run))
+	if p.file != nil {
+		p.board.Func("tenants", func() probe.Result { return followed(p.file, p.people) })
+		undo.Add("stop following the tenants", program.Background(func(ctx context.Context) { p.file.Follow(ctx, p.people) }))
 	}
+	return address, nil
+}
 
-	nc, err := bus.Connect(ctx, s.Config, name, log)
+// connect waits for NATS and for streams that are as the contract says.
+func (p *parts) connect(ctx context.Context, undo *program.Cleanups) (jetstream.JetStream, *bus.Leases, error) {
+	nc, err := bus.Connect(ctx, p.Config, name, p.log)
 	if err != nil {
-		return program.Asked(ctx, err)
+		return nil, nil, err
 	}
 	undo.Add("close NATS", func() error { nc.Close(); return nil })
-	board.Func("nats", func() probe.Result { return bus.Online(nc.IsConnected()) })
-	telemetry.NATS(registry, nc.IsConnected, func() uint64 { return nc.Stats().Reconnects })
+	p.board.Func("nats", func() probe.Result { return bus.Online(nc.IsConnected()) })
+	telemetry.NATS(p.registry, nc.IsConnected, func() uint64 { return nc.Stats().Reconnects })
 	js, err := bus.JetStream(nc)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if err := bus.Prepare(ctx, js, s.Config, log, uses()...); err != nil {
-		return program.Asked(ctx, err)
+	if err := bus.Prepare(ctx, js, p.Config, p.log, uses()...); err != nil {
+		return nil, nil, err
 	}
-	go bus.Watch(ctx, js, s.Config, uses(), board)
+	go bus.Watch(ctx, js, p.Config, uses(), p.board)
 	leases, err := bus.OpenLeases(ctx, js)
-	if err != nil {
-		return program.Asked(ctx, err)
-	}
+	return js, leases, err
+}
 
-	undo.Add("stop keeping negotiators", program.Background(func(ctx context.Context) { people.Remember(ctx, shelf{js}) }))
-
-	seen.role(standby)
-	e := &engine{
-		js: js, leases: leases, reapit: client, directory: people, budget: allowed, deadlines: s.deadlines(),
-		slots: s.Concurrency, group: s.Group, format: s.Format, shadow: s.Shadow, ttl: s.LeaseTTL,
-		drain: max(s.ShutdownTimeout-wrapUp, s.ShutdownTimeout/2), instance: s.instance(), seen: seen, log: log, now: time.Now,
+func (p *parts) engine(js jetstream.JetStream, leases *bus.Leases) *engine {
+	return &engine{
+		js: js, leases: leases, reapit: p.client, directory: p.people, budget: p.allowed, deadlines: p.deadlines(),
+		slots: p.Concurrency, group: p.Group, format: p.Format, shadow: p.Shadow, ttl: p.LeaseTTL,
+		drain: max(p.ShutdownTimeout-wrapUp, p.ShutdownTimeout/2), instance: p.instance(), seen: p.seen, log: p.log, now: time.Now,
 	}
-	e.run(ctx, life)
-	board.Set("running", false, "stopping")
-	return nil
 }

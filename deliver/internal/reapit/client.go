@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -79,6 +80,9 @@ type Client struct {
 	oauth   clientcredentials.Config
 	veil    veil
 	tokens  tokens
+	fetches sync.WaitGroup
+	life    context.Context //nolint:containedctx // of fetches that outlive their callers
+	end     context.CancelFunc
 	guard   guard
 	maxWait time.Duration
 }
@@ -87,7 +91,9 @@ type Client struct {
 // used, its redirect policy and a longer timeout are not.
 func New(cfg Config, hc *http.Client) *Client {
 	cfg.APIURL = strings.TrimRight(cfg.APIURL, "/")
+	life, end := context.WithCancel(context.Background())
 	return &Client{
+		life: life, end: end,
 		cfg:     cfg,
 		http:    harden(hc),
 		oauth:   credentials(cfg),
@@ -97,8 +103,13 @@ func New(cfg Config, hc *http.Client) *Client {
 	}
 }
 
-// Close lets go of idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+// Close ends what is being fetched and lets go of idle connections. Nothing is
+// asked after it.
+func (c *Client) Close() {
+	c.end()
+	c.fetches.Wait()
+	c.http.CloseIdleConnections()
+}
 
 func harden(hc *http.Client) *http.Client {
 	hardened := http.Client{Transport: transport()}

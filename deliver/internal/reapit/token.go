@@ -136,21 +136,51 @@ func (c *Client) token(ctx context.Context, customer string) (token, *Result) {
 	if err := c.await(ctx, s.turn); err != nil {
 		return token{}, gaveUp(err)
 	}
-	defer func() { <-s.turn }()
 	if t, _, ok := s.valid(); ok {
+		<-s.turn
 		return t, nil
 	}
-	if failed := s.failedSince(round); failed != nil {
-		return token{}, failed
+	for _, failed := range []*Result{s.failedSince(round), s.known()} {
+		if failed != nil {
+			<-s.turn
+			return token{}, failed
+		}
 	}
-	if failed := s.known(); failed != nil {
-		return token{}, failed
+	return c.fetchFor(ctx, customer, s)
+}
+
+// fetchFor fetches a token for as long as it takes, whoever has the turn for it,
+// and returns it if ctx is as patient: an endpoint that is slower than
+// what rings may wait must not be asked in vain again and again.
+func (c *Client) fetchFor(ctx context.Context, customer string, s *tokenSlot) (token, *Result) {
+	type answer struct {
+		token  token
+		failed *Result
 	}
-	t, failed := c.fetch(ctx, customer)
-	if failed == nil || ctx.Err() == nil { // what one caller's patience ended is no news for the others
+	got := make(chan answer, 1)
+	c.fetches.Go(func() {
+		defer func() { <-s.turn }()
+		patient, cancel := c.outliving(ctx)
+		defer cancel()
+		t, failed := c.fetch(patient, customer)
 		s.settle(t, failed)
+		got <- answer{t, failed}
+	})
+	select {
+	case a := <-got:
+		return a.token, a.failed
+	case <-ctx.Done():
+		failed := gaveUp(ctx.Err())
+		failed.setting = SettingTokenURL // it said nothing for as long as could be waited
+		return token{}, failed
 	}
-	return t, failed
+}
+
+// outliving is ctx without its end, until Close.
+func (c *Client) outliving(ctx context.Context) (context.Context, context.CancelFunc) {
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*c.maxWait)
+	stop := context.AfterFunc(c.life, cancel)
+	return patient, func() { stop(); cancel() }
 }
 
 // await takes the turn.

@@ -301,3 +301,47 @@ func TestTokenEndpointGone(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// An endpoint that is slower than a ring may wait is asked once, and what it says
+// in the end serves the next.
+func TestATokenIsFetchedForAsLongAsItTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := &issuer{life: 3600}
+		slow := func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(12 * time.Second)
+			i.token(w, r)
+		}
+		c := reapit.New(config("http://reapit.example"), wire(slow, i.api))
+		defer c.Close()
+		began := time.Now()
+		for n := range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			r := c.Notify(ctx, notification(), "")
+			cancel()
+			if r.OK() != (n == 1) {
+				t.Fatalf("attempt %d: %+v", n+1, r)
+			}
+		}
+		if took := time.Since(began); took > 13*time.Second || i.given.Load() != 1 {
+			t.Errorf("%d tokens after %s", i.given.Load(), took)
+		}
+	})
+}
+
+// Nothing outlives the client.
+func TestCloseEndsAFetch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		c := reapit.New(config("http://reapit.example"), wire(hangs, nil))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if r := c.Notify(ctx, notification(), ""); r.OK() {
+			t.Errorf("%+v", r)
+		}
+		began := time.Now()
+		c.Close()
+		if took := time.Since(began); took > 0 {
+			t.Errorf("closed after %s", took)
+		}
+	})
+}

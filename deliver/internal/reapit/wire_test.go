@@ -144,6 +144,7 @@ func TestNoWaitOutlastsTheDeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := reapit.New(config("http://reapit.example"), wire(f.token, f.api))
+				defer c.Close()
 				c.Admit = f.admit
 				patient, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 				defer cancel()
