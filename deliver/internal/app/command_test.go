@@ -188,6 +188,11 @@ func TestDeadLettersAreListedAndShown(t *testing.T) {
 	if _, err := run("show", "99"); err == nil {
 		t.Error("shows what is not there")
 	}
+	for _, args := range [][]string{{"--help"}, {"redrive", "--help"}, {"list", "-h"}} {
+		if help, err := run(args...); err != nil || !strings.Contains(help, "--yes") {
+			t.Errorf("%v: %v\n%s", args, err, help)
+		}
+	}
 	for _, args := range [][]string{
 		nil,
 		{"show"},

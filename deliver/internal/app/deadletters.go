@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -35,6 +36,10 @@ type selection struct {
 // DeadLetters lists what is in DEADLETTERS, shows it, or has it tried again.
 func DeadLetters(ctx context.Context, s Settings, args []string, out io.Writer, _ *slog.Logger) error {
 	sel, err := parseSelection(args, time.Now())
+	if errors.Is(err, flag.ErrHelp) {
+		_, err = fmt.Fprintln(out, "usage: "+name+" deadletters "+DeadLettersUsage)
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", program.ErrUsage, err)
 	}
@@ -71,6 +76,9 @@ func DeadLetters(ctx context.Context, s Settings, args []string, out io.Writer, 
 
 func parseSelection(args []string, now time.Time) (selection, error) {
 	var sel selection
+	if len(args) > 0 && slices.Contains([]string{"-h", "-help", "--help"}, args[0]) {
+		return sel, flag.ErrHelp
+	}
 	if len(args) == 0 || !slices.Contains([]string{"list", "show", "redrive"}, args[0]) {
 		return sel, fmt.Errorf("expected list, show or redrive")
 	}
