@@ -158,14 +158,12 @@ func (s Searched) explained() bool {
 
 // Absence is what is known of a user of whom no call was found.
 type Absence struct {
+	Listening
 	Who          string // as it was asked
 	User         event.User
 	From, Until  time.Time
 	Events       int    // of the user, none of them of a call
 	Availability string // the newest that RTE told in that time
-	Wanted       bool   // some item of the user was subscribed
-	Gaps         []coverage.Gap
-	Refused      []coverage.Refusal
 }
 
 // Miss says why no call concerned a user.
@@ -177,26 +175,37 @@ func Miss(a Absence) Verdict {
 		v.Sentence = fmt.Sprintf("No call concerned %s %s: %s", or(nameOf(a.User), a.Who), span, why)
 		return v
 	}
-	coverageOf := "replay coverage --entity " + a.User.UserID
-	switch {
-	case a.User.UserID == "":
+	if a.User.UserID == "" {
 		return say(CauseUnknown, "nothing of that time names such a user", "is it spelled as at the telephony provider? RTE knows users by id: with that, this command can tell whether anybody listens to them")
-	case len(a.Gaps) > 0:
-		g := a.Gaps[0]
+	}
+	if cause, why, check := a.deaf(a.User.UserID, a.Events > 0); cause != "" {
+		return say(cause, why, check)
+	}
+	if a.Availability != "" {
+		return say(CauseNoCall, fmt.Sprintf("RTE told of no call of theirs, though they were listened to all the time; their availability was %s", a.Availability))
+	}
+	return say(CauseNoCall, "RTE told of no call of theirs, though they were listened to all the time", "did the call reach the telephony provider, and this user? its own list of calls tells")
+}
+
+// deaf says why nothing could be heard of a user, if so. Of whom something was
+// heard, somebody listened to, whether or not it is known since when.
+func (l Listening) deaf(user string, heard bool) (cause Cause, why, check string) {
+	coverageOf := "replay coverage --entity " + user
+	switch {
+	case len(l.Gaps) > 0:
+		g := l.Gaps[0]
 		end := "until " + g.Until.Format(storedFormat)
 		if g.Open {
 			end = "to this moment"
 		}
-		return say(CauseUncovered, fmt.Sprintf("nobody listened to them from %s %s (%s); what happened then is in no stream", g.From.Format(storedFormat), end, strings.Join(g.Why, "; ")), coverageOf)
-	case len(a.Refused) > 0:
-		return say(CauseUnheard, fmt.Sprintf("the hub lets nobody listen to %s of them (%s)", names(a.Refused), strings.Join(a.Refused[0].Why, "; ")),
-			"may ENREACH_RTE_USER see this user? "+coverageOf)
-	case !a.Wanted && a.Events == 0:
-		return say(CauseUnwanted, "nobody listens to them: ingest has subscribed to nothing of theirs", "RTE_SUBSCRIPTIONS or RTE_SUBSCRIPTIONS_FILE: user:"+a.User.UserID)
-	case a.Availability != "":
-		return say(CauseNoCall, fmt.Sprintf("RTE told of no call of theirs, though they were listened to all the time; their availability was %s", a.Availability))
+		return CauseUncovered, fmt.Sprintf("nobody listened to them from %s %s (%s); what happened then is in no stream", g.From.Format(storedFormat), end, strings.Join(g.Why, "; ")), coverageOf
+	case len(l.Refused) > 0:
+		return CauseUnheard, fmt.Sprintf("the hub lets nobody listen to %s of them (%s)", names(l.Refused), strings.Join(l.Refused[0].Why, "; ")),
+			"may ENREACH_RTE_USER see this user? " + coverageOf
+	case !l.Wanted && !heard:
+		return CauseUnwanted, "nobody listens to them: ingest has subscribed to nothing of theirs", "RTE_SUBSCRIPTIONS or RTE_SUBSCRIPTIONS_FILE: user:" + user
 	default:
-		return say(CauseNoCall, "RTE told of no call of theirs, though they were listened to all the time", "did the call reach the telephony provider, and this user? its own list of calls tells")
+		return "", "", ""
 	}
 }
 

@@ -91,12 +91,13 @@ const (
 	about = `replay folds the raw telephone events of the stream RTE again, by the same code
 as transform, and prints the call events that come of it or compares them with
 those in CALLS. It also tells when nobody listened, and why a screen was told of a
-call or was not. It only reads: no stream, consumer or service notices it.
+call or was not, and follows calls live. It only reads: no stream, consumer or
+service notices it.
 
 The connection is set by the NATS_* variables or by flags. RING_TIMEOUT,
 TALK_TIMEOUT, SETTLE_TIMEOUT and CLOSED_MEMORY must be those of transform. A user
 with permissions of its own needs to publish to $JS.API.STREAM.INFO.* and
-$JS.API.CONSUMER.{CREATE,MSG.NEXT,DELETE}.*.* and, for explain,
+$JS.API.CONSUMER.{CREATE,MSG.NEXT,DELETE}.*.* and, for explain and tail,
 $JS.API.CONSUMER.CREATE.*.>, and to subscribe to _INBOX_replay.>
 
 Exit codes: 0 done (diff: equal; coverage: no gap; explain: answered), 1 diff:
@@ -153,7 +154,7 @@ func (c *command) root() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	c.connection.bind(root.PersistentFlags())
-	root.AddCommand(c.runCommand(), c.diffCommand(), c.coverageCommand(), c.explainCommand())
+	root.AddCommand(c.runCommand(), c.diffCommand(), c.coverageCommand(), c.explainCommand(), c.tailCommand())
 	return root
 }
 

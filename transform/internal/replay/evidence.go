@@ -19,6 +19,8 @@ type Evidence struct {
 	Outcomes []Ended  // of DELIVERIES, in order
 	Letters  []Letter // of DEADLETTERS, those of its deliveries
 	Steps    []Step   // what the fold makes of Raw
+
+	Listening map[string]Listening // by user; of those whose phones did not ring, nobody knows why
 }
 
 // Heard is one raw event of the call.

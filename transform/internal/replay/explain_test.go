@@ -370,6 +370,13 @@ func TestExplainUser(t *testing.T) {
 			t.Errorf("exit %d, %q, %q", code, out, errs)
 		}
 	})
+	t.Run("not-covered, but for a late event", func(t *testing.T) {
+		r.raw(agencyOrg, later, "UserCallInArrived", tom)
+		out, errs, code := r.explain(time.Now(), "call", later)
+		if code != Clean || errs != "" || !strings.HasPrefix(out, "Tom's screen was not told: RTE never said that the phone rang, and nobody listened to them from ") {
+			t.Errorf("exit %d, %q, %q", code, out, errs)
+		}
+	})
 	t.Run("json", func(t *testing.T) {
 		out, _, code := r.explain(time.Now(), "user", "JAS", "--at", "1s", "-o", "json")
 		var s Searched

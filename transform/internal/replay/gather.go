@@ -164,7 +164,7 @@ func (g gatherer) call(ctx context.Context, id string) (Evidence, error) {
 	if !e.Cut {
 		e.Steps = Trace(e.Call, e.Raw, g.limits, g.now)
 	}
-	return e, g.letters(ctx, &e)
+	return e, errors.Join(g.letters(ctx, &e), g.unheard(ctx, &e))
 }
 
 // A dead letter is stored before the outcome of its delivery.

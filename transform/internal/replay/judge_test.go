@@ -197,6 +197,17 @@ func TestJudge(t *testing.T) {
 			says: "Jane's screen was not told: RTE never said that the phone rang: no UserCallInUserAllocated and no UserCallInUserConnected, only UserCallInArrived", check: "replay coverage --entity jane",
 		},
 		{
+			name: "the ring was not covered", script: "+0s UserCallInArrived jane", alter: func(e *Evidence) {
+				e.Listening = map[string]Listening{"jane": {Wanted: true, Gaps: []coverage.Gap{{From: e.Raw[0].Stored, Until: e.Raw[0].Stored.Add(time.Minute), Why: []string{"a: closed"}}}}}
+			}, now: 2 * time.Second, cause: CauseUncovered,
+			says: "Jane's screen was not told: RTE never said that the phone rang, and nobody listened to them from 2026-11-01T10:00:00.000Z until 2026-11-01T10:01:00.000Z (a: closed)", check: "replay coverage --entity jane",
+		},
+		{
+			name: "the hub refuses the ring", script: "+0s UserCallInArrived jane", alter: func(e *Evidence) {
+				e.Listening = map[string]Listening{"jane": {Wanted: true, Refused: []coverage.Refusal{{Event: "UserCallInUserAllocated", Why: []string{"Unauthorized"}}}}}
+			}, now: 2 * time.Second, cause: CauseUnheard, says: "Jane's screen was not told: RTE never said that the phone rang, and the hub lets nobody listen to UserCallInUserAllocated",
+		},
+		{
 			name: "outbound", script: "+0s UserCallOutGoing jane", now: 2 * time.Second, cause: CauseOutbound,
 			says: "Jane's screen was not told: the call is outbound for this user",
 		},
@@ -256,10 +267,10 @@ func TestMiss(t *testing.T) {
 	}{
 		"unknown":        {Absence{Who: "jim@agency.example"}, CauseUnknown, "No call concerned jim@agency.example between 2026-11-01T10:00:00.000Z and 2026-11-01T10:20:00.000Z: nothing of that time names such a user"},
 		"not subscribed": {Absence{User: user}, CauseUnwanted, "nobody listens to them"},
-		"refused":        {Absence{User: user, Wanted: true, Refused: []coverage.Refusal{{Event: "UserCallInComing", Why: []string{"Unauthorized"}}}}, CauseUnheard, "the hub lets nobody listen to UserCallInComing of them (Unauthorized)"},
-		"a gap":          {Absence{User: user, Wanted: true, Gaps: []coverage.Gap{{From: at, Until: at.Add(time.Minute), Why: []string{"a: closed"}}}}, CauseUncovered, "nobody listened to them from 2026-11-01T10:00:00.000Z until 2026-11-01T10:01:00.000Z (a: closed)"},
-		"an open gap":    {Absence{User: user, Wanted: true, Gaps: []coverage.Gap{{From: at, Open: true}}}, CauseUncovered, "to this moment"},
-		"no call":        {Absence{User: user, Wanted: true}, CauseNoCall, "RTE told of no call of theirs, though they were listened to all the time"},
+		"refused":        {Absence{User: user, Listening: Listening{Wanted: true, Refused: []coverage.Refusal{{Event: "UserCallInComing", Why: []string{"Unauthorized"}}}}}, CauseUnheard, "the hub lets nobody listen to UserCallInComing of them (Unauthorized)"},
+		"a gap":          {Absence{User: user, Listening: Listening{Wanted: true, Gaps: []coverage.Gap{{From: at, Until: at.Add(time.Minute), Why: []string{"a: closed"}}}}}, CauseUncovered, "nobody listened to them from 2026-11-01T10:00:00.000Z until 2026-11-01T10:01:00.000Z (a: closed)"},
+		"an open gap":    {Absence{User: user, Listening: Listening{Wanted: true, Gaps: []coverage.Gap{{From: at, Open: true}}}}, CauseUncovered, "to this moment"},
+		"no call":        {Absence{User: user, Listening: Listening{Wanted: true}}, CauseNoCall, "RTE told of no call of theirs, though they were listened to all the time"},
 		"off work":       {Absence{User: user, Events: 1, Availability: "OffWork"}, CauseNoCall, "their availability was OffWork"},
 	} {
 		t.Run(name, func(t *testing.T) {

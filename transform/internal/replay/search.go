@@ -2,7 +2,6 @@ package replay
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -133,47 +132,10 @@ func (s *search) absence(ctx context.Context, who string) (Absence, error) {
 	if s.user.UserID == "" {
 		return a, nil
 	}
-	all := s.feed
-	for _, kind := range []event.FeedType{event.Opened, event.Subscribed, event.Closed} {
-		err := pick(ctx, s.js, topology.RTE, "feed.*."+string(kind), func(m bus.Message) error {
-			all = append(all, m)
-			return nil
-		})
-		if err != nil {
-			return a, err
-		}
+	all, err := s.history(ctx, s.from)
+	if err != nil {
+		return a, err
 	}
-	for at := s.rte.from; at.Before(s.from); at = at.Add(coverage.Gone / 2) {
-		err := between(ctx, s.js, topology.RTE, at, at.Add(coverage.Silence), func(m bus.Message) error {
-			if strings.HasPrefix(m.Subject, "feed.") {
-				all = append(all, m)
-			}
-			return nil
-		})
-		if err != nil {
-			return a, err
-		}
-	}
-	return s.weigh(a, all), nil
-}
-
-// weigh asks the coverage events.
-func (s *search) weigh(a Absence, feed []bus.Message) Absence {
-	slices.SortFunc(feed, func(a, b bus.Message) int { return cmp.Compare(a.Seq, b.Seq) })
-	feed = slices.CompactFunc(feed, func(a, b bus.Message) bool { return a.Seq == b.Seq })
-	var l coverage.Ledger
-	for _, m := range feed {
-		if in, err := fold.Decode(m); err == nil && in.Feed != nil {
-			l.Take(*in.Feed)
-		}
-	}
-	w := coverage.Window{From: s.from, Until: s.until, Now: present(&l, s.now)}
-	a.Wanted = l.Knows(s.user.UserID) || len(l.Blind()) > 0
-	a.Gaps = append(l.GapsOf(s.user.UserID, w), l.GapsOf(coverage.Everything, w)...)
-	for _, r := range l.Refused() {
-		if strings.EqualFold(r.Entity, s.user.UserID) {
-			a.Refused = append(a.Refused, r)
-		}
-	}
-	return a
+	a.Listening = weigh(append(all, s.feed...), s.user.UserID, coverage.Window{From: s.from, Until: s.until, Now: s.now})
+	return a, nil
 }

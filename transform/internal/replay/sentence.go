@@ -242,6 +242,11 @@ func (j judging) noRing(heard []Heard) Verdict {
 	if why, ok := withdrawn(heard); ok {
 		return j.say(CauseWithdrawn, false, wasNot, fmt.Sprintf("the phone never rang: the call was withdrawn first (%s)", why))
 	}
+	if l, ok := j.e.Listening[j.v.User.UserID]; ok {
+		if cause, why, check := l.deaf(j.v.User.UserID, false); cause != "" {
+			return j.say(cause, false, wasNot, "RTE never said that the phone rang, and "+why, check)
+		}
+	}
 	names := make([]string, 0, len(heard))
 	for _, h := range heard {
 		if !slices.Contains(names, h.Raw.EventType) {

@@ -1,0 +1,98 @@
+package replay
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"ringstream/schemas/bus"
+	"ringstream/schemas/coverage"
+	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
+	"ringstream/transform/internal/fold"
+)
+
+// Listening is what the coverage events tell of one user in a span of time.
+type Listening struct {
+	Wanted  bool // some item of the user was subscribed
+	Gaps    []coverage.Gap
+	Refused []coverage.Refusal
+}
+
+// history reads which connections there were and what they subscribed, and, so
+// that replicas that lived on are not taken to be gone, a sign of life twice a day.
+func (g gatherer) history(ctx context.Context, before time.Time) (feed []bus.Message, err error) {
+	take := func(m bus.Message) error {
+		if strings.HasPrefix(m.Subject, "feed.") {
+			feed = append(feed, m)
+		}
+		return nil
+	}
+	for _, kind := range []event.FeedType{event.Opened, event.Subscribed, event.Closed} {
+		if err := pick(ctx, g.js, topology.RTE, "feed.*."+string(kind), take); err != nil {
+			return nil, err
+		}
+	}
+	for at := g.rte.from; at.Before(before); at = at.Add(coverage.Gone / 2) {
+		if err := between(ctx, g.js, topology.RTE, at, at.Add(coverage.Silence), take); err != nil {
+			return nil, err
+		}
+	}
+	return feed, nil
+}
+
+// weigh asks the coverage events about a user.
+func weigh(feed []bus.Message, user string, w coverage.Window) (l Listening) {
+	slices.SortFunc(feed, func(a, b bus.Message) int { return cmp.Compare(a.Seq, b.Seq) })
+	feed = slices.CompactFunc(feed, func(a, b bus.Message) bool { return a.Seq == b.Seq })
+	var known coverage.Ledger
+	for _, m := range feed {
+		if in, err := fold.Decode(m); err == nil && in.Feed != nil {
+			known.Take(*in.Feed)
+		}
+	}
+	w.Now = present(&known, w.Now)
+	l.Wanted = known.Knows(user) || len(known.Blind()) > 0
+	l.Gaps = append(known.GapsOf(user, w), known.GapsOf(coverage.Everything, w)...)
+	for _, r := range known.Refused() {
+		if strings.EqualFold(r.Entity, user) {
+			l.Refused = append(l.Refused, r)
+		}
+	}
+	return l
+}
+
+// The ring of a call that was heard late may have gone unheard so long before.
+const beforehand = 30 * time.Second
+
+// unheard looks, for everybody of whom RTE tells but not why the phone did not
+// ring, whether somebody listened to them during the call.
+func (g gatherer) unheard(ctx context.Context, e *Evidence) error {
+	var silent []string
+	for _, u := range e.Users() {
+		if v := judge(*e, u, Deadlines{}); v.Cause == CauseNoRing {
+			silent = append(silent, u.UserID)
+		}
+	}
+	if len(silent) == 0 {
+		return nil
+	}
+	from, until := e.Raw[0].Stored.Add(-beforehand), e.Raw[len(e.Raw)-1].Stored
+	feed, err := g.history(ctx, from)
+	if err != nil {
+		return err
+	}
+	err = between(ctx, g.js, topology.RTE, from, until.Add(afterwards), func(m bus.Message) error {
+		if strings.HasPrefix(m.Subject, "feed.") {
+			feed = append(feed, m)
+		}
+		return nil
+	})
+	e.Listening = map[string]Listening{}
+	for _, user := range silent {
+		e.Listening[user] = weigh(feed, user, coverage.Window{From: from, Until: until, Now: g.now})
+	}
+	return err
+}

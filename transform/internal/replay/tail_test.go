@@ -1,0 +1,124 @@
+package replay
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ringstream/schemas/bustest"
+	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
+)
+
+// screen is written by one goroutine and read by another.
+type screen struct {
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+func (s *screen) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Write(b)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.String()
+}
+
+// tail follows until end is called, which returns the exit code.
+func (r *rig) tail(args ...string) (out *screen, end func() (string, int)) {
+	r.Helper()
+	before := r.consumers()
+	ctx, cancel := context.WithCancelCause(r.Context())
+	out, errs := new(screen), new(screen)
+	code := make(chan int, 1)
+	go func() {
+		code <- Main(ctx, append([]string{"tail"}, args...), IO{Out: out, Err: errs, Now: time.Now()})
+	}()
+	bustest.Eventually(r, "it listens", func() bool { return r.consumers() == before+3 })
+	return out, func() (string, int) {
+		cancel(errors.New("Ctrl-C"))
+		return errs.String(), <-code
+	}
+}
+
+func (r *rig) consumers() (n int) {
+	r.Helper()
+	for _, name := range []string{topology.RTE, topology.Calls, topology.Deliveries} {
+		s, err := r.js.Stream(r.Context(), name)
+		if err != nil {
+			r.Fatal(err)
+		}
+		n += s.CachedInfo().State.Consumers
+	}
+	return n
+}
+
+func TestTail(t *testing.T) {
+	r := newRig(t)
+	r.raw(agencyOrg, answered, "UserCallInArrived", jane) // before anybody looks
+	all, endAll := r.tail()
+	toms, endToms := r.tail("--who", "tom@agency.example", "-o", "json")
+	kinds, endKinds := r.tail("--type", "incoming", "--org", agencyOrg, "--call", strings.ToUpper(answered))
+	r.raw(agencyOrg, answered, rings, jane)
+	r.raw(agencyOrg, missed, "UserCallOutGoing", tom)
+	r.transformed()
+	r.deliveries().end(answered, ending{user: jane, outcome: event.Delivered, status: 202, tries: 1})
+
+	bustest.Eventually(t, "all lines", func() bool { return strings.Count(all.String(), "\n") >= 7 })
+	lines := strings.Split(strings.TrimSpace(settled(all.String())), "\n")
+	for _, want := range []string{
+		"<clock>  RTE <n> " + answered + "  UserCallInUserAllocated of jane@agency.example, from …456, heard <clock>",
+		"                               jane@agency.example: offered -> ringing",
+		"<clock>  CALLS <n> " + answered + "  incoming to jane@agency.example (" + answered + "/1, of RTE <n>)",
+		"<clock>  DELIVERIES <n> " + answered + "  incomingCall for JAS, jane@agency.example: delivered, HTTP 202, 1 attempt, <time> behind CALLS, request 5f0c9a3e-77d1-4c1b-9a52-6a1e0d3b8c47",
+		"                               tom@agency.example (outbound): none -> dialling",
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("no line %q in\n%s", want, strings.Join(lines, "\n"))
+		}
+	}
+	bustest.Eventually(t, "tom's lines", func() bool { return strings.Count(toms.String(), "\n") >= 2 })
+	for text := range strings.Lines(toms.String()) {
+		var l line
+		if err := json.Unmarshal([]byte(text), &l); err != nil || l.Call != missed || l.Seq == 0 {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	bustest.Eventually(t, "incoming lines", func() bool { return strings.Count(kinds.String(), "\n") >= 2 })
+	for _, end := range []func() (string, int){endAll, endToms, endKinds} {
+		if errs, code := end(); code != Clean || errs != "" {
+			t.Errorf("exit %d, said %q", code, errs)
+		}
+	}
+	if out := kinds.String(); strings.Contains(out, "RTE ") && !strings.Contains(out, "of RTE ") || strings.Count(out, "\n") != 2 {
+		t.Errorf("it follows more:\n%s", out)
+	}
+}
+
+func TestTailUsage(t *testing.T) {
+	for want, args := range map[string][]string{
+		`replay: --type: "rung" is unknown; write one of [incoming`:          {"--type", "rung"},
+		`replay: --output: "xml" is unknown; write text or json; see --help`: {"-o", "xml"},
+	} {
+		if out, errs, code := replay(t.Context(), append([]string{"tail"}, args...)...); code != Trouble || out != "" || !strings.HasPrefix(errs, want) {
+			t.Errorf("exit %d, %q, said %q", code, out, errs)
+		}
+	}
+}
+
+func TestTailWithoutAStream(t *testing.T) {
+	s := bustest.Run(t)
+	if _, errs, code := replay(t.Context(), "tail", "--server", s.URL()); code != Trouble || !strings.Contains(errs, "stream does not exist") {
+		t.Errorf("exit %d, %q", code, errs)
+	}
+}
