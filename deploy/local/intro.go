@@ -30,7 +30,7 @@ func intro(out io.Writer, p paint, s *stack.Stack, c config) {
 			"Reapit refuses the next three; deliver tries again")
 	}
 	if replay := filepath.Join(c.options.Bin, "replay"); exists(replay) {
-		line("NATS_URL="+s.NATSURL()+" "+replay+" run --call <id>", "fold the raw events of one call again")
+		line("NATS_URL="+s.NATSURL()+" "+replay+" explain user jane@agency.example --at 30s", "why her screen was told of her calls, or was not")
 	}
 	fmt.Fprintf(out, "  logs: %s\n", s.LogDir())
 	fmt.Fprintf(out, "\n%s\n", p.dim(`A line is what reached the stream RTE (rte), what transform made of it (call), or what arrived at Reapit (POST).

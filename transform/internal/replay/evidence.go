@@ -168,6 +168,17 @@ func (e Evidence) outcome(id, user string) (Ended, bool) {
 	return Ended{}, false
 }
 
+// shared is the delivery that another user of the same negotiator got instead.
+func (e Evidence) shared(o Ended) (Ended, bool) {
+	for _, by := range slices.Backward(e.Outcomes) {
+		if o.Cause == "same-negotiator" && by.Outcome.Outcome == event.Delivered && by.SubType == o.SubType &&
+			by.NegotiatorID == o.NegotiatorID && by.Customer == o.Customer && len(by.Users) > 0 {
+			return by, true
+		}
+	}
+	return Ended{}, false
+}
+
 // letter is the dead letter of a delivery.
 func (e Evidence) letter(o Ended) (Letter, bool) {
 	for _, l := range slices.Backward(e.Letters) {

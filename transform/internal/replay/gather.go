@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	fetchAtOnce = 500
+	fetchAtOnce = 2000
 	fetchWait   = 5 * time.Second
 	unused      = 10 * time.Second // a reader that was killed is forgotten after so long
 )

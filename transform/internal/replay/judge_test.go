@@ -134,6 +134,14 @@ func TestJudge(t *testing.T) {
 			says: "Jane's screen (JAS) was not told: its incomingCall was overtaken before it could be sent: somebody else answered first", check: "meant to be",
 		},
 		{
+			name: "superseded by another user of the negotiator", script: ring, ends: []event.Outcome{
+				end("c1/9", event.Delivered, 2*time.Second, func(o *event.Outcome) {
+					o.Users, o.SubType = []event.User{{UserID: "tom", UserName: "tom@agency.example"}}, "incomingCall"
+				}),
+				end("c1/1", event.Superseded, 2*time.Second, why("same-negotiator", "another user of this negotiator already brought it", 0, 0)),
+			}, cause: CauseTold, says: "Jane's screen (JAS) was told: the incomingCall of Tom, who is the same negotiator, brought it",
+		},
+		{
 			name: "unmapped", script: ring, ends: []event.Outcome{
 				end("c1/1", event.Unmapped, 2*time.Second, nobody, why("nobody", "no active negotiator has the user's e-mail address", 0, 0)),
 			}, cause: "unmapped-nobody",

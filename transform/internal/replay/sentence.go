@@ -161,6 +161,9 @@ func listed(s string) []string {
 }
 
 func (j judging) superseded(o Ended) Verdict {
+	if by, ok := j.e.shared(o); ok {
+		return j.say(CauseTold, true, wasTold, fmt.Sprintf("the %s of %s, who is the same negotiator, brought it", by.SubType, shortName(by.Users[0])))
+	}
 	because := fmt.Sprintf("its %s was overtaken before it could be sent: %s", o.SubType, o.Reason)
 	if o.Attempts > 0 {
 		because += fmt.Sprintf(" (%s)", tries(o))
