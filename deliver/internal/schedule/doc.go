@@ -46,7 +46,7 @@
 // Nobody can take everybody's room. Of the slots a negotiator has at most half,
 // and a customer leaves one to others, and two when its requests do not come back.
 // One that was given up, by us or by the gateway, takes its slot for as long as
-// Reapit may still be at it; one slot is used all the same. Retries are a fifth of
+// Reapit may still be at it: one slot is used all the same, but for 504s. Retries are a fifth of
 // the first attempts, or one a second; those that succeed do not count.
 //
 // Negotiators whose heads are the same event may share a request. What is refused

@@ -11,6 +11,7 @@ type flight struct {
 	customer string
 	began    time.Time
 	until    time.Time // of an abandoned one: when Reapit has given it up as well
+	certain  bool      // and until then it is under way for sure
 	retry    bool
 	probe    *park // that it is to try
 }
@@ -56,7 +57,7 @@ func (s *Schedule) land(f *flight, r Report) {
 	delete(s.flying, r.ID)
 	if r.Verdict.Slot > 0 {
 		kept := *f
-		kept.until = r.Now.Add(r.Verdict.Slot)
+		kept.until, kept.certain = r.Now.Add(r.Verdict.Slot), r.Status != 0
 		s.abandoned = append(s.abandoned, kept)
 	}
 	if _, over := endings[r.Verdict.Action]; over && f.retry {
@@ -67,6 +68,22 @@ func (s *Schedule) land(f *flight, r Report) {
 // forget drops abandoned requests that have ended at Reapit, too.
 func (s *Schedule) forget(now time.Time) {
 	s.abandoned = slices.DeleteFunc(s.abandoned, func(f flight) bool { return !now.Before(f.until) })
+}
+
+// free is how many requests may be under way beside the abandoned ones. Those of
+// which Reapit's gateway has said that it gave up take their slots; those that
+// only we gave up leave one.
+func (s *Schedule) free(slots int) int {
+	certain := 0
+	for _, f := range s.abandoned {
+		if f.certain {
+			certain++
+		}
+	}
+	if slots <= certain {
+		return 0
+	}
+	return max(s.state.Pause.narrow(slots)-len(s.abandoned), 1)
 }
 
 // freed is when the next abandoned request has ended; zero when there is none.

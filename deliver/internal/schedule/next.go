@@ -35,10 +35,7 @@ func (s *Schedule) Next(now time.Time, room Room) Plan {
 			p.Due = held
 		}
 	} else {
-		slots := s.state.Pause.narrow(room.Slots)
-		if slots > 0 {
-			slots = max(slots-len(s.abandoned), 1)
-		}
+		slots := s.free(room.Slots)
 		(&picker{Schedule: s, now: now, room: room, slots: slots, plan: &p}).pick()
 		if p.Waiting = s.waiting(now, room); p.Waiting > 0 {
 			p.Due = earlier(earlier(p.Due, room.More), s.freed())
@@ -109,7 +106,7 @@ func (s *Schedule) lateness(d *Delivery, now time.Time) (cause, reason string) {
 	switch {
 	case parked != nil:
 		cause = "parked"
-	case now.Before(s.state.Pause.Until), s.spent(d):
+	case now.Before(s.state.Pause.Until), s.spent(d), s.free(s.room.Slots) == 0:
 		cause = "limits"
 	case d.Trouble != "":
 		cause = "trouble"

@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "rewrite the stories' answers")
 //	> group                              one request for several negotiators, from the beginning
 //	> offer incoming c1 u1 u3            an event of a call and its audience; by=u1: who answered; ago=40s: it is older; doubt: perhaps sent before a crash; of=RES: whose
 //	> next                               what goes out, and what leaves unsent; slots=5 rate=100 spare=0 more=2s live: what the limits leave
-//	> result c1/1/N1 deliver             what came of an attempt; wait=2s; perhaps: shown all the same; trial: of a pause; late; slot=30s: still taken
+//	> result c1/1/N1 deliver             what came of an attempt; wait=2s; perhaps: shown all the same; trial: of a pause; late; slot=30s: still taken; status=504
 //	> restart                            saved and loaded
 //	> known                              the negotiators are, for whom "offer … blind" waits
 //	> doubt                              what waits was perhaps sent before a crash
@@ -201,6 +201,7 @@ func (w *teller) next(words []string) {
 }
 
 func (w *teller) result(words []string) {
+	status := 0
 	v := delivery.Verdict{Action: delivery.Action(words[1]), Cause: "cause", Reason: "trouble"}
 	if slices.Contains([]delivery.Action{delivery.Deliver, delivery.Shadow}, v.Action) {
 		v.Cause, v.Reason = "", ""
@@ -215,13 +216,15 @@ func (w *teller) result(words []string) {
 			v.Late = true
 		case "slot":
 			v.Slot = w.duration(value)
+		case "status":
+			status, _ = strconv.Atoi(value)
 		case "wait":
 			v.Wait, v.Hold = w.duration(value), w.duration(value)
 		default:
 			w.Fatalf("unknown result %q", word)
 		}
 	}
-	w.records(w.s.Result(schedule.Report{ID: words[0], Verdict: v, Posted: true, Started: w.now, Now: w.now}))
+	w.records(w.s.Result(schedule.Report{ID: words[0], Verdict: v, Posted: true, Status: status, Started: w.now, Now: w.now}))
 }
 
 func (w *teller) records(all []schedule.Record) {

@@ -40,16 +40,3 @@ send c5/1/N3 incoming
 expired c5/1/N3 incoming: not delivered within 30s; after one attempt: trouble
 > at 31s
 > next
-
-# A slot after a 504 is not used by anybody, but one is left.
-> offer missed c6 u1 u3 u4
-> next slots=2
-send c6/1/N1 missed
-due at 32s
-> result c6/1/N1 retry wait=1s slot=30s
-> next slots=2
-send c6/1/N3 missed
-due at 32s
-> at 32s
-> next slots=2
-due at 1m1s
