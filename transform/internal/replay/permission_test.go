@@ -9,6 +9,7 @@ import (
 
 	"ringstream/schemas/bus"
 	"ringstream/schemas/bustest"
+	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
 )
 
@@ -71,16 +72,21 @@ func TestLeastPrivilege(t *testing.T) {
 	if _, errs, code := r.replay("coverage", "--user", "replay"); code != Clean || !strings.Contains(errs, "could not be read") && errs != "" {
 		t.Errorf("coverage: exit %d, said %q", code, errs)
 	}
-	if out, errs, code := r.replay("explain", "call", answered, "--user", "replay"); code != Clean || errs != "" || !strings.HasPrefix(out, "Jane's screen ") {
+	r.deliveries().end(answered, ending{user: jane, outcome: event.Rejected, cause: "rejected", status: 422, tries: 1, letter: []event.FieldError{{Field: "type", Message: "unknown"}}})
+	if out, errs, code := r.replay("explain", "call", answered, "--user", "replay"); code != Clean || errs != "" || !strings.Contains(out, "in its words: type: unknown") {
 		t.Errorf("explain call: exit %d, said %q, %q", code, errs, out)
 	}
 	if out, errs, code := r.replay("explain", "user", "nobody@agency.example", "--at", "1s", "--user", "replay"); code != Different || errs != "" {
 		t.Errorf("explain user: exit %d, said %q, %q", code, errs, out)
 	}
+	_, end := r.tail("--user", "replay")
+	if errs, code := end(); code != Clean || errs != "" {
+		t.Errorf("tail: exit %d, said %q", code, errs)
+	}
 	if after := bustest.Messages(t, r.js, topology.RTE); len(after) != len(before) {
 		t.Errorf("RTE had %d messages and has %d", len(before), len(after))
 	}
-	for _, name := range []string{topology.RTE, topology.Calls, topology.Deliveries} {
+	for _, name := range []string{topology.RTE, topology.Calls, topology.Deliveries, topology.DeadLetters} {
 		stream, err := r.js.Stream(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
