@@ -91,7 +91,8 @@ const (
 	about = `replay folds the raw telephone events of the stream RTE again, by the same code
 as transform, and prints the call events that come of it or compares them with
 those in CALLS. It also tells when nobody listened, and why a screen was told of a
-call or was not, and follows calls live. It only reads: no stream, consumer or
+call or was not, follows calls live, and takes a call along in a file. It only
+reads, but for import, which fills a server of its own: no stream, consumer or
 service notices it.
 
 The connection is set by the NATS_* variables or by flags. RING_TIMEOUT,
@@ -109,11 +110,13 @@ done to the end.`
   replay run --call 0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30 -o story
   replay diff && echo "CALLS holds what RTE says"
   replay coverage --since 24h
+  replay export --call 0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30 -o call.bundle
   replay explain user jane@agency.example --at 2026-11-02T09:12`
 
 	runAbout = `run folds RTE from its first message, so that the state is right, and prints the
 call events that it told in the span selected, by the stored time of the message
-that made it tell them. Times are UTC.
+that made it tell them. Times are UTC. With a FILE, which export has written, it
+folds that instead, within the settings that it carries, and asks no server.
 
 text   one line an event: when it was told and when it happened, <call>/<n>, type,
        the caller's last digits, who is told, and the raw event it follows
@@ -125,6 +128,7 @@ story  one call (--call) as a test of the call model: what RTE said and what
   replay run --since 2026-11-02T09:00:00Z --until 2026-11-02T10:00:00Z
   replay run --org 29f6e823-b484-e611-80c9-00505689257e -o json | jq .type
   replay run --call 0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30 -o story > story.txtar
+  replay run call.bundle
   replay run --server nats://nats.example:4222 --creds replay.creds`
 
 	diffAbout = `diff compares what this program makes of RTE with what CALLS holds: for every
@@ -154,7 +158,7 @@ func (c *command) root() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	c.connection.bind(root.PersistentFlags())
-	root.AddCommand(c.runCommand(), c.diffCommand(), c.coverageCommand(), c.explainCommand(), c.tailCommand())
+	root.AddCommand(c.runCommand(), c.diffCommand(), c.coverageCommand(), c.explainCommand(), c.tailCommand(), c.exportCommand(), c.importCommand())
 	return root
 }
 
@@ -162,14 +166,25 @@ func (c *command) runCommand() *cobra.Command {
 	var since, until, format string
 	var sel Selection
 	cmd := &cobra.Command{
-		Use: "run", Short: "print the call events that RTE implies", Long: runAbout, Example: runExamples, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Use: "run [FILE]", Short: "print the call events that RTE implies", Long: runAbout, Example: runExamples, Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, files []string) error {
 			sel, err := c.selection(sel, since, until, format)
 			if err != nil {
 				return err
 			}
+			if len(files) > 0 {
+				s, err := bundleTape(files[0])
+				if err != nil {
+					return err
+				}
+				return c.run(cmd.Context(), s, sel, format)
+			}
 			return c.connected(cmd.Context(), func(js jetstream.JetStream, s Settings) error {
-				return c.run(cmd.Context(), js, s, sel, format)
+				rte, err := streamTape(cmd.Context(), js, s)
+				if err != nil {
+					return err
+				}
+				return c.run(cmd.Context(), rte, sel, format)
 			})
 		},
 	}

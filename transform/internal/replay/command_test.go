@@ -47,7 +47,11 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for name, args := range map[string][]string{"help.txt": nil, "help-run.txt": {"run", "--help"}, "help-diff.txt": {"help", "diff"}, "help-coverage.txt": {"coverage", "--help"}, "help-tail.txt": {"tail", "--help"}, "help-explain.txt": {"explain", "--help"}, "help-explain-call.txt": {"explain", "call", "--help"}, "help-explain-user.txt": {"help", "explain", "user"}} {
+	for name, args := range map[string][]string{
+		"help.txt": nil, "help-run.txt": {"run", "--help"}, "help-diff.txt": {"help", "diff"}, "help-coverage.txt": {"coverage", "--help"}, "help-tail.txt": {"tail", "--help"},
+		"help-export.txt": {"export", "--help"}, "help-import.txt": {"import", "--help"}, "help-explain.txt": {"explain", "--help"}, "help-explain-call.txt": {"explain", "call", "--help"},
+		"help-explain-user.txt": {"help", "explain", "user"},
+	} {
 		out, errs, code := replay(t.Context(), args...)
 		if code != Clean || errs != "" {
 			t.Errorf("%s: exit %d, said %q", name, code, errs)

@@ -9,8 +9,11 @@
 // concludes from what the streams hold of a call why a screen was told or not
 // ([Judge]).
 //
+// It also moves a call or a span, under aliases, to a file and from there to a
+// server of its own.
+//
 // It refuses to write: to a stream, to a consumer's position, to anything but
-// the output it is given. It needs the permission to look at a stream
+// the output it is given. Only import writes, to streams that are empty. It needs the permission to look at a stream
 // (STREAM.INFO) and to read it by a consumer of its own, and no other. It
 // decides nothing about calls: what it prints is what package fold says.
 //

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -84,15 +86,23 @@ func (r *rig) publish(subject string, header map[string][]string, body []byte) {
 // raw publishes what RTE says of a user's call.
 func (r *rig) raw(org, callID, kind, user string, more ...string) {
 	r.Helper()
+	members := map[string]any{}
+	for i := 0; i < len(more); i += 2 {
+		members[more[i]] = more[i+1]
+	}
+	r.odd(org, callID, kind, user, members)
+}
+
+// odd publishes what RTE says with members as they are, or without those that are nil.
+func (r *rig) odd(org, callID, kind, user string, members map[string]any) {
+	r.Helper()
 	r.n++
 	names := map[string]string{jane: "jane@agency.example", tom: "tom@agency.example"}
 	data := map[string]any{
 		"id": fmt.Sprintf("c0de0006-7a3b-4c5d-9e8f-%012d", r.n), "eventType": kind, "entityType": "User", "entityId": user, "userId": user,
 		"username": names[user], "callId": callID, "organizationId": org, "callerNumber": "+447911123456", "targetNumber": "+442079460000",
 	}
-	for i := 0; i < len(more); i += 2 {
-		data[more[i]] = more[i+1]
-	}
+	maps.Copy(data, members)
 	body, err := json.Marshal(map[string]any{"data": data})
 	if err != nil {
 		r.Fatal(err)
@@ -105,7 +115,21 @@ func (r *rig) raw(org, callID, kind, user string, more ...string) {
 	if err != nil {
 		r.Fatal(err)
 	}
-	r.publish(topology.Raw(topology.Partition(parsed.Key(), partitions), org, kind, topology.KeyToken(callID)), header, body)
+	key := topology.KeyToken(parsed.Key())
+	r.publish(topology.Raw(topology.Partition(key, partitions), org, kind, key), header, body)
+}
+
+// event publishes one of ours.
+func (r *rig) event(subject string, e cloudevents.Event, err error) {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+	header, body, err := event.Encode(e)
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.publish(subject, header, body)
 }
 
 func (r *rig) beat() {

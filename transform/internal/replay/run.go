@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"ringstream/schemas/bus"
 	"ringstream/transform/internal/call"
 )
@@ -25,22 +23,19 @@ type running struct {
 	heard   bool // some raw event is of what was asked for
 }
 
-func (c *command) run(ctx context.Context, js jetstream.JetStream, s Settings, sel Selection, format string) error {
-	rte, err := lookRTE(ctx, js, s)
-	if err != nil {
-		return err
-	}
+func (c *command) run(ctx context.Context, s tape, sel Selection, format string) error {
+	rte := s.rte
 	r := running{
-		rte: rte, sel: sel, refold: NewRefold(rte.partitions, s.Limits), show: printers(c.colour)[format],
+		rte: rte, sel: sel, refold: NewRefold(rte.partitions, s.limits), show: printers(c.colour)[format],
 		out: bufio.NewWriter(c.out), bar: progress{w: c.bar, what: "folding"},
 	}
 	if format == "story" {
-		r.story = newWitness(sel.Call, s.Limits)
+		r.story = newWitness(sel.Call, s.limits)
 	}
-	err = read(ctx, js, rte, rte.first, r.take)
+	err := s.read(ctx, r.take)
 	r.bar.done()
 	if err == nil && r.story != nil {
-		err = r.tell(s.Limits)
+		err = r.tell(s.limits)
 	}
 	if err := errors.Join(err, r.out.Flush()); err != nil {
 		return err

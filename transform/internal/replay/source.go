@@ -81,6 +81,7 @@ func read(ctx context.Context, js jetstream.JetStream, s span, from uint64, hand
 	}
 	err := bus.Read(ctx, js, s.stream, nil, from, func(m bus.Message) error {
 		if m.Seq <= s.last {
+			m.Stored = stored(m)
 			if err := handle(m); err != nil {
 				return err
 			}
@@ -90,8 +91,24 @@ func read(ctx context.Context, js jetstream.JetStream, s span, from uint64, hand
 		}
 		return nil
 	})
+	return notEnd(err)
+}
+
+func notEnd(err error) error {
 	if errors.Is(err, errEnd) {
 		return nil
 	}
 	return err
+}
+
+// headerStored is when a message that was imported had been stored where it
+// comes from. The fold's time is that, and no server lets a client set it.
+const headerStored = "Ringstream-Stored"
+
+// stored is the time of a message for the fold.
+func stored(m bus.Message) time.Time {
+	if t, err := time.Parse(time.RFC3339Nano, m.Header.Get(headerStored)); err == nil {
+		return t.UTC()
+	}
+	return m.Stored
 }
