@@ -51,11 +51,18 @@ func Main(ctx context.Context, args []string, io IO) int {
 	root.SetArgs(append([]string{}, args...)) // of nil, cobra would make os.Args
 	root.SetOut(io.Out)
 	root.SetErr(io.Err)
-	err := root.ExecuteContext(ctx)
+	err := c.execute(ctx, root, args)
 	if err != nil && !errors.Is(err, ErrDiffer) && !errors.Is(err, ErrUncovered) && !errors.Is(err, ErrUnexplained) {
 		fmt.Fprintf(io.Err, "%s: %s\n", Name, oneLine(err))
 	}
 	return c.code(err)
+}
+
+func (c *command) execute(ctx context.Context, root *cobra.Command, args []string) error {
+	if slices.Equal(args, []string{introspect}) {
+		return asPlugin(root, c.out)
+	}
+	return root.ExecuteContext(ctx)
 }
 
 // oneLine makes one line of an error, but a list of bad settings stays one.
