@@ -170,6 +170,11 @@ func NegotiatorList(customer string) string { return customer + ".list" }
 // NegotiatorMark is the key of when they were read again and were the same.
 func NegotiatorMark(customer string) string { return customer + ".read" }
 
+// TokenOwners is the key under which it is kept whose Reapit's tokens are whose
+// hash, in hexadecimal, begins like this one: a few keys, however many tokens
+// there have been.
+func TokenOwners(hash string) string { return "token." + hash[:2] }
+
 // DeliveryLogPrefix is what the subjects of deliver's snapshots begin with.
 const DeliveryLogPrefix = "deliverylog"
 

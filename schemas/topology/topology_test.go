@@ -1,6 +1,8 @@
 package topology_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
@@ -144,6 +146,18 @@ func TestBuckets(t *testing.T) {
 		if b.Name != want.Name || b.MarkerTTL != want.MarkerTTL || b.Replicas != 3 || b.Writer == "" || b.Description == "" {
 			t.Errorf("%+v", b)
 		}
+	}
+}
+
+// However many tokens there have been, the keys are few, and none is a customer's.
+func TestTheKeysOfTokensAreFew(t *testing.T) {
+	keys := map[string]bool{}
+	for i := range 10_000 {
+		sum := sha256.Sum256([]byte(strconv.Itoa(i)))
+		keys[topology.TokenOwners(hex.EncodeToString(sum[:]))] = true
+	}
+	if len(keys) != 256 || keys[topology.NegotiatorList("token")] || keys[topology.NegotiatorMark("token")] {
+		t.Errorf("%d keys", len(keys))
 	}
 }
 

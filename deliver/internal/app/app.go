@@ -89,6 +89,7 @@ func run(ctx context.Context, s Settings, log *slog.Logger, serving func(address
 	if err != nil {
 		return program.Asked(ctx, err)
 	}
+	p.client.Claim = newOwners(js, p.log).claim // nothing is asked of Reapit before anybody leads or nothing is found to be kept
 	undo.Add("stop keeping negotiators", program.Background(func(ctx context.Context) { p.people.Remember(ctx, shelf{js}) }))
 	p.seen.role(standby)
 	p.engine(js, leases).run(ctx, life)

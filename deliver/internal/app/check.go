@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -18,9 +19,22 @@ import (
 	"ringstream/schemas/topology"
 )
 
-// Check tries every dependency once and changes nothing: no notification is sent.
+// Check tries every dependency once, and no notification is sent. It uses tokens
+// of Reapit's for whom the service would, and so records, as that does, whose they are:
+// all that it changes.
 func Check(ctx context.Context, s Settings) []probe.Result {
-	return append(bus.Check(ctx, s.Config, name, append(uses(), topology.Negotiators)...), checkReapit(ctx, s)...)
+	results := bus.Check(ctx, s.Config, name, append(uses(), topology.Negotiators)...)
+	nc, err := bus.Dial(s.Config, name)
+	if err != nil { // which is told
+		return append(results, checkReapit(ctx, s, nil)...)
+	}
+	defer nc.Close()
+	js, err := bus.JetStream(nc)
+	if err != nil {
+		return append(results, failed("NATS_URL", err))
+	}
+	kept := newOwners(js, slog.New(slog.DiscardHandler))
+	return slices.Concat(results, checkReapit(ctx, s, kept.claim), kept.checked())
 }
 
 // uses are the streams that the service reads or writes, and the lease bucket. It
@@ -31,7 +45,7 @@ func uses() []string {
 
 // checkReapit reads the negotiators, which takes a token first. Whether the
 // application may notify shows only in a notification.
-func checkReapit(ctx context.Context, s Settings) []probe.Result {
+func checkReapit(ctx context.Context, s Settings, claim func(ctx context.Context, hash, customer string, until time.Time) string) []probe.Result {
 	tenants, err := s.tenants()
 	if err != nil {
 		return []probe.Result{failed(settingTenants, err)}
@@ -39,7 +53,7 @@ func checkReapit(ctx context.Context, s Settings) []probe.Result {
 	client := s.client()
 	defer client.Close()
 	client.Customers = tenants.Customers
-	client.Admit = newBudget(s.Rate, s.Concurrency, s.Daily, time.Now).admit
+	client.Admit, client.Claim = newBudget(s.Rate, s.Concurrency, s.Daily, time.Now).admit, claim
 	if s.TenantsFile != "" {
 		return checkTenants(ctx, client, tenants)
 	}

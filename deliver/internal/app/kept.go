@@ -27,28 +27,28 @@ const (
 func (s shelf) Recall(ctx context.Context, customer string) (directory.Reading, error) {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	kv, err := s.bucket(ctx)
+	kv, err := bucket(ctx, s.js)
 	if err != nil {
-		return directory.Reading{}, s.explain(ctx, err)
+		return directory.Reading{}, explain(ctx, s.js, err, shelfPatience)
 	}
 	kept, _, err := s.look(ctx, kv, customer)
-	return kept, s.explain(ctx, err)
+	return kept, explain(ctx, s.js, err, shelfPatience)
 }
 
 // Keep implements [directory.Store].
 func (s shelf) Keep(ctx context.Context, customer string, r directory.Reading) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	kv, err := s.bucket(ctx)
+	kv, err := bucket(ctx, s.js)
 	if err != nil {
-		return s.explain(ctx, err)
+		return explain(ctx, s.js, err, shelfPatience)
 	}
 	for range shelfTurns {
 		if err = s.keep(ctx, kv, customer, r); !overtaken(err) {
 			break
 		}
 	}
-	return s.explain(ctx, err)
+	return explain(ctx, s.js, err, shelfPatience)
 }
 
 func (s shelf) keep(ctx context.Context, kv jetstream.KeyValue, customer string, r directory.Reading) error {
@@ -97,8 +97,8 @@ func (s shelf) look(ctx context.Context, kv jetstream.KeyValue, customer string)
 	return kept, list.Revision(), err
 }
 
-func (s shelf) bucket(ctx context.Context) (jetstream.KeyValue, error) {
-	kv, err := s.js.KeyValue(ctx, topology.Negotiators)
+func bucket(ctx context.Context, js jetstream.JetStream) (jetstream.KeyValue, error) {
+	kv, err := js.KeyValue(ctx, topology.Negotiators)
 	switch {
 	case errors.Is(err, jetstream.ErrBucketNotFound):
 		return nil, fmt.Errorf("%w: bucket %s does not exist; a start with NATS_PROVISION=create makes it", directory.ErrNothingKept, topology.Negotiators)
@@ -116,9 +116,9 @@ func (s shelf) bounded(ctx context.Context) (context.Context, context.CancelFunc
 
 // explain gives silence its most likely meaning: the server answers nothing
 // that is not permitted.
-func (s shelf) explain(ctx context.Context, err error) error {
-	if err = bus.Offline(err); errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil && s.js.Conn().IsConnected() {
-		return fmt.Errorf("%w within %s; is this user permitted to read and write bucket %s?", err, shelfPatience, topology.Negotiators)
+func explain(ctx context.Context, js jetstream.JetStream, err error, patience time.Duration) error {
+	if err = bus.Offline(err); errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil && js.Conn().IsConnected() {
+		return fmt.Errorf("%w within %s; is this user permitted to read and write bucket %s?", err, patience, topology.Negotiators)
 	}
 	return err
 }

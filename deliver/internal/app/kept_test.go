@@ -187,6 +187,7 @@ func TestWithoutPermissionItIsAsBefore(t *testing.T) {
 	r.say(1, event.Missed, "", "jane")
 	r.want("outcome", ends(r.until(1), "JAS", event.Missed), []event.OutcomeType{event.Delivered})
 	r.logged("negotiators are not kept", "is this user permitted to read and write bucket "+topology.Negotiators)
+	r.logged("is known to this process only", "within 2s; is this user permitted to read and write bucket "+topology.Negotiators)
 }
 
 func reading(at time.Time, ids ...string) directory.Reading {

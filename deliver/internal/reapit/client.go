@@ -75,6 +75,13 @@ type Client struct {
 	// prefers whoever asks first.
 	Customers func() []string
 
+	// Claim records, for longer than this process lasts, that a token is a
+	// customer's until then, unless it is recorded as another's, and tells whose it
+	// is. Of the token it is told a hash. Empty: there is no record. It is asked
+	// behind a request for a token, and before that token is used. Set it before
+	// the first request; it may be nil.
+	Claim func(ctx context.Context, hash, customer string, until time.Time) (whose string)
+
 	cfg     Config
 	http    *http.Client
 	oauth   clientcredentials.Config

@@ -1,7 +1,10 @@
 package reapit
 
 import (
+	"cmp"
+	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,6 +24,10 @@ var errForeign = errors.New("the token is another customer's")
 // Reapit gave the token of another: it does so until that one is about to end.
 const sharedPause = 5 * time.Minute
 
+// stretch is how much longer than recorded a token may last before that is
+// recorded, too: when it ends is told in whole seconds, or not at all.
+const stretch = time.Minute
+
 // guard sees to it that no token acts for two customers. A token that was used
 // for one is that one's until it ends. Reapit may give the same token to
 // whoever asks, and then there is one for all: it is the leader's.
@@ -28,10 +35,9 @@ const sharedPause = 5 * time.Minute
 // The leader is the first customer of [Client.Customers]; once a customer has
 // led, it does so for as long as it is one. Nobody else uses a token before a
 // second request has shown that each is given another. So every process comes
-// to the same without knowing of the others: after a restart, and beside a
-// standby, the tokens that are one for all are the leader's only. What is not
-// known is a token that another process has used under another leader, within
-// the hour after somebody else became the first.
+// to the same without knowing of the others. Where it does not, because another
+// customer has become the first, [Client.Claim] tells whose the token already
+// is; without such a record that is known of this process only.
 type guard struct {
 	mu     sync.Mutex
 	owners map[[sha256.Size]byte]owner // by a hash: the tokens themselves are kept nowhere else
@@ -41,34 +47,51 @@ type guard struct {
 type owner struct {
 	customer string
 	until    time.Time
+	recorded bool // beyond this process
+	found    bool // as such: another process has recorded it
 }
 
-// claim gives the token to a customer, unless it is another's: then it tells whose.
-func (g *guard) claim(t token, customer string) (whose string) {
+// lasting tells whether what is recorded is enough for the token.
+func (o owner) lasting(t token) bool { return o.recorded && !t.ends.After(o.until.Add(stretch)) }
+
+// claim gives the token to an owner, unless it is another's: then it tells whose.
+func (g *guard) claim(t token, o owner) owner {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	now, key := time.Now(), sha256.Sum256([]byte(t.secret))
+	now, key := time.Now(), hashOf(t)
 	for old, o := range g.owners {
 		if !now.Before(o.until) {
 			delete(g.owners, old)
 		}
 	}
-	if o, known := g.owners[key]; known {
-		return o.customer
+	o.until = t.ends
+	if had, known := g.owners[key]; known {
+		if had.customer != o.customer {
+			return had
+		}
+		o.recorded, o.found = o.recorded || had.recorded, o.found || had.found
+		if had.until.After(o.until) {
+			o.until = had.until
+		}
 	}
 	if g.owners == nil {
 		g.owners = map[[sha256.Size]byte]owner{}
 	}
-	g.owners[key] = owner{customer, t.ends}
-	return customer
+	g.owners[key] = o
+	return o
 }
 
-// owner tells whose the token is; empty: nobody's.
-func (g *guard) owner(t token) string {
+// owner tells whose the token is; of no customer: nobody's.
+func (g *guard) owner(t token) owner {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.owners[sha256.Sum256([]byte(t.secret))].customer
+	if o := g.owners[hashOf(t)]; time.Now().Before(o.until) {
+		return o
+	}
+	return owner{}
 }
+
+func hashOf(t token) [sha256.Size]byte { return sha256.Sum256([]byte(t.secret)) }
 
 // leader tells who has the token where there is one for all.
 func (g *guard) leader(asking string, all []string) string {
@@ -83,6 +106,33 @@ func (g *guard) leader(asking string, all []string) string {
 	return g.led
 }
 
-func shared(customer, whose string) *Result {
-	return &Result{Kind: TokenShared, setting: SettingSharedToken, Err: fmt.Errorf("%s is given the token of %s: %w", customer, whose, errShared)}
+// claim gives the token to a customer, here and in the record, unless it is
+// another's in one of them: then it tells whose.
+func (c *Client) claim(ctx context.Context, t token, customer string) owner {
+	mine := c.guard.owner(t)
+	if mine.lasting(t) {
+		return mine
+	}
+	claimant, whose := cmp.Or(mine.customer, customer), ""
+	if c.Claim != nil {
+		hash := hashOf(t)
+		whose = c.Claim(ctx, hex.EncodeToString(hash[:]), claimant, t.ends)
+	}
+	if whose == "" {
+		return c.guard.claim(t, owner{customer: claimant})
+	}
+	record := owner{customer: whose, recorded: true, found: whose != claimant}
+	held := c.guard.claim(t, record)
+	if whose != customer { // who has used it here has done so before it could be recorded
+		return record
+	}
+	return held
+}
+
+func shared(customer string, o owner) *Result {
+	by := ""
+	if o.found {
+		by = ", to whom another replica or an earlier start gave it"
+	}
+	return &Result{Kind: TokenShared, setting: SettingSharedToken, Err: fmt.Errorf("%s is given the token of %s%s: %w", customer, o.customer, by, errShared)}
 }

@@ -1,6 +1,8 @@
 package reapit_test
 
 import (
+	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strings"
@@ -191,5 +193,154 @@ func TestManyCustomersBeginAtOnce(t *testing.T) {
 				t.Error("a token acted for two customers")
 			}
 		})
+	}
+}
+
+// record is what lasts longer than a process.
+type record struct {
+	mu     sync.Mutex
+	whose  map[string]string
+	until  map[string]time.Time
+	away   bool
+	claims int
+	odd    string // that was no hash
+}
+
+func (r *record) claim(_ context.Context, hash, customer string, until time.Time) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.claims++
+	if len(hash) != 2*sha256.Size || strings.Contains(hash, "token") {
+		r.odd = hash
+	}
+	if r.away {
+		return ""
+	}
+	if r.whose == nil {
+		r.whose, r.until = map[string]string{}, map[string]time.Time{}
+	}
+	if r.whose[hash] == "" || !time.Now().Before(r.until[hash]) {
+		r.whose[hash] = customer
+	}
+	if r.whose[hash] == customer {
+		r.until[hash] = until
+	}
+	return r.whose[hash]
+}
+
+func (c *cache) recorded(r *record, customers ...string) *reapit.Client {
+	client := c.process(customers...)
+	client.Claim = r.claim
+	return client
+}
+
+// Another customer becomes the first of the list, and deliver is started anew.
+func TestATokenIsWhoseItWasBeforeTheStart(t *testing.T) {
+	for name, keeps := range map[string]bool{"with a record": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c, r := &cache{life: time.Hour}, &record{away: !keeps}
+				if got := kind(t, c.recorded(r, "RES", "SBOX"), "RES"); got != reapit.Answered {
+					t.Fatal(got)
+				}
+				time.Sleep(time.Minute)
+				if !keeps {
+					if got := kind(t, c.recorded(r, "SBOX"), "SBOX"); got != reapit.Answered || c.mixed() != 1 {
+						t.Errorf("%s, %d tokens for two: this test would find nothing", got, c.mixed())
+					}
+					return
+				}
+				n := notification()
+				n.Customer = "SBOX"
+				second := c.recorded(r, "SBOX")
+				if told := second.Notify(t.Context(), n, ""); told.Kind != reapit.TokenShared || !strings.Contains(told.Fault().Error(), "SBOX is given the token of RES, to whom another replica or an earlier start gave it") {
+					t.Errorf("%s, %v", told.Kind, told.Fault())
+				}
+				if got := kind(t, c.recorded(r, "SBOX", "RES"), "RES"); got != reapit.Answered {
+					t.Errorf("whose it is: %s", got)
+				}
+				time.Sleep(time.Hour)
+				if got := kind(t, second, "SBOX"); got != reapit.Answered || c.mixed() != 0 {
+					t.Errorf("after its end: %s, %d tokens for two", got, c.mixed())
+				}
+			})
+		})
+	}
+}
+
+// Processes that each take another customer for the first, at the same time.
+func TestProcessesThatDisagreeShareNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, r := &cache{life: time.Hour}, &record{}
+		lists := [][]string{{"RES", "SBOX"}, {"SBOX", "RES"}, {"AAA", "SBOX"}, {"SBOX"}}
+		var all []*reapit.Client
+		for _, list := range lists {
+			all = append(all, c.recorded(r, list...))
+		}
+		for range 30 {
+			var group sync.WaitGroup
+			for i, client := range all {
+				for _, customer := range lists[i] {
+					group.Go(func() { kind(t, client, customer) })
+				}
+			}
+			group.Wait()
+			time.Sleep(10 * time.Minute)
+		}
+		if c.mixed() > 0 {
+			t.Errorf("%d tokens acted for several", c.mixed())
+		}
+	})
+}
+
+// What could not be recorded holds for the process, and is recorded when the
+// token is given again. If it is another's by then, nobody uses it here.
+func TestARecordThatWasAway(t *testing.T) {
+	for name, meanwhile := range map[string]string{"nobody meanwhile": "", "another meanwhile": "SBOX"} {
+		t.Run(name, func(t *testing.T) {
+			c, r := &cache{life: time.Hour}, &record{away: true}
+			client := c.recorded(r, "RES", "SBOX")
+			if got := kind(t, client, "RES"); got != reapit.Answered {
+				t.Fatal(got)
+			}
+			r.away = false
+			if meanwhile != "" {
+				kind(t, c.recorded(r, meanwhile), meanwhile)
+			}
+			client.RefreshToken("RES")
+			want := map[string]reapit.Kind{"": reapit.Answered, "SBOX": reapit.TokenShared}[meanwhile]
+			if got := kind(t, client, "RES"); got != want {
+				t.Errorf("RES: %s", got)
+			}
+			if got := kind(t, client, "SBOX"); got != reapit.TokenShared {
+				t.Errorf("SBOX: %s", got)
+			}
+			if got := kind(t, c.recorded(r, "SBOX"), "SBOX"); meanwhile == "" && got != reapit.TokenShared {
+				t.Errorf("SBOX of another process: %s", got)
+			}
+		})
+	}
+}
+
+// The record is asked when a token is fetched and is news, and never of a token
+// that may act for all.
+func TestTheRecordIsAskedForATokenOnly(t *testing.T) {
+	c, r := &cache{life: time.Hour}, &record{}
+	client := c.recorded(r, "RES")
+	for range 3 {
+		for range 5 {
+			kind(t, client, "RES")
+		}
+		client.RefreshToken("RES")
+	}
+	if r.claims != 1 || r.odd != "" {
+		t.Errorf("asked %d times, %s", r.claims, r.odd)
+	}
+	cfg := config("http://reapit.example")
+	cfg.SharedToken = true
+	all := reapit.New(cfg, wire(c.token, c.api))
+	all.Claim = r.claim
+	if got := kind(t, all, "SBOX"); got != reapit.Answered || r.claims != 1 {
+		t.Errorf("%s, asked %d times", got, r.claims)
 	}
 }

@@ -212,17 +212,21 @@ func (c *Client) fetch(ctx context.Context, customer string) (token, *Result) {
 		return t, failed
 	}
 	leader := c.guard.leader(customer, c.customers())
-	if whose := c.guard.owner(t); whose == "" && customer != leader {
+	if c.guard.owner(t).customer == "" && customer != leader {
 		first := t
 		if t, failed = c.request(ctx, customer); failed != nil {
 			return t, failed
 		}
 		if t.secret == first.secret {
-			c.guard.claim(t, leader)
+			c.claim(ctx, t, leader)
 		}
 	}
-	if whose := c.guard.claim(t, customer); whose != customer {
-		return token{}, shared(customer, whose)
+	o := c.claim(ctx, t, customer)
+	switch {
+	case ctx.Err() != nil: // perhaps it could not be asked whose the token is
+		return token{}, gaveUp(ctx.Err())
+	case o.customer != customer:
+		return token{}, shared(customer, o)
 	}
 	return t, nil
 }
