@@ -65,6 +65,7 @@ func TestCheckNamesTheSettingToLookAt(t *testing.T) {
 		"unlisted override":      {fails: []string{"NEGOTIATOR_OVERRIDES"}, spoil: func(s *Settings) { s.Overrides = map[string]string{"nobody@agency.example": "QQQ", "id-x": "jas"} }},
 	} {
 		t.Run(name, func(t *testing.T) {
+			r.control(http.MethodDelete, "tokens", "", nil) // those of other customers are theirs
 			s := r.settings()
 			if c.spoil != nil {
 				c.spoil(&s)
