@@ -31,6 +31,7 @@ func check(t *testing.T, service string, settings ...string) (output string, exi
 // setting or the cause, with the right exit code; and what is right passes.
 func TestCheckFindsWhatIsWrong(t *testing.T) {
 	r := start(t, stack.Options{Ingest: -1, Transform: -1, Deliver: -1})
+	r.post(r.ReapitSim()+"/control/knobs", map[string]any{"cachedTokens": false}, nil) // one that is another check's would be refused first
 	good := map[string][]string{
 		"ingest": {
 			"HTTP_ADDR=127.0.0.1:0", "NATS_URL=" + r.NATSURL(), "ENREACH_API_URL=" + r.RTESim(), "ENREACH_USERNAME=demo@agency.example",
