@@ -121,17 +121,21 @@ func (s *Schedule) crowded(l *lane, slots int) bool {
 }
 
 // overdrawn reports the same of a customer: one slot is left to others, if there
-// are any, and two when requests are stuck.
+// are any, and two when the requests for several negotiators are stuck. Those of
+// one negotiator are his own misfortune.
 func (s *Schedule) overdrawn(customer string, now time.Time, slots int) bool {
-	n, stuck := 0, 0
+	if len(s.agenda.tenants) <= 1 {
+		return false
+	}
+	n, stuck := 0, map[string]bool{}
 	for f := range s.under {
 		if f.customer != customer {
 			continue
 		}
 		n++
 		if f.stuck(now) {
-			stuck++
+			stuck[f.lanes[0].Negotiator] = true
 		}
 	}
-	return len(s.agenda.tenants) > 1 && (slots > 1 && n >= slots-1 || slots > 2 && stuck >= slots-2)
+	return slots > 1 && n >= slots-1 || slots > 2 && len(stuck) >= slots-2
 }

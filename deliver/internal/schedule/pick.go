@@ -43,7 +43,7 @@ func (p *picker) pick() {
 			if l == nil {
 				break
 			}
-			if !p.quiet(3) && p.crowded(l, p.room.Slots) {
+			if p.crowded(l, p.room.Slots) {
 				p.aside = append(p.aside, l.seat.line.passOver(l))
 				p.plan.Due = earlier(p.plan.Due, p.freed())
 				continue
@@ -79,9 +79,9 @@ func (p *picker) fits(class int) bool {
 	return free > 0 && rate > 0
 }
 
-// quiet reports whether nothing is under way and so many slots are free: then
-// whose requests hang may try again, and others still find room.
-func (p *picker) quiet(slots int) bool { return len(p.flying) == 0 && p.slots >= slots }
+// quiet reports whether nothing is under way and two slots are free: then a
+// customer whose requests hang may try again, and others still find one.
+func (p *picker) quiet() bool { return len(p.flying) == 0 && p.slots >= 2 }
 
 // choose finds the tenant who has been served least among those with something
 // of the class, and its oldest.
@@ -109,7 +109,7 @@ func (p *picker) offered(t *tenant, class int) *lane {
 		}
 		return older(fresh, again)
 	}
-	if !p.quiet(2) && p.overdrawn(t.customer, p.now, p.room.Slots) {
+	if !p.quiet() && p.overdrawn(t.customer, p.now, p.room.Slots) {
 		p.plan.Due = earlier(p.plan.Due, p.freed())
 		return nil
 	}

@@ -21,19 +21,13 @@ delivered c2/1/N2 incoming
 send c3/1/N2 incoming
 due at 11s
 > result c3/1/N2 retry wait=1s slot=20s
-# Where nothing is under way he may try again: two slots are still left to others.
 > at 12s
-> next
-send c1/1/N2 incoming
-due at 29s
-> result c1/1/N2 retry wait=1s slot=20s
-> at 14s
 > next
 due at 29s
 > at 29s
 > offer incoming c5 u4
 > next
-expired c1/1/N2 incoming: not delivered within 30s; after 2 attempts: trouble
+expired c1/1/N2 incoming: not delivered within 30s; after one attempt: trouble
 expired c3/1/N2 incoming: not delivered within 30s; after one attempt: trouble
 send c5/1/N3 incoming
 > result c5/1/N3 retry late

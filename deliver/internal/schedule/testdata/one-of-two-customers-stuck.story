@@ -25,3 +25,24 @@ due at 29s
 > next
 send d2/1/N1 incoming
 due at 29s
+
+# One negotiator's hanging requests are no misfortune of the customer's others.
+> at 2m
+> result c4/1/N1 deliver
+delivered c4/1/N1 incoming
+> result d2/1/N1 deliver
+delivered d2/1/N1 incoming
+> offer incoming c6 u1
+> offer incoming c7 u1
+> offer incoming d3 u3 of=RES
+> next
+expired c5/1/N2 incoming: not delivered within 30s
+send c6/1/N1 incoming
+send d3/1/N2 incoming
+send c7/1/N1 incoming
+> at 3m
+> offer incoming c8 u3
+> offer incoming c9 u4
+> next
+send c8/1/N2 incoming
+send c9/1/N3 incoming
