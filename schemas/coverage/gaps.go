@@ -51,6 +51,11 @@ func (l *Ledger) Knows(entity string) bool {
 	return ok
 }
 
+// Wants reports whether an entity is to be covered, by what is known last.
+func (l *Ledger) Wants(entity string) bool {
+	return slices.ContainsFunc(l.entities[strings.ToLower(entity)], func(p part) bool { return p.story.wanted() })
+}
+
 // Wanted is how many entities are to be covered.
 func (l *Ledger) Wanted() (n int) {
 	for id, all := range l.entities {

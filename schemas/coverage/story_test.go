@@ -271,6 +271,9 @@ func TestRefusedToEverybody(t *testing.T) {
 		t.Errorf("refused %s, %d wanted, gaps %s", got, l.Wanted(), text(l.Gaps(Window{})))
 	}
 	l = told(t, "a:opened1@0 a:answers1@0:x.s+,y.s-! a:closed1@1:lost a:opened2@2 a:answers2@2:x.s+!")
+	if l.Wants("y") || !l.Wants("x") || !l.Knows("y") {
+		t.Error("only x is wanted")
+	}
 	if got := l.Refused(); len(got) > 0 {
 		t.Errorf("what is wanted no more is refused: %v", got)
 	}
@@ -325,7 +328,7 @@ func TestQuestions(t *testing.T) {
 			t.Errorf("covered from %s until %s: %v", c.from, c.until, got)
 		}
 	}
-	if !l.Knows("X") || l.Knows("z") || len(l.Replicas()) != 1 || !l.First().Equal(start) {
+	if !l.Knows("X") || l.Knows("z") || !l.Wants("X") || l.Wants("z") || len(l.Replicas()) != 1 || !l.First().Equal(start) {
 		t.Error("who is known")
 	}
 }

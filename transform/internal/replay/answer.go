@@ -64,7 +64,7 @@ func sum(all []Verdict) string {
 	case len(all) == 1:
 		return all[0].Sentence
 	case not == 0:
-		return fmt.Sprintf("%s were told: %s; that Reapit accepted it is not to say that it was shown", screens(told), each(all))
+		return fmt.Sprintf("%s were told: %s; that Reapit accepted it is not to say that it was shown, what to check there is below", screens(told), each(all))
 	case told == 0 && not > 1:
 		return fmt.Sprintf("%s; %s more not told, see below", all[0].Sentence, count(not-1, "screen"))
 	case not == 1:
@@ -176,7 +176,7 @@ func Miss(a Absence) Verdict {
 		return v
 	}
 	if a.User.UserID == "" {
-		return say(CauseUnknown, "nothing of that time names such a user", "is it spelled as at the telephony provider? RTE knows users by id: with that, this command can tell whether anybody listens to them")
+		return say(CauseUnknown, "nothing of that time names such a user: nobody listens to them, or nothing happened to them, or they are spelled otherwise", "is it spelled as at the telephony provider? RTE knows users by id: with that, this command can tell whether anybody listens to them")
 	}
 	if cause, why, check := a.deaf(a.User.UserID, a.Events > 0); cause != "" {
 		return say(cause, why, check)
@@ -188,25 +188,34 @@ func Miss(a Absence) Verdict {
 }
 
 // deaf says why nothing could be heard of a user, if so. Of whom something was
-// heard, somebody listened to, whether or not it is known since when.
+// heard, somebody listened to, whether or not it is known since when. Who was
+// never to be heard is not missing because of a gap.
 func (l Listening) deaf(user string, heard bool) (cause Cause, why, check string) {
 	coverageOf := "replay coverage --entity " + user
+	unheard := !l.Wanted && !heard
 	switch {
-	case len(l.Gaps) > 0:
-		g := l.Gaps[0]
-		end := "until " + g.Until.Format(storedFormat)
-		if g.Open {
-			end = "to this moment"
-		}
-		return CauseUncovered, fmt.Sprintf("nobody listened to them from %s %s (%s); what happened then is in no stream", g.From.Format(storedFormat), end, strings.Join(g.Why, "; ")), coverageOf
-	case len(l.Refused) > 0:
+	case len(l.Refused) > 0 && (unheard || len(l.Gaps) == 0):
 		return CauseUnheard, fmt.Sprintf("the hub lets nobody listen to %s of them (%s)", names(l.Refused), strings.Join(l.Refused[0].Why, "; ")),
 			"may ENREACH_RTE_USER see this user? " + coverageOf
-	case !l.Wanted && !heard:
+	case unheard && (l.Others || len(l.Gaps) == 0):
 		return CauseUnwanted, "nobody listens to them: ingest has subscribed to nothing of theirs", "RTE_SUBSCRIPTIONS or RTE_SUBSCRIPTIONS_FILE: user:" + user
+	case len(l.Gaps) > 0:
+		return CauseUncovered, l.uncovered(), coverageOf
 	default:
 		return "", "", ""
 	}
+}
+
+func (l Listening) uncovered() string {
+	g := l.gap()
+	end := "until " + g.Until.Format(storedFormat)
+	if g.Open {
+		end = "to this moment"
+	}
+	if n := len(l.Gaps) - 1; n > 0 {
+		end += fmt.Sprintf(", nor in %s", count(n, "other span"))
+	}
+	return fmt.Sprintf("nobody listened to them from %s %s (%s); what happened then is in no stream", g.From.Format(storedFormat), end, strings.Join(g.Why, "; "))
 }
 
 func names(all []coverage.Refusal) string {

@@ -172,7 +172,7 @@ func (c *command) explainUser(ctx context.Context, js jetstream.JetStream, s Set
 	if err != nil {
 		return err
 	}
-	f := search{gatherer: g, from: at.Add(-a.within), until: at.Add(a.within)}
+	f := search{gatherer: g, at: at, from: at.Add(-a.within), until: at.Add(a.within)}
 	if f.until.After(c.now) {
 		f.until = c.now
 	}

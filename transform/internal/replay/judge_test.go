@@ -74,7 +74,7 @@ func TestJudge(t *testing.T) {
 	}{
 		{
 			name: "told", script: ring, ends: []event.Outcome{end("c1/1", event.Delivered, 1200*time.Millisecond)}, now: 10 * time.Second, cause: CauseTold,
-			says: "Jane's screen (JAS) was told: Reapit accepted the incomingCall 200ms after it was heard (HTTP 202, 1 attempt), which is not to say that it was shown", check: "logged in to AgencyCloud",
+			says: "Jane's screen (JAS) was told: Reapit accepted the incomingCall 200ms after it was heard (HTTP 202, 1 attempt), which is not to say that it was shown; if it was not, check there: JAS's login to AgencyCloud, and RES's configuration request", check: "logged in to AgencyCloud",
 		},
 		{
 			name: "told, when somebody else had answered", script: ring + "+2s UserCallInUserConnected tom",
@@ -152,7 +152,7 @@ func TestJudge(t *testing.T) {
 			alter: func(e *Evidence) {
 				e.Letters = []Letter{{Seq: 12, DeadLetter: event.DeadLetter{EventID: "c1/1", Customer: "RES", NegotiatorID: "JAS", Errors: []event.FieldError{{Field: "callerId", Message: "is no number"}}}}}
 			}, cause: "rejected",
-			says: "Jane's screen (JAS) was not told: Reapit refused its incomingCall for good (HTTP 422, 1 attempt): Reapit found the notification invalid (HTTP 422); in its words: callerId: is no number", check: "deliver deadletters show 12",
+			says: "Jane's screen (JAS) was not told: Reapit refused its incomingCall for good (HTTP 422, 1 attempt): Reapit found the notification invalid (HTTP 422); in its words: callerId: is no number; it is dead letter 12", check: "deliver deadletters show 12",
 		},
 		{
 			name: "dead, and its letter is gone", script: ring, ends: []event.Outcome{end("c1/1", event.Dead, 2*time.Second, why("refused", "Reapit refused for a reason that is not known", 409, 1))}, cause: "dead-refused",
@@ -273,13 +273,20 @@ func TestMiss(t *testing.T) {
 		cause Cause
 		says  string
 	}{
-		"unknown":        {Absence{Who: "jim@agency.example"}, CauseUnknown, "No call concerned jim@agency.example between 2026-11-01T10:00:00.000Z and 2026-11-01T10:20:00.000Z: nothing of that time names such a user"},
+		"unknown":        {Absence{Who: "jim@agency.example"}, CauseUnknown, "No call concerned jim@agency.example between 2026-11-01T10:00:00.000Z and 2026-11-01T10:20:00.000Z: nothing of that time names such a user: nobody listens to them, or nothing happened to them, or they are spelled otherwise"},
 		"not subscribed": {Absence{User: user}, CauseUnwanted, "nobody listens to them"},
-		"refused":        {Absence{User: user, Listening: Listening{Wanted: true, Refused: []coverage.Refusal{{Event: "UserCallInComing", Why: []string{"Unauthorized"}}}}}, CauseUnheard, "the hub lets nobody listen to UserCallInComing of them (Unauthorized)"},
-		"a gap":          {Absence{User: user, Listening: Listening{Wanted: true, Gaps: []coverage.Gap{{From: at, Until: at.Add(time.Minute), Why: []string{"a: closed"}}}}}, CauseUncovered, "nobody listened to them from 2026-11-01T10:00:00.000Z until 2026-11-01T10:01:00.000Z (a: closed)"},
-		"an open gap":    {Absence{User: user, Listening: Listening{Wanted: true, Gaps: []coverage.Gap{{From: at, Open: true}}}}, CauseUncovered, "to this moment"},
-		"no call":        {Absence{User: user, Listening: Listening{Wanted: true}}, CauseNoCall, "RTE told of no call of theirs, though they were listened to all the time"},
-		"off work":       {Absence{User: user, Events: 1, Availability: "OffWork"}, CauseNoCall, "their availability was OffWork"},
+		"not subscribed, and nobody listened for a while": {Absence{User: user, Listening: Listening{Others: true, Gaps: []coverage.Gap{{From: at, Until: at.Add(time.Minute)}}}}, CauseUnwanted, "nobody listens to them"},
+		"not subscribed, and nobody listened to anything": {Absence{User: user, Listening: Listening{Gaps: []coverage.Gap{{From: at, Until: at.Add(time.Minute)}}}}, CauseUncovered, "nobody listened to them from"},
+		"refused, and nobody listened for a while":        {Absence{User: user, Listening: Listening{Others: true, Gaps: []coverage.Gap{{From: at, Until: at.Add(time.Minute)}}, Refused: []coverage.Refusal{{Event: "UserCallInComing"}}}}, CauseUnheard, "the hub lets nobody listen"},
+		"gaps": {
+			Absence{User: user, Listening: Listening{Wanted: true, At: at.Add(10 * time.Minute), Gaps: []coverage.Gap{{From: at, Until: at.Add(time.Second)}, {From: at.Add(9 * time.Minute), Until: at.Add(11 * time.Minute)}, {From: at.Add(19 * time.Minute), Until: at.Add(20 * time.Minute)}}}},
+			CauseUncovered, "nobody listened to them from 2026-11-01T10:09:00.000Z until 2026-11-01T10:11:00.000Z, nor in 2 other spans (); what happened then is in no stream",
+		},
+		"refused":     {Absence{User: user, Listening: Listening{Wanted: true, Refused: []coverage.Refusal{{Event: "UserCallInComing", Why: []string{"Unauthorized"}}}}}, CauseUnheard, "the hub lets nobody listen to UserCallInComing of them (Unauthorized)"},
+		"a gap":       {Absence{User: user, Listening: Listening{Wanted: true, Gaps: []coverage.Gap{{From: at, Until: at.Add(time.Minute), Why: []string{"a: closed"}}}}}, CauseUncovered, "nobody listened to them from 2026-11-01T10:00:00.000Z until 2026-11-01T10:01:00.000Z (a: closed)"},
+		"an open gap": {Absence{User: user, Listening: Listening{Wanted: true, Gaps: []coverage.Gap{{From: at, Open: true}}}}, CauseUncovered, "to this moment"},
+		"no call":     {Absence{User: user, Listening: Listening{Wanted: true}}, CauseNoCall, "RTE told of no call of theirs, though they were listened to all the time"},
+		"off work":    {Absence{User: user, Events: 1, Availability: "OffWork"}, CauseNoCall, "their availability was OffWork"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.a.From, tt.a.Until = at, at.Add(20*time.Minute)
@@ -296,8 +303,8 @@ func TestSum(t *testing.T) {
 	for want, all := range map[string][]Verdict{
 		"No screen was told: no event of the call names a user": nil,
 		"A was told: 202": {told},
-		"Both screens were told: Jane's (JAS), Jane's (JAS); that Reapit accepted it is not to say that it was shown":                                                    {told, told},
-		"All 6 screens were told: Jane's (JAS), Jane's (JAS), Jane's (JAS), Jane's (JAS), Jane's (JAS), 1 more; that Reapit accepted it is not to say that it was shown": {told, told, told, told, told, told},
+		"Both screens were told: Jane's (JAS), Jane's (JAS); that Reapit accepted it is not to say that it was shown, what to check there is below":                                                    {told, told},
+		"All 6 screens were told: Jane's (JAS), Jane's (JAS), Jane's (JAS), Jane's (JAS), Jane's (JAS), 1 more; that Reapit accepted it is not to say that it was shown, what to check there is below": {told, told, told, told, told, told},
 		"B was not told: 422; the other screen was told":                                     {not, told},
 		"B was not told: 422; the 2 other screens were told":                                 {not, told, told},
 		"B was not told: 422; 1 screen more not told, see below":                             {not, not},

@@ -16,7 +16,9 @@ import (
 
 // Listening is what the coverage events tell of one user in a span of time.
 type Listening struct {
-	Wanted  bool // some item of the user was subscribed
+	Wanted  bool      // some item of the user was subscribed by the end of it
+	Others  bool      // something was, of whomever
+	At      time.Time // which gap is meant: that next to it; zero: the first
 	Gaps    []coverage.Gap
 	Refused []coverage.Refusal
 }
@@ -47,21 +49,49 @@ func (g gatherer) history(ctx context.Context, before time.Time) (feed []bus.Mes
 func weigh(feed []bus.Message, user string, w coverage.Window) (l Listening) {
 	slices.SortFunc(feed, func(a, b bus.Message) int { return cmp.Compare(a.Seq, b.Seq) })
 	feed = slices.CompactFunc(feed, func(a, b bus.Message) bool { return a.Seq == b.Seq })
-	var known coverage.Ledger
+	var then, known coverage.Ledger // what is subscribed later counts for nothing
 	for _, m := range feed {
-		if in, err := fold.Decode(m); err == nil && in.Feed != nil {
-			known.Take(*in.Feed)
+		in, err := fold.Decode(m)
+		if err != nil || in.Feed == nil {
+			continue
+		}
+		known.Take(*in.Feed)
+		if !in.Feed.At.After(w.Until) {
+			then.Take(*in.Feed)
 		}
 	}
 	w.Now = present(&known, w.Now)
-	l.Wanted = known.Knows(user) || len(known.Blind()) > 0
-	l.Gaps = append(known.GapsOf(user, w), known.GapsOf(coverage.Everything, w)...)
+	blind := len(known.Blind()) > 0
+	l.Wanted, l.Others = then.Wants(user) || blind, then.Wanted() > 0 || blind
+	l.Gaps = known.GapsOf(user, w)
+	for _, g := range known.GapsOf(coverage.Everything, w) {
+		if !slices.ContainsFunc(l.Gaps, func(own coverage.Gap) bool { return own.From.Before(g.Until) && g.From.Before(own.Until) }) {
+			l.Gaps = append(l.Gaps, g)
+		}
+	}
 	for _, r := range known.Refused() {
 		if strings.EqualFold(r.Entity, user) {
 			l.Refused = append(l.Refused, r)
 		}
 	}
 	return l
+}
+
+// gap is the one that is meant.
+func (l Listening) gap() coverage.Gap {
+	return slices.MinFunc(l.Gaps, func(a, b coverage.Gap) int { return cmp.Compare(distance(a, l.At), distance(b, l.At)) })
+}
+
+// distance is how far a moment is from a gap; none is within all of them.
+func distance(g coverage.Gap, at time.Time) time.Duration {
+	switch {
+	case at.IsZero():
+		return 0
+	case at.Before(g.From):
+		return g.From.Sub(at)
+	default:
+		return max(0, at.Sub(g.Until))
+	}
 }
 
 // The ring of a call that was heard late may have gone unheard so long before.

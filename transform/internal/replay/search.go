@@ -20,6 +20,7 @@ import (
 // search looks for the calls of one user within a span of time.
 type search struct {
 	gatherer
+	at          time.Time // around which
 	from, until time.Time
 	user        event.User // as far as is known
 	negotiator  string
@@ -137,5 +138,6 @@ func (s *search) absence(ctx context.Context, who string) (Absence, error) {
 		return a, err
 	}
 	a.Listening = weigh(append(all, s.feed...), s.user.UserID, coverage.Window{From: s.from, Until: s.until, Now: s.now})
+	a.At = s.at
 	return a, nil
 }

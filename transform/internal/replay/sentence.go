@@ -87,15 +87,21 @@ func (j judging) delivered(s Stored, o Ended) Verdict {
 		"was the user logged in to AgencyCloud, as that negotiator? who is not loses rings, answers and ends",
 		fmt.Sprintf("has %s's configuration request for notifications been processed? before, Reapit accepts and shows nothing", or(o.Customer, "the customer")),
 	}
+	late := false
 	if by, ok := j.e.answer(); ok && by.AnsweredBy.UserID != j.v.User.UserID && s.Call.Type == event.Incoming {
 		at := heardAt(Stored{Call: by})
-		if o.FinishedAt.After(at) {
+		if late = o.FinishedAt.After(at); late {
 			because += fmt.Sprintf("; %s had answered %s before", shortName(*by.AnsweredBy), took(o.FinishedAt.Sub(at)))
 		} else {
 			check = append(check, fmt.Sprintf("%s answered %s later, and that ends the pop", shortName(*by.AnsweredBy), took(at.Sub(o.FinishedAt))))
 		}
 	}
-	return j.say(CauseTold, true, wasTold, because, check...)
+	v := j.say(CauseTold, true, wasTold, because, check...)
+	if s.Call.Type == event.Incoming && !late {
+		v.Sentence += fmt.Sprintf("; if it was not, check there: %s's login to AgencyCloud, and %s's configuration request",
+			o.NegotiatorID, or(o.Customer, "the customer"))
+	}
+	return v
 }
 
 func or(s, other string) string {
@@ -203,6 +209,7 @@ func (j judging) refused(o Ended) Verdict {
 	if len(words) > 0 {
 		because += "; in its words: " + strings.Join(words, ", ")
 	}
+	because += fmt.Sprintf("; it is dead letter %d", l.Seq)
 	return j.say(o.cause(), false, wasNot, because, fmt.Sprintf("deliver deadletters show %d; when the reason is gone: deliver deadletters redrive %d", l.Seq, l.Seq))
 }
 
