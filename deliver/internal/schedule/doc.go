@@ -41,7 +41,8 @@
 //
 // Across lanes incoming goes before answered, ended and missed. Within a class
 // customers take turns, and the oldest of a customer's goes first. Of the slots,
-// the rate and the day's requests some are kept for the first two classes.
+// the rate and the day's requests some are kept for the first two classes, and
+// of the slots and the rate for what is tried for the first time.
 //
 // Nobody can take everybody's room. Of the slots a negotiator has at most half,
 // and a customer leaves one to others, and two when its requests do not come back.

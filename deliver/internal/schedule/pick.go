@@ -66,17 +66,10 @@ func live(class int) bool { return class <= classes[event.Answered] }
 
 // fits reports whether there is room for one more of a class.
 func (p *picker) fits(class int) bool {
-	free, rate := p.slots-len(p.flying), p.room.Rate
-	if !live(class) {
-		if p.room.Live {
-			return false
-		}
-		if p.slots > 1 {
-			free--
-		}
-		rate -= p.room.Spare
+	if live(class) {
+		return p.slots > len(p.flying) && p.room.Rate > 0
 	}
-	return free > 0 && rate > 0
+	return !p.room.Live && p.spares()
 }
 
 // quiet reports whether nothing is under way and two slots are free: then a
@@ -113,11 +106,22 @@ func (p *picker) offered(t *tenant, class int) *lane {
 		p.plan.Due = earlier(p.plan.Due, p.freed())
 		return nil
 	}
-	if next, ok := p.retries.allowed(p.now); again != nil && !ok {
+	if again == nil || !p.spares() {
+		return fresh
+	}
+	if next, ok := p.retries.allowed(p.now); !ok {
 		p.plan.Due = earlier(p.plan.Due, next)
 		return fresh
 	}
 	return older(fresh, again)
+}
+
+// spares reports whether there is more room than is kept for calls that ring.
+// What has failed before is no such call: one whose requests fail would take
+// it from everybody else's.
+func (p *picker) spares() bool {
+	free := p.slots - len(p.flying)
+	return p.room.Rate > p.room.Spare && (free > 1 || p.slots == 1 && free > 0)
 }
 
 func older(a, b *lane) *lane {
