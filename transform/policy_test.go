@@ -17,6 +17,9 @@ const (
 	probe     = "ringstream/schemas/probe"
 	call      = "./internal/call"
 	fold      = "./internal/fold"
+	stream    = "./internal/replay/stream"
+	explain   = "./internal/replay/explain"
+	bundle    = "./internal/replay/bundle"
 )
 
 // pure code may import exactly what is listed, any other the standard library
@@ -44,23 +47,27 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 			"go.opentelemetry.io/otel", bus, event, probe, program, telemetry, topology, call, fold),
 		"internal/app/stall.go": pure("time"), // it decides; merge.go sees and does
 
-		// Replay decides nothing about calls, and what it concludes is pure too.
-		"internal/replay": may(jetstream, "github.com/cloudevents/sdk-go/v2/event", "github.com/spf13/cobra", "github.com/spf13/pflag",
-			bus, coverage, event, program, telemetry, topology, call, fold),
-		"internal/replay/import.go":    may("github.com/nats-io/nats.go", jetstream, "github.com/spf13/cobra", bus, event, topology), // the only file that writes
-		"internal/replay/alias.go":     pure("fmt", "strings", call),
-		"internal/replay/answer.go":    pure("fmt", "slices", "strings", "time", coverage, event),
+		// Replay decides nothing about calls.
+		"internal/replay": may(jetstream, "github.com/spf13/cobra", "github.com/spf13/pflag", bus, coverage, event, program, telemetry, topology, call, fold,
+			stream, explain, bundle),
+		"internal/replay/import.go":    may("github.com/nats-io/nats.go", jetstream, "github.com/spf13/cobra", bus, event, topology, stream, bundle), // the only file that writes
 		"internal/replay/compare.go":   pure("cmp", "maps", "slices", bus),
-		"internal/replay/evidence.go":  pure("slices", "strings", "time", event, call),
 		"internal/replay/field.go":     pure("bytes", "encoding/json", "fmt", "maps", "reflect", "slices", "strings", telemetry),
-		"internal/replay/held.go":      pure("strconv", "strings", bus, topology),
-		"internal/replay/judge.go":     pure("time", event),
-		"internal/replay/masking.go":   pure("regexp", "strings", telemetry),
-		"internal/replay/reason.go":    pure("slices", "strings"),
+		"internal/replay/held.go":      pure("strings", bus, topology, stream),
 		"internal/replay/refold.go":    pure("slices", "strconv", "strings", "time", bus, event, call, fold),
 		"internal/replay/selection.go": pure("fmt", "strings", "time", event, call),
-		"internal/replay/sentence.go":  pure("fmt", "slices", "strings", "time", event),
-		"internal/replay/story.go":     pure("fmt", "strings", "time", "golang.org/x/tools/txtar", event, topology, call, fold),
-		"internal/replay/timeline.go":  pure("cmp", "fmt", "slices", "strings", "time", event, call),
+		"internal/replay/story.go":     pure("fmt", "strings", "time", "golang.org/x/tools/txtar", event, topology, call, fold, bundle),
+
+		"internal/replay/stream": may(jetstream, bus, topology),
+
+		// What is concluded of the evidence is pure.
+		"internal/replay/explain":              pure("cmp", "fmt", "regexp", "slices", "strings", "time", coverage, event, telemetry, call),
+		"internal/replay/explain/gather.go":    may(jetstream, bus, event, topology, call, fold, stream),
+		"internal/replay/explain/listening.go": may(bus, coverage, event, topology, fold, stream),
+		"internal/replay/explain/search.go":    may(jetstream, bus, coverage, event, topology, call, fold, stream),
+
+		"internal/replay/bundle":            may(bus, event, topology, call),
+		"internal/replay/bundle/alias.go":   pure("fmt", "strings", call),
+		"internal/replay/bundle/message.go": may("github.com/cloudevents/sdk-go/v2/event", bus, event, telemetry, topology, fold),
 	})
 }

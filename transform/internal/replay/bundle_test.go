@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -19,6 +20,7 @@ import (
 	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/call"
+	"ringstream/transform/internal/replay/bundle"
 )
 
 // privates are what the rig's people are called and rung up at, in every
@@ -251,7 +253,7 @@ func TestDamagedBundles(t *testing.T) {
 		"it has version 7":           zipped(t, strings.Replace(text, `"version":1`, `"version":7`, 1)),
 		"follow contract 2":          zipped(t, strings.Replace(text, `"contract":"1"`, `"contract":"2"`, 1)),
 		"it has 99 partitions":       zipped(t, strings.Replace(text, `"partitions":2`, `"partitions":99`, 1)),
-		"it says to be":              zipped(t, strings.Replace(text, bundleFormat, "tar", 1)),
+		"it says to be":              zipped(t, strings.Replace(text, bundle.Format, "tar", 1)),
 		"invalid duration":           zipped(t, strings.Replace(text, quick.Ring.String(), "soon", 1)),
 		`of "$JS.API.STREAM.DELETE.`: zipped(t, strings.Replace(text, `"subject":"feed.`, `"subject":"$JS.API.STREAM.DELETE.`, 1)),
 		`for stream "CALL_LOG_0"`:    zipped(t, strings.Replace(text, `"stream":"RTE"`, `"stream":"CALL_LOG_0"`, 1)),
@@ -289,7 +291,58 @@ func TestBundleNamesTheContract(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Contains(b, []byte("\n  version: "+bundleContract+".")) {
-		t.Errorf("the contract has another version than %s", bundleContract)
+	if !bytes.Contains(b, []byte("\n  version: "+bundle.Contract+".")) {
+		t.Errorf("the contract has another version than %s", bundle.Contract)
+	}
+}
+
+// An office at work is folded to the same events, aliases aside, and nobody of
+// it is in what was made of it.
+func TestAliasesOfAnOffice(t *testing.T) {
+	office, p := bustest.NewOffice(7, 20, partitions), bundle.NewPseudonyms([]byte("a key"), partitions)
+	at := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	limits := call.DefaultLimits()
+	real, alias := NewRefold(partitions, limits), NewRefold(partitions, limits)
+	random := rand.New(rand.NewPCG(7, 7))
+	events := 0
+	for seq := range uint64(3000) {
+		at = at.Add(time.Duration(random.IntN(2000)) * time.Millisecond)
+		m := office.Next(at, 10)
+		m.Seq = seq + 1
+		was, _ := event.ParseRaw(m.Data)
+		got, err := p.Message(topology.RTE, bus.Message{Subject: m.Subject, Header: m.Header, Data: m.Data, Seq: m.Seq, Stored: m.Stored})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := fmt.Sprint(got.Subject, got.Header, string(got.Data))
+		for _, private := range []string{was.CallerNumber, was.TargetNumber, was.UserNumber, was.UserName} {
+			if strings.Contains(text, private) {
+				t.Fatalf("%s is in %s", private, text)
+			}
+		}
+		_, want := real.Take(m)
+		_, have := alias.Take(got)
+		if len(have) != len(want) {
+			t.Fatalf("message %d: %d events, want %d", m.Seq, len(have), len(want))
+		}
+		for i, w := range want {
+			events++
+			w, err := w.Encoded()
+			if err != nil {
+				t.Fatal(err)
+			}
+			h, err := have[i].Encoded()
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The alias of what CALLS has is what comes of the aliases.
+			held, err := p.Message(topology.Calls, bus.Message{Subject: "calls." + w.Call.CallID, Header: w.Header, Data: w.Body})
+			if err != nil || string(held.Data) != string(h.Body) || fmt.Sprint(held.Header) != fmt.Sprint(h.Header) {
+				t.Fatalf("%v\nfolded:  %v %s\nof CALLS: %v %s", err, h.Header, h.Body, held.Header, held.Data)
+			}
+		}
+	}
+	if events < 1000 || real.Unreadable+alias.Unreadable > 0 {
+		t.Errorf("%d events, %d and %d messages unreadable", events, real.Unreadable, alias.Unreadable)
 	}
 }

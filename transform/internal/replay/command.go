@@ -34,8 +34,18 @@ type IO struct {
 	Now      time.Time
 }
 
-// errUsage marks what the caller of the program got wrong.
-var errUsage = errors.New("see --help")
+// Sentinels of the package.
+var (
+	// ErrDiffer means that CALLS does not hold what the fold says.
+	ErrDiffer = errors.New("CALLS differs from the fold of RTE")
+	// ErrBehind means that CALLS does not hold yet all that RTE implies.
+	ErrBehind = errors.New("CALLS is behind RTE")
+	// ErrUnexplained means that the streams do not say why.
+	ErrUnexplained = errors.New("the streams do not say why")
+
+	// errUsage marks what the caller of the program got wrong.
+	errUsage = errors.New("see --help")
+)
 
 func usage(format string, args ...any) error {
 	return fmt.Errorf("%s; %w", fmt.Sprintf(format, args...), errUsage)

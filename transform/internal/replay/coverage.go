@@ -18,6 +18,8 @@ import (
 	"ringstream/schemas/bus"
 	"ringstream/schemas/coverage"
 	"ringstream/transform/internal/fold"
+	"ringstream/transform/internal/replay/explain"
+	"ringstream/transform/internal/replay/stream"
 )
 
 // ErrUncovered means that nobody listened for some time.
@@ -91,14 +93,14 @@ func (c *command) asked(a asked, since, until string) (asked, error) {
 }
 
 func (c *command) coverage(ctx context.Context, js jetstream.JetStream, s Settings, a asked) error {
-	rte, err := lookRTE(ctx, js, s)
+	rte, err := stream.LookRTE(ctx, js, s.Partitions)
 	if err != nil {
 		return err
 	}
 	var l coverage.Ledger
 	unreadable := 0
 	bar := progress{w: c.bar, what: "reading"}
-	err = read(ctx, js, rte, rte.first, func(m bus.Message) error {
+	err = stream.Read(ctx, js, rte, rte.First, func(m bus.Message) error {
 		bar.at(rte, m.Seq)
 		if !strings.HasPrefix(m.Subject, "feed.") {
 			return nil
@@ -115,7 +117,7 @@ func (c *command) coverage(ctx context.Context, js jetstream.JetStream, s Settin
 		return err
 	}
 	if unreadable > 0 {
-		fmt.Fprintf(c.err, "%s of RTE could not be read and changed nothing\n", count(unreadable, "coverage event"))
+		fmt.Fprintf(c.err, "%s of RTE could not be read and changed nothing\n", explain.Count(unreadable, "coverage event"))
 	}
 	return c.uncovered(&l, a)
 }
@@ -124,13 +126,13 @@ func (c *command) coverage(ctx context.Context, js jetstream.JetStream, s Settin
 func (c *command) uncovered(l *coverage.Ledger, a asked) error {
 	switch {
 	case l.Newest().IsZero():
-		return fmt.Errorf("%w: RTE holds no coverage event (feed.>); ingest writes one a second: has it run?", ErrNothing)
+		return fmt.Errorf("%w: RTE holds no coverage event (feed.>); ingest writes one a second: has it run?", stream.ErrNothing)
 	case a.entity != "" && !l.Knows(a.entity):
-		return fmt.Errorf("%w: RTE tells of no subscription of entity %s; is it in RTE_SUBSCRIPTIONS?", ErrNothing, a.entity)
+		return fmt.Errorf("%w: RTE tells of no subscription of entity %s; is it in RTE_SUBSCRIPTIONS?", stream.ErrNothing, a.entity)
 	case !a.until.IsZero() && !a.until.After(l.First()):
-		return fmt.Errorf("%w: the coverage events of RTE begin at %s", ErrNothing, l.First().Format(storedFormat))
+		return fmt.Errorf("%w: the coverage events of RTE begin at %s", stream.ErrNothing, l.First().Format(explain.StoredFormat))
 	}
-	v := view{Ledger: l, asked: a, window: coverage.Window{From: a.since, Until: a.until, Now: present(l, c.now)}}
+	v := view{Ledger: l, asked: a, window: coverage.Window{From: a.since, Until: a.until, Now: explain.Present(l, c.now)}}
 	if a.entity == "" {
 		v.gaps = l.Gaps(v.window)
 	} else {
@@ -152,17 +154,6 @@ func (c *command) uncovered(l *coverage.Ledger, a asked) error {
 		return ErrUncovered
 	}
 	return nil
-}
-
-// A clock that is less off than this is taken to agree with those of the replicas.
-const agreement = 10 * time.Second
-
-// present is the newest word of a replica, unless that is long ago.
-func present(l *coverage.Ledger, now time.Time) time.Time {
-	if now.Sub(l.Newest()) > agreement {
-		return now
-	}
-	return l.Newest()
 }
 
 // view is what is printed.
@@ -204,7 +195,7 @@ func (v view) span() (from, until time.Time) {
 
 func (v view) text(w io.Writer, colour palette) {
 	from, until := v.span()
-	about := fmt.Sprintf("from %s until %s", from.Format(storedFormat), until.Format(storedFormat))
+	about := fmt.Sprintf("from %s until %s", from.Format(explain.StoredFormat), until.Format(explain.StoredFormat))
 	rows := group(v.gaps)
 	if len(rows) == 0 {
 		what := v.entity
@@ -217,17 +208,17 @@ func (v view) text(w io.Writer, colour palette) {
 	lines := [][]string{{"FROM", "UNTIL", "FOR", "WHOM", "WHY"}}
 	open := 0
 	for _, r := range rows {
-		end := r.Until.Format(storedFormat)
+		end := r.Until.Format(explain.StoredFormat)
 		if r.Open {
 			end = "still open"
 			open++
 		}
 		lines = append(lines, []string{
-			r.From.Format(storedFormat), end, r.Until.Sub(r.From).Round(time.Millisecond).String(), r.whom(), strings.Join(r.Why, "; "),
+			r.From.Format(explain.StoredFormat), end, r.Until.Sub(r.From).Round(time.Millisecond).String(), r.whom(), strings.Join(r.Why, "; "),
 		})
 	}
 	table(w, lines)
-	fmt.Fprintf(w, "%s: %s %s", colour.paint(red, "uncovered"), count(len(rows), "span"), about)
+	fmt.Fprintf(w, "%s: %s %s", colour.paint(red, "uncovered"), explain.Count(len(rows), "span"), about)
 	if open > 0 {
 		fmt.Fprintf(w, ", %d still open", open)
 	}
@@ -276,7 +267,7 @@ func (v view) notes(w io.Writer) {
 	}
 	_, until := v.span()
 	if settled := v.Settled(); until.Sub(settled) > unsettled {
-		fmt.Fprintf(w, "what is said of after %s may yet change: %s\n", settled.Format(storedFormat), strings.Join(v.slowest(settled), ", "))
+		fmt.Fprintf(w, "what is said of after %s may yet change: %s\n", settled.Format(explain.StoredFormat), strings.Join(v.slowest(settled), ", "))
 	}
 }
 
@@ -287,7 +278,7 @@ const unsettled = 25 * time.Second
 func (v view) slowest(settled time.Time) (names []string) {
 	for name, said := range v.Replicas() {
 		if said.Sub(settled) <= unsettled {
-			names = append(names, fmt.Sprintf("%s has said nothing since %s", name, said.Format(storedFormat)))
+			names = append(names, fmt.Sprintf("%s has said nothing since %s", name, said.Format(explain.StoredFormat)))
 		}
 	}
 	slices.Sort(names)

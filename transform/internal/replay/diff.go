@@ -14,6 +14,7 @@ import (
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/call"
 	"ringstream/transform/internal/fold"
+	"ringstream/transform/internal/replay/stream"
 )
 
 const (
@@ -24,11 +25,11 @@ const (
 
 // diff compares CALLS with the fold.
 func (c *command) diff(ctx context.Context, js jetstream.JetStream, s Settings, wait time.Duration) error {
-	rte, err := lookRTE(ctx, js, s)
+	rte, err := stream.LookRTE(ctx, js, s.Partitions)
 	if err != nil {
 		return err
 	}
-	calls, err := look(ctx, js, topology.Calls)
+	calls, err := stream.Look(ctx, js, topology.Calls)
 	if err != nil {
 		return err
 	}
@@ -36,12 +37,12 @@ func (c *command) diff(ctx context.Context, js jetstream.JetStream, s Settings, 
 	if err != nil {
 		return err
 	}
-	h := holdings{js: js, next: calls.first, end: wanted.rte.last, absent: wanted.ids(), bar: progress{w: c.bar, what: "reading"}}
-	reached, err := h.collect(ctx, rte.partitions, wait)
+	h := holdings{js: js, next: calls.First, end: wanted.rte.Last, absent: wanted.ids(), bar: progress{w: c.bar, what: "reading"}}
+	reached, err := h.collect(ctx, rte.Partitions, wait)
 	if err != nil {
 		return err
 	}
-	scope := Scope{Sure: wanted.sureFrom(h.oldest), Heard: wanted.heard, Last: wanted.rte.last, Reached: reached}
+	scope := Scope{Sure: wanted.sureFrom(h.oldest), Heard: wanted.heard, Last: wanted.rte.Last, Reached: reached}
 	r := Compare(wanted.told, h.held, scope)
 	out := bufio.NewWriter(c.out)
 	c.colour.report(out, r, wanted, h.last, s.Limits)
@@ -52,7 +53,7 @@ func (c *command) diff(ctx context.Context, js jetstream.JetStream, s Settings, 
 	case len(r.Parted) > 0:
 		return ErrDiffer
 	case r.Calls == 0 && len(r.Cut) > 0:
-		return fmt.Errorf("%w that can be compared: every call may have begun before RTE's first message", ErrNothing)
+		return fmt.Errorf("%w that can be compared: every call may have begun before RTE's first message", stream.ErrNothing)
 	case len(r.Behind) > 0:
 		return fmt.Errorf("%w: what transform has not told yet was not compared; is transform running? see its /readyz, or give it longer with --wait", ErrBehind)
 	}
@@ -61,7 +62,7 @@ func (c *command) diff(ctx context.Context, js jetstream.JetStream, s Settings, 
 
 // wanted is what RTE implies.
 type wanted struct {
-	rte   span
+	rte   stream.Span
 	told  []Told
 	heard map[string]uint64 // where each call of RTE's first hours was first heard of, by its key
 	// Positions from which on a call was certainly not heard of before RTE's
@@ -69,15 +70,15 @@ type wanted struct {
 	sureIfRung, sure uint64
 }
 
-func (c *command) foldAll(ctx context.Context, js jetstream.JetStream, rte span, limits call.Limits) (*wanted, error) {
+func (c *command) foldAll(ctx context.Context, js jetstream.JetStream, rte stream.Span, limits call.Limits) (*wanted, error) {
 	w := &wanted{rte: rte, heard: map[string]uint64{}}
-	refold := NewRefold(rte.partitions, limits)
+	refold := NewRefold(rte.Partitions, limits)
 	bar := progress{w: c.bar, what: "folding"}
 	defer bar.done()
 	var began time.Time
-	err := read(ctx, js, rte, rte.first, func(m bus.Message) error {
+	err := stream.Read(ctx, js, rte, rte.First, func(m bus.Message) error {
 		if began.IsZero() {
-			began, w.rte.first, w.rte.from = m.Stored, m.Seq, m.Stored // the oldest may have expired meanwhile
+			began, w.rte.First, w.rte.From = m.Stored, m.Seq, m.Stored // the oldest may have expired meanwhile
 		}
 		in, told := refold.Take(m)
 		for _, t := range told {
@@ -91,7 +92,7 @@ func (c *command) foldAll(ctx context.Context, js jetstream.JetStream, rte span,
 		bar.at(rte, m.Seq)
 		return nil
 	})
-	w.sureIfRung, w.sure = cmp.Or(w.sureIfRung, rte.last+1), cmp.Or(w.sure, rte.last+1)
+	w.sureIfRung, w.sure = cmp.Or(w.sureIfRung, rte.Last+1), cmp.Or(w.sure, rte.Last+1)
 	return w, err
 }
 
@@ -117,9 +118,9 @@ func (w *wanted) doubt(in fold.Input, age time.Duration, limits call.Limits) {
 // reaches back further than RTE, a call that had rung before shows there.
 func (w *wanted) sureFrom(oldest uint64) uint64 {
 	switch {
-	case w.rte.first <= 1:
-		return w.rte.first
-	case oldest > 0 && oldest < w.rte.first:
+	case w.rte.First <= 1:
+		return w.rte.First
+	case oldest > 0 && oldest < w.rte.First:
 		return w.sureIfRung
 	default:
 		return w.sure
@@ -195,11 +196,11 @@ func (h *holdings) await(ctx context.Context, wait time.Duration, enough func() 
 }
 
 func (h *holdings) readOn(ctx context.Context) error {
-	calls, err := look(ctx, h.js, topology.Calls)
+	calls, err := stream.Look(ctx, h.js, topology.Calls)
 	if err != nil {
 		return err
 	}
-	return read(ctx, h.js, calls, h.next, func(m bus.Message) error {
+	return stream.Read(ctx, h.js, calls, h.next, func(m bus.Message) error {
 		h.take(held(m))
 		h.bar.at(calls, m.Seq)
 		return nil
@@ -224,17 +225,17 @@ func (h *holdings) take(m Held) {
 // reachedBy reads the last message of a partition's log: transform has folded
 // what it states.
 func reachedBy(ctx context.Context, js jetstream.JetStream, p int) (bus.Position, error) {
-	log, err := look(ctx, js, topology.CallLog(p))
+	log, err := stream.Look(ctx, js, topology.CallLog(p))
 	if err != nil {
 		return bus.Position{}, err
 	}
 	var at bus.Position
-	err = read(ctx, js, log, log.last, func(m bus.Message) error {
-		at, _ = positionOf(m)
+	err = stream.Read(ctx, js, log, log.Last, func(m bus.Message) error {
+		at, _ = stream.PositionOf(m)
 		return nil
 	})
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		err = fmt.Errorf("%w: stream %s", bus.ErrMissing, log.stream)
+		err = fmt.Errorf("%w: stream %s", bus.ErrMissing, log.Name)
 	}
 	return at, err
 }

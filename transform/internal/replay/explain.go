@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"ringstream/schemas/topology"
+	"ringstream/transform/internal/replay/explain"
+	"ringstream/transform/internal/replay/stream"
 )
 
 const (
@@ -131,18 +133,18 @@ func (a asking) valid() error {
 	return nil
 }
 
-func (a asking) masking() masking { return masking(!a.numbers) }
+func (a asking) masking() explain.Masking { return explain.Masking(!a.numbers) }
 
 // gatherer looks at RTE, which tells how many partitions there are.
-func (c *command) gatherer(ctx context.Context, js jetstream.JetStream, s Settings) (gatherer, error) {
-	rte, err := look(ctx, js, topology.RTE)
+func (c *command) gatherer(ctx context.Context, js jetstream.JetStream, s Settings) (explain.Gatherer, error) {
+	rte, err := stream.Look(ctx, js, topology.RTE)
 	if err != nil {
-		return gatherer{}, err
+		return explain.Gatherer{}, err
 	}
-	if rte.partitions < 1 || rte.partitions > topology.MaxPartitions {
-		rte.partitions = s.Partitions
+	if rte.Partitions < 1 || rte.Partitions > topology.MaxPartitions {
+		rte.Partitions = s.Partitions
 	}
-	return gatherer{js: js, rte: rte, limits: s.Limits, now: c.now}, nil
+	return explain.Gatherer{JS: js, RTE: rte, Limits: s.Limits, Now: c.now}, nil
 }
 
 func (c *command) explainCall(ctx context.Context, js jetstream.JetStream, s Settings, id string, a asking) error {
@@ -150,18 +152,18 @@ func (c *command) explainCall(ctx context.Context, js jetstream.JetStream, s Set
 	if err != nil {
 		return err
 	}
-	e, err := g.call(ctx, id)
+	e, err := g.Call(ctx, id)
 	if err != nil {
 		return err
 	}
 	if e.Empty() {
-		return fmt.Errorf("%w: no stream holds anything of call %s; RTE reaches back to %s; explain user finds calls by their time", ErrNothing, id, g.rte.from.Format(storedFormat))
+		return fmt.Errorf("%w: no stream holds anything of call %s; RTE reaches back to %s; explain user finds calls by their time", stream.ErrNothing, id, g.RTE.From.Format(explain.StoredFormat))
 	}
-	answer := Conclude(e, "", s.Deadlines, a.masking())
+	answer := explain.Conclude(e, "", s.Deadlines, a.masking())
 	if err := c.tellCall(answer, a.format); err != nil {
 		return err
 	}
-	if !answer.explained() {
+	if !answer.Explained() {
 		return ErrUnexplained
 	}
 	return nil
@@ -172,40 +174,40 @@ func (c *command) explainUser(ctx context.Context, js jetstream.JetStream, s Set
 	if err != nil {
 		return err
 	}
-	f := search{gatherer: g, at: at, from: at.Add(-a.within), until: at.Add(a.within)}
-	if f.until.After(c.now) {
-		f.until = c.now
+	f := explain.Search{Gatherer: g, At: at, From: at.Add(-a.within), Until: at.Add(a.within)}
+	if f.Until.After(c.now) {
+		f.Until = c.now
 	}
-	if !f.from.Before(f.until) || f.until.Before(g.rte.from) {
-		return fmt.Errorf("%w: RTE reaches from %s to %s", ErrNothing, g.rte.from.Format(storedFormat), g.rte.to.Format(storedFormat))
+	if !f.From.Before(f.Until) || f.Until.Before(g.RTE.From) {
+		return fmt.Errorf("%w: RTE reaches from %s to %s", stream.ErrNothing, g.RTE.From.Format(explain.StoredFormat), g.RTE.To.Format(explain.StoredFormat))
 	}
-	f.wanted(who)
-	if err := f.run(ctx); err != nil {
+	f.Wanted(who)
+	if err := f.Run(ctx); err != nil {
 		return err
 	}
-	told := Searched{Who: who, From: f.from, Until: f.until, Calls: []Answered{}}
-	for _, id := range f.calls {
-		e, err := g.call(ctx, id)
+	told := explain.Searched{Who: who, From: f.From, Until: f.Until, Calls: []explain.Answered{}}
+	for _, id := range f.Calls {
+		e, err := g.Call(ctx, id)
 		if err != nil {
 			return err
 		}
-		told.Calls = append(told.Calls, Conclude(e, f.user.UserID, s.Deadlines, a.masking()))
+		told.Calls = append(told.Calls, explain.Conclude(e, f.User.UserID, s.Deadlines, a.masking()))
 	}
-	slices.SortStableFunc(told.Calls, func(a, b Answered) int { return a.when.Compare(b.when) })
-	if len(f.calls) == 0 {
-		none, err := f.absence(ctx, who)
+	slices.SortStableFunc(told.Calls, func(a, b explain.Answered) int { return a.When.Compare(b.When) })
+	if len(f.Calls) == 0 {
+		none, err := f.Absence(ctx, who)
 		if err != nil {
 			return err
 		}
-		v := Miss(none)
+		v := explain.Miss(none)
 		told.None = &v
 	}
-	told.User = f.user
-	told.Answer = told.sum()
+	told.User = f.User
+	told.Answer = told.Sum()
 	if err := c.tellUser(told, a.format); err != nil {
 		return err
 	}
-	if !told.explained() {
+	if !told.Explained() {
 		return ErrUnexplained
 	}
 	return nil

@@ -16,6 +16,7 @@ import (
 	"ringstream/schemas/bustest"
 	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
+	"ringstream/transform/internal/replay/explain"
 )
 
 // scene is a call as the streams came to hold it, and what explain says of it.
@@ -275,7 +276,7 @@ func TestExplainCall(t *testing.T) {
 	}
 	t.Run("json", func(t *testing.T) {
 		out, _, code := r.explain(time.Now(), "call", all[10].id, "-o", "json", "--numbers")
-		var a Answered
+		var a explain.Answered
 		if err := json.Unmarshal([]byte(out), &a); err != nil || code != Clean {
 			t.Fatalf("exit %d, %v:\n%s", code, err, out)
 		}
@@ -379,7 +380,7 @@ func TestExplainUser(t *testing.T) {
 	})
 	t.Run("json", func(t *testing.T) {
 		out, _, code := r.explain(time.Now(), "user", "JAS", "--at", "1s", "-o", "json")
-		var s Searched
+		var s explain.Searched
 		if err := json.Unmarshal([]byte(out), &s); err != nil || code != Clean || s.User.UserID != jane || len(s.Calls) != 2 || s.None != nil {
 			t.Errorf("exit %d, %v: %s", code, err, out)
 		}

@@ -13,6 +13,8 @@ import (
 	"ringstream/schemas/bus"
 	"ringstream/schemas/program"
 	"ringstream/schemas/topology"
+	"ringstream/transform/internal/replay/bundle"
+	"ringstream/transform/internal/replay/explain"
 )
 
 const (
@@ -77,24 +79,24 @@ func (c *command) export(ctx context.Context, js jetstream.JetStream, s Settings
 	}
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // it never fails
-	head := BundleHead{
-		Format: bundleFormat, Version: bundleVersion, Contract: bundleContract, By: program.ReadVersion(Name).String(), At: c.now.UTC(),
-		Real: real, Partitions: rte.rte.partitions, Settings: bundleLimits(s.Limits), Call: sel.Call, Since: sel.Since, Until: sel.Until,
+	head := bundle.Head{
+		Format: bundle.Format, Version: bundle.Version, Contract: bundle.Contract, By: program.ReadVersion(Name).String(), At: c.now.UTC(),
+		Real: real, Partitions: rte.rte.Partitions, Settings: bundle.SettingsOf(s.Limits), Call: sel.Call, Since: sel.Since, Until: sel.Until,
 	}
-	alias := newPseudonyms(key, rte.rte.partitions)
+	alias := bundle.NewPseudonyms(key, rte.rte.Partitions)
 	if !real {
-		head.Call = alias.id(sel.Call)
+		head.Call = alias.ID(sel.Call)
 	}
-	w, err := createBundle(path, head)
+	w, err := bundle.Create(path, head)
 	if err != nil {
 		return err
 	}
-	defer w.drop()
+	defer w.Drop()
 	x := exporter{survey: v, out: w, alias: alias, real: real, bar: progress{w: c.bar, what: "exporting"}}
 	err = errors.Join(rte.read(ctx, x.raw), x.others(ctx, js))
 	x.bar.done()
 	if err == nil {
-		err = w.finish()
+		err = w.Finish()
 	}
 	if err != nil {
 		return err
@@ -109,7 +111,7 @@ func (c *command) exported(ctx context.Context, x exporter, path string) error {
 		return err
 	}
 	want, have := x.told(), map[string]string{}
-	refold := NewRefold(again.rte.partitions, again.limits)
+	refold := NewRefold(again.rte.Partitions, again.limits)
 	err = again.read(ctx, func(m bus.Message) error {
 		_, told := refold.Take(m)
 		for _, t := range told {
@@ -128,18 +130,18 @@ func (c *command) exported(ctx context.Context, x exporter, path string) error {
 	}
 	kinds := make([]string, 0, len(bundled))
 	for _, stream := range bundled {
-		kinds = append(kinds, fmt.Sprintf("%s %d", stream, x.out.count[stream]))
+		kinds = append(kinds, fmt.Sprintf("%s %d", stream, x.out.Count[stream]))
 	}
 	note := "names, numbers and texts are aliases"
 	if x.real {
 		note = "with names and numbers of people"
 	}
-	fmt.Fprintf(c.out, "%s: %s, %s; %s\n", path, count(len(x.chosen), "call"), strings.Join(kinds, ", "), note)
+	fmt.Fprintf(c.out, "%s: %s, %s; %s\n", path, explain.Count(len(x.chosen), "call"), strings.Join(kinds, ", "), note)
 	if x.leftOut > 0 {
-		fmt.Fprintf(c.err, "%s of other writers left out\n", count(x.leftOut, "message"))
+		fmt.Fprintf(c.err, "%s of other writers left out\n", explain.Count(x.leftOut, "message"))
 	}
 	if differ > 0 {
-		fmt.Fprintf(c.err, "%d of %s come out otherwise of the bundle than of all of RTE\n", differ, count(len(want), "call event"))
+		fmt.Fprintf(c.err, "%d of %s come out otherwise of the bundle than of all of RTE\n", differ, explain.Count(len(want), "call event"))
 	}
 	return nil
 }

@@ -16,6 +16,8 @@ import (
 	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/fold"
+	"ringstream/transform/internal/replay/bundle"
+	"ringstream/transform/internal/replay/stream"
 )
 
 // surveyed is one call of RTE: where it is, and what the fold tells of it.
@@ -37,7 +39,7 @@ type survey struct {
 func (c *command) survey(ctx context.Context, rte tape, sel Selection) (survey, error) {
 	v := survey{sel: sel, keys: map[string]bool{}, moments: map[uint64]bool{}}
 	all := map[string]*surveyed{}
-	refold := NewRefold(rte.rte.partitions, rte.limits)
+	refold := NewRefold(rte.rte.Partitions, rte.limits)
 	bar := progress{w: c.bar, what: "folding"}
 	err := rte.read(ctx, func(m bus.Message) error {
 		in, told := refold.Take(m)
@@ -64,7 +66,7 @@ func (c *command) survey(ctx context.Context, rte tape, sel Selection) (survey, 
 		}
 	}
 	if err == nil && v.last == 0 {
-		err = fmt.Errorf("%w: RTE holds no event %s", ErrNothing, cmp.Or(sel.String(), "of that span"))
+		err = fmt.Errorf("%w: RTE holds no event %s", stream.ErrNothing, cmp.Or(sel.String(), "of that span"))
 	}
 	return v, err
 }
@@ -98,8 +100,8 @@ func (v *survey) stretch(first, last uint64) {
 // exporter writes what the survey chose.
 type exporter struct {
 	survey
-	out     *bundleWriter
-	alias   *pseudonyms
+	out     *bundle.Writer
+	alias   *bundle.Pseudonyms
 	real    bool
 	bar     progress
 	before  []bus.Message          // coverage events from before the first call that tell what is subscribed
@@ -111,7 +113,7 @@ type exporter struct {
 // told something is put there without what it said.
 func (x *exporter) raw(m bus.Message) error {
 	if m.Seq > x.last {
-		return errEnd
+		return stream.ErrEnd
 	}
 	if strings.HasPrefix(m.Subject, "feed.") {
 		return x.feed(m)
@@ -130,7 +132,7 @@ func (x *exporter) raw(m bus.Message) error {
 	case callID != "" && x.chosen[callID] != nil, callID == "" && x.beside(m):
 		return x.write(topology.RTE, m)
 	case x.moments[m.Seq]:
-		return x.out.write(recordOf(topology.RTE, tick(m, in.Recorded)))
+		return x.out.Write(bundle.RecordOf(topology.RTE, tick(m, in.Recorded)))
 	}
 	return nil
 }
@@ -142,7 +144,7 @@ func tick(m bus.Message, recorded time.Time) bus.Message {
 	}
 	id := fmt.Sprintf("clock-%d", m.Seq)
 	r := event.Raw{ID: id, EventType: "Clock"}
-	m.Subject = topology.Raw(partitionIn(m.Subject), "", r.EventType, topology.KeyToken(""))
+	m.Subject = topology.Raw(bundle.PartitionIn(m.Subject), "", r.EventType, topology.KeyToken(""))
 	m.Header = event.EncodeRaw(r, "ringstream.example", topology.KeyToken(""), recorded, "")
 	m.Data = fmt.Appendf(nil, `{"data":{"id":%q,"eventType":%q}}`, id, r.EventType)
 	return m
@@ -182,7 +184,7 @@ func (x *exporter) lead() error {
 // is none of ours.
 func (x *exporter) write(stream string, m bus.Message) error {
 	if !x.real {
-		alias, err := x.alias.message(stream, m)
+		alias, err := x.alias.Message(stream, m)
 		if err != nil && stream != topology.RTE {
 			x.leftOut++
 			return nil
@@ -192,25 +194,25 @@ func (x *exporter) write(stream string, m bus.Message) error {
 		}
 		m = alias
 	}
-	return x.out.write(recordOf(stream, m))
+	return x.out.Write(bundle.RecordOf(stream, m))
 }
 
 // others writes what the other streams have of the calls.
 func (x *exporter) others(ctx context.Context, js jetstream.JetStream) error {
-	for _, stream := range bundled[1:] {
-		s, err := look(ctx, js, stream)
+	for _, name := range bundled[1:] {
+		s, err := stream.Look(ctx, js, name)
 		if errors.Is(err, bus.ErrMissing) {
 			continue // nobody has delivered anything
 		}
 		if err != nil {
 			return err
 		}
-		err = read(ctx, js, s, s.first, func(m bus.Message) error {
+		err = stream.Read(ctx, js, s, s.First, func(m bus.Message) error {
 			x.bar.at(s, m.Seq)
-			if !x.wants(stream, m) {
+			if !x.wants(name, m) {
 				return nil
 			}
-			return x.write(stream, m)
+			return x.write(name, m)
 		})
 		if err != nil {
 			return err
@@ -224,7 +226,7 @@ func (x *exporter) wants(stream string, m bus.Message) bool {
 		return !strings.HasPrefix(m.Subject, topology.DeliveryLogPrefix+".") && x.keys[m.Subject[strings.LastIndexByte(m.Subject, '.')+1:]]
 	}
 	var d event.DeadLetter
-	if _, err := decoded(m, &d); err != nil {
+	if _, err := bundle.Decoded(m, &d); err != nil {
 		return x.beside(m)
 	}
 	return d.CallID != "" && x.keys[topology.KeyToken(d.CallID)] || d.CallID == "" && x.beside(m)
@@ -237,7 +239,7 @@ func (x *exporter) told() map[string]string {
 		for _, t := range s.told {
 			id := t.Call.EventID()
 			if !x.real {
-				id = x.alias.eventID(id)
+				id = x.alias.EventID(id)
 			}
 			all[id] = outline(t)
 		}

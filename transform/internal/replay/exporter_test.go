@@ -12,6 +12,8 @@ import (
 	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/call"
+	"ringstream/transform/internal/replay/bundle"
+	"ringstream/transform/internal/replay/stream"
 )
 
 // tapeOf is RTE of half an hour in memory: two replicas of ingest that beat every
@@ -70,10 +72,10 @@ func (r *tapeOf) raw(callID, kind string) {
 }
 
 func (r *tapeOf) tape() tape {
-	return tape{rte: span{stream: topology.RTE, first: 1, last: uint64(r.n), partitions: partitions}, limits: call.DefaultLimits(), read: func(_ context.Context, handle func(bus.Message) error) error {
+	return tape{rte: stream.Span{Name: topology.RTE, First: 1, Last: uint64(r.n), Partitions: partitions}, limits: call.DefaultLimits(), read: func(_ context.Context, handle func(bus.Message) error) error {
 		for _, m := range r.all {
 			if err := handle(m); err != nil {
-				return notEnd(err)
+				return stream.NotEnd(err)
 			}
 		}
 		return nil
@@ -111,15 +113,15 @@ func TestExportKeepsCoverage(t *testing.T) {
 			t.Fatal(err)
 		}
 		file := filepath.Join(t.TempDir(), "x.bundle")
-		w, err := createBundle(file, BundleHead{Format: bundleFormat, Version: bundleVersion, Contract: bundleContract, Partitions: partitions, Settings: bundleLimits(call.DefaultLimits())})
+		w, err := bundle.Create(file, bundle.Head{Format: bundle.Format, Version: bundle.Version, Contract: bundle.Contract, Partitions: partitions, Settings: bundle.SettingsOf(call.DefaultLimits())})
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := exporter{survey: v, out: w, alias: testAlias()}
+		x := exporter{survey: v, out: w, alias: bundle.NewPseudonyms([]byte("a key"), partitions)}
 		if err := r.tape().read(t.Context(), x.raw); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.finish(); err != nil {
+		if err := w.Finish(); err != nil {
 			t.Fatal(err)
 		}
 		again, err := bundleTape(file)
@@ -142,7 +144,7 @@ func TestExportKeepsCoverage(t *testing.T) {
 		if err != nil || len(told) > 0 || last.Type != event.Missed || last.Coverage != want || last.Inferred != (id == later) {
 			t.Errorf("%v; not told: %v; at last %+v, want %s", err, told, last, want)
 		}
-		if n := w.count[topology.RTE]; n > 400 {
+		if n := w.Count[topology.RTE]; n > 400 {
 			t.Errorf("the bundle of %s has %d messages of RTE", id, n)
 		}
 	}

@@ -1,11 +1,11 @@
 package replay
 
 import (
-	"strconv"
 	"strings"
 
 	"ringstream/schemas/bus"
 	"ringstream/schemas/topology"
+	"ringstream/transform/internal/replay/stream"
 )
 
 // Held is one message of CALLS.
@@ -20,18 +20,8 @@ type Held struct {
 
 func held(m bus.Message) Held {
 	h := Held{Seq: m.Seq, Subject: m.Subject, Header: m.Header, Body: m.Data}
-	h.At, h.Stated = positionOf(m)
+	h.At, h.Stated = stream.PositionOf(m)
 	return h
-}
-
-// positionOf reads which input a message of a log came of.
-func positionOf(m bus.Message) (bus.Position, bool) {
-	in, err := strconv.ParseUint(m.Header.Get(bus.HeaderIn), 10, 64)
-	if err != nil {
-		return bus.Position{}, false
-	}
-	idx, err := strconv.Atoi(m.Header.Get(bus.HeaderIdx))
-	return bus.Position{In: in, Idx: idx}, err == nil
 }
 
 // id is the CloudEvents id: <callId>/<n>.

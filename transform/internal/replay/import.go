@@ -17,6 +17,8 @@ import (
 	"ringstream/schemas/bus"
 	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
+	"ringstream/transform/internal/replay/bundle"
+	"ringstream/transform/internal/replay/stream"
 )
 
 const (
@@ -82,8 +84,8 @@ func elsewhere(servers []string) string {
 }
 
 func (c *command) importFile(ctx context.Context, js jetstream.JetStream, s Settings, path string) error {
-	var head BundleHead
-	err := readBundle(path, func(h BundleHead) error { head = h; return nil }, importable)
+	var head bundle.Head
+	err := bundle.Read(path, func(h bundle.Head) error { head = h; return nil }, importable)
 	if err != nil {
 		return err
 	}
@@ -94,13 +96,13 @@ func (c *command) importFile(ctx context.Context, js jetstream.JetStream, s Sett
 	}
 	in := importer{js: js, partitions: head.Partitions, places: map[uint64]uint64{}, logs: map[int]*bus.Log{}, count: map[string]uint64{}}
 	defer in.close()
-	err = readBundle(path, func(BundleHead) error { return nil }, func(r Record) error { return in.take(ctx, r) })
+	err = bundle.Read(path, func(bundle.Head) error { return nil }, func(r bundle.Record) error { return in.take(ctx, r) })
 	if err := errors.Join(err, in.flush(ctx)); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.out, "%s: RTE %d, CALLS %d, DELIVERIES %d, DEADLETTERS %d\n", path,
 		in.count[topology.RTE], in.count[topology.Calls], in.count[topology.Deliveries], in.count[topology.DeadLetters])
-	if own := bundleLimits(s.Limits); own != head.Settings {
+	if own := bundle.SettingsOf(s.Limits); own != head.Settings {
 		fmt.Fprintf(c.err, "it was folded with other settings; set RING_TIMEOUT=%s TALK_TIMEOUT=%s SETTLE_TIMEOUT=%s CLOSED_MEMORY=%s to look at it\n",
 			head.Settings.Ring, head.Settings.Talk, head.Settings.Settle, head.Settings.Memory)
 	}
@@ -108,7 +110,7 @@ func (c *command) importFile(ctx context.Context, js jetstream.JetStream, s Sett
 }
 
 // importable refuses what cannot be in a bundle before anything is written.
-func importable(r Record) error {
+func importable(r bundle.Record) error {
 	ok := false
 	switch first, _, _ := strings.Cut(r.Subject, "."); r.Stream {
 	case topology.RTE:
@@ -121,7 +123,7 @@ func importable(r Record) error {
 		ok = first == "deadletters"
 	}
 	if !ok {
-		return fmt.Errorf("%w: it has a message of %q for stream %q", ErrBundle, r.Subject, r.Stream)
+		return fmt.Errorf("%w: it has a message of %q for stream %q", bundle.ErrUnreadable, r.Subject, r.Stream)
 	}
 	return nil
 }
@@ -129,12 +131,12 @@ func importable(r Record) error {
 // prepare makes the streams, and refuses those that have ever had a message.
 func prepare(ctx context.Context, js jetstream.JetStream, layout topology.Layout) error {
 	for _, s := range topology.Streams(layout) {
-		had, err := look(ctx, js, s.Name)
+		had, err := stream.Look(ctx, js, s.Name)
 		if err != nil && !errors.Is(err, bus.ErrMissing) {
 			return err
 		}
-		if had.last > 0 {
-			return fmt.Errorf("%w: %s has had %d messages; a bundle needs a server of its own", ErrNotEmpty, s.Name, had.last)
+		if had.Last > 0 {
+			return fmt.Errorf("%w: %s has had %d messages; a bundle needs a server of its own", ErrNotEmpty, s.Name, had.Last)
 		}
 	}
 	if err := bus.Create(ctx, js, layout); err != nil {
@@ -156,14 +158,14 @@ type importer struct {
 
 const inFlight = 256
 
-func (i *importer) take(ctx context.Context, r Record) error {
+func (i *importer) take(ctx context.Context, r bundle.Record) error {
 	header := nats.Header{}
 	for name, values := range r.Header {
-		if !strings.HasPrefix(name, "Nats-") && name != headerStored { // those were for another server
+		if !strings.HasPrefix(name, "Nats-") && name != stream.HeaderStored { // those were for another server
 			header[name] = values
 		}
 	}
-	header.Set(headerStored, r.Stored.UTC().Format(time.RFC3339Nano))
+	header.Set(stream.HeaderStored, r.Stored.UTC().Format(time.RFC3339Nano))
 	if r.Stream == topology.Calls {
 		i.count[r.Stream]++
 		return i.callEvent(ctx, r, header)
@@ -177,7 +179,7 @@ func (i *importer) take(ctx context.Context, r Record) error {
 	if r.Stream == topology.RTE {
 		i.places[r.Seq] = i.count[r.Stream]
 	}
-	ack, err := i.js.PublishMsgAsync(&nats.Msg{Subject: r.Subject, Header: header, Data: r.message().Data}, jetstream.WithRetryAttempts(0))
+	ack, err := i.js.PublishMsgAsync(&nats.Msg{Subject: r.Subject, Header: header, Data: r.Message().Data}, jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return fmt.Errorf("import message %d of %s: %w", r.Seq, r.Stream, err)
 	}
@@ -204,10 +206,10 @@ func (i *importer) land(ctx context.Context) error {
 
 // callEvent appends to the log of the call's partition, from where the server
 // takes it to CALLS. It states the position that RTE's message has here.
-func (i *importer) callEvent(ctx context.Context, r Record, header nats.Header) error {
+func (i *importer) callEvent(ctx context.Context, r bundle.Record, header nats.Header) error {
 	token := strings.Split(r.Subject, ".")
 	if len(token) != 4 {
-		return fmt.Errorf("%w: it has a message of %q in CALLS", ErrBundle, r.Subject)
+		return fmt.Errorf("%w: it has a message of %q in CALLS", bundle.ErrUnreadable, r.Subject)
 	}
 	p := topology.Partition(topology.KeyToken(event.Attribute(header, event.ExtCorrelationID)), i.partitions)
 	log := i.logs[p]
@@ -218,10 +220,10 @@ func (i *importer) callEvent(ctx context.Context, r Record, header nats.Header) 
 		}
 		i.logs[p] = log
 	}
-	was, _ := positionOf(r.message())
+	was, _ := stream.PositionOf(r.Message())
 	delete(header, bus.HeaderAt)
 	subject := topology.CallLogPrefix(p) + ".ev." + strings.Join(token[1:], ".")
-	return log.Append(subject, header, r.message().Data, bus.Position{In: i.places[was.In], Idx: was.Idx})
+	return log.Append(subject, header, r.Message().Data, bus.Position{In: i.places[was.In], Idx: was.Idx})
 }
 
 // flush waits until everything is stored and CALLS has it.
@@ -241,8 +243,8 @@ func (i *importer) merged(ctx context.Context) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
-		calls, err := look(ctx, i.js, topology.Calls)
-		if err != nil || calls.last >= i.count[topology.Calls] {
+		calls, err := stream.Look(ctx, i.js, topology.Calls)
+		if err != nil || calls.Last >= i.count[topology.Calls] {
 			return err
 		}
 		select {

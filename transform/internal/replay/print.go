@@ -3,11 +3,10 @@ package replay
 import (
 	"fmt"
 	"io"
-	"strings"
-	"time"
 
 	"ringstream/schemas/event"
 	"ringstream/schemas/telemetry"
+	"ringstream/transform/internal/replay/explain"
 )
 
 // printer writes call events as they are told.
@@ -26,27 +25,14 @@ func jsonLine(w io.Writer, t Told) error {
 	return err
 }
 
-const (
-	storedFormat   = "2006-01-02T15:04:05.000Z"
-	occurredFormat = "15:04:05.000"
-)
-
 // textLine is one event a line, in columns: when the fold told it, when it
 // happened, the call, what, who called, who is told, and why.
 func (c palette) textLine(w io.Writer, t Told) error {
 	e := t.Call
 	_, err := fmt.Fprintf(w, "%s  %s  %s  %s  %-10s  %s  %s\n",
-		t.Stored.UTC().Format(storedFormat), occurred(e.OccurredAt, t.Stored), c.faint(fmt.Sprintf("%-39s", e.EventID())),
-		c.kind(e.Type, fmt.Sprintf("%-19s", e.Type)), caller(e), toldTo(e), c.faint(because(t)))
+		t.Stored.UTC().Format(explain.StoredFormat), explain.Occurred(e.OccurredAt, t.Stored), c.faint(fmt.Sprintf("%-39s", e.EventID())),
+		c.kind(e.Type, fmt.Sprintf("%-19s", e.Type)), caller(e), explain.ToldTo(e), c.faint(because(t)))
 	return err
-}
-
-// occurred leaves out the day where it goes without saying.
-func occurred(at, stored time.Time) string {
-	if at.UTC().Format(time.DateOnly) == stored.UTC().Format(time.DateOnly) {
-		return at.UTC().Format(occurredFormat)
-	}
-	return at.UTC().Format(storedFormat)
 }
 
 func caller(e event.Call) string {
@@ -57,25 +43,6 @@ func caller(e event.Call) string {
 		return masked
 	}
 	return "-"
-}
-
-func toldTo(e event.Call) string {
-	names := make([]string, len(e.Audience))
-	for i, u := range e.Audience {
-		names[i] = nameOf(u)
-	}
-	to := "to " + strings.Join(names, ", ")
-	if e.AnsweredBy != nil {
-		to += " (answered by " + nameOf(*e.AnsweredBy) + ")"
-	}
-	return to
-}
-
-func nameOf(u event.User) string {
-	if u.UserName != "" {
-		return u.UserName
-	}
-	return u.UserID
 }
 
 // because names the raw event, and what else is to be known.

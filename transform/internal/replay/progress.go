@@ -3,6 +3,8 @@ package replay
 import (
 	"fmt"
 	"io"
+
+	"ringstream/transform/internal/replay/stream"
 )
 
 // progress rewrites one line of a terminal while a stream is read. Without a
@@ -15,16 +17,16 @@ type progress struct {
 }
 
 // at tells that the span was read up to a position.
-func (p *progress) at(s span, seq uint64) {
-	if p.w == nil || s.empty() || seq < s.first {
+func (p *progress) at(s stream.Span, seq uint64) {
+	if p.w == nil || s.Empty() || seq < s.First {
 		return
 	}
-	percent := (seq - s.first + 1) * 100 / (s.last - s.first + 1)
+	percent := (seq - s.First + 1) * 100 / (s.Last - s.First + 1)
 	if p.shown && percent == p.percent {
 		return
 	}
 	p.shown, p.percent = true, percent
-	fmt.Fprintf(p.w, "\r%s %s: %d %%\x1b[K", p.what, s.stream, percent)
+	fmt.Fprintf(p.w, "\r%s %s: %d %%\x1b[K", p.what, s.Name, percent)
 }
 
 // done clears the line.

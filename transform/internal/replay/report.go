@@ -7,6 +7,7 @@ import (
 
 	"ringstream/schemas/event"
 	"ringstream/transform/internal/call"
+	"ringstream/transform/internal/replay/explain"
 )
 
 // report prints what diff found: each call that differs, then a summary.
@@ -15,14 +16,14 @@ func (c palette) report(w io.Writer, r Report, want *wanted, last uint64, limits
 		c.parted(w, p)
 	}
 	fmt.Fprintf(w, "RTE %d to %d (%s to %s), CALLS up to %d: %s of %s compared\n",
-		want.rte.first, want.rte.last, want.rte.from.Format(storedFormat), want.rte.to.Format(storedFormat), last,
-		count(r.Events, "event"), count(r.Calls, "call"))
+		want.rte.First, want.rte.Last, want.rte.From.Format(explain.StoredFormat), want.rte.To.Format(explain.StoredFormat), last,
+		explain.Count(r.Events, "event"), explain.Count(r.Calls, "call"))
 	if n := len(r.Cut); n > 0 {
-		fmt.Fprintf(w, "left out: %s that may have begun before RTE's first message\n", count(n, "call"))
+		fmt.Fprintf(w, "left out: %s that may have begun before RTE's first message\n", explain.Count(n, "call"))
 	}
 	if n := len(r.Behind); n > 0 {
 		fmt.Fprintf(w, "%s: %s that RTE implies, from %s (RTE %d) on\n",
-			c.paint(amber, "not told yet"), count(n, "event"), r.Behind[0].Call.EventID(), r.Behind[0].At.In)
+			c.paint(amber, "not told yet"), explain.Count(n, "event"), r.Behind[0].Call.EventID(), r.Behind[0].At.In)
 	}
 	if len(r.Parted) == 0 {
 		verdict := "equal"
@@ -44,16 +45,9 @@ func (c palette) report(w io.Writer, r Report, want *wanted, last uint64, limits
 			parts = append(parts, fmt.Sprintf("%d %s", kinds[k], k))
 		}
 	}
-	fmt.Fprintf(w, "%s: %s, %s\n", c.paint(red, "different"), count(len(r.Parted), "call"), strings.Join(parts, ", "))
+	fmt.Fprintf(w, "%s: %s, %s\n", c.paint(red, "different"), explain.Count(len(r.Parted), "call"), strings.Join(parts, ", "))
 	fmt.Fprintf(w, "folded with RING_TIMEOUT=%s TALK_TIMEOUT=%s SETTLE_TIMEOUT=%s CLOSED_MEMORY=%s; are these transform's?\n",
 		limits.Ring, limits.Talk, limits.Settle, limits.Memory)
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // parted prints where a call parts and why.
@@ -72,12 +66,12 @@ func (c palette) parted(w io.Writer, p Parted) {
 		fmt.Fprintf(w, "         %s: RTE gives %s, CALLS holds %s\n", f.Name, f.Want, f.Have)
 	}
 	if more := len(p.Differences) - 1; more > 0 {
-		fmt.Fprintf(w, "         and %s further on\n", count(more, "difference"))
+		fmt.Fprintf(w, "         and %s further on\n", explain.Count(more, "difference"))
 	}
 }
 
 func wantLine(t Told) string {
-	return fmt.Sprintf("%s %s %s, %s %s", t.Call.EventID(), t.Call.Type, toldTo(t.Call), caller(t.Call), because(t))
+	return fmt.Sprintf("%s %s %s, %s %s", t.Call.EventID(), t.Call.Type, explain.ToldTo(t.Call), caller(t.Call), because(t))
 }
 
 func haveLine(h Held) string {

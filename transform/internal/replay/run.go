@@ -8,11 +8,13 @@ import (
 
 	"ringstream/schemas/bus"
 	"ringstream/transform/internal/call"
+	"ringstream/transform/internal/replay/explain"
+	"ringstream/transform/internal/replay/stream"
 )
 
 // running is one run: RTE is folded, and what is selected printed.
 type running struct {
-	rte     span
+	rte     stream.Span
 	sel     Selection
 	refold  *Refold
 	story   *witness // nil unless the format is story
@@ -26,7 +28,7 @@ type running struct {
 func (c *command) run(ctx context.Context, s tape, sel Selection, format string) error {
 	rte := s.rte
 	r := running{
-		rte: rte, sel: sel, refold: NewRefold(rte.partitions, s.limits), show: printers(c.colour)[format],
+		rte: rte, sel: sel, refold: NewRefold(rte.Partitions, s.limits), show: printers(c.colour)[format],
 		out: bufio.NewWriter(c.out), bar: progress{w: c.bar, what: "folding"},
 	}
 	if format == "story" {
@@ -41,20 +43,20 @@ func (c *command) run(ctx context.Context, s tape, sel Selection, format string)
 		return err
 	}
 	if n := r.refold.Unreadable; n > 0 {
-		fmt.Fprintf(c.err, "%s of RTE could not be read and changed nothing\n", count(n, "message"))
+		fmt.Fprintf(c.err, "%s of RTE could not be read and changed nothing\n", explain.Count(n, "message"))
 	}
 	if r.sel.Narrow() && !r.heard {
-		return fmt.Errorf("%w: RTE holds no event %s", ErrNothing, sel)
+		return fmt.Errorf("%w: RTE holds no event %s", stream.ErrNothing, sel)
 	}
 	if r.printed == 0 {
-		fmt.Fprintf(c.err, "no call event selected; RTE holds %s to %s\n", rte.from.Format(storedFormat), rte.to.Format(storedFormat))
+		fmt.Fprintf(c.err, "no call event selected; RTE holds %s to %s\n", rte.From.Format(explain.StoredFormat), rte.To.Format(explain.StoredFormat))
 	}
 	return nil
 }
 
 func (r *running) take(m bus.Message) error {
 	if r.sel.Past(m.Stored) {
-		return errEnd
+		return stream.ErrEnd
 	}
 	in, told := r.refold.Take(m)
 	r.heard = r.heard || in.Raw != nil && r.sel.Asks(*in.Raw)
@@ -68,7 +70,7 @@ func (r *running) take(m bus.Message) error {
 		}
 	}
 	r.bar.at(r.rte, m.Seq)
-	if r.story == nil || !r.refold.reads(partitionOf(r.sel.Call, r.rte.partitions), m.Subject) {
+	if r.story == nil || !r.refold.reads(partitionOf(r.sel.Call, r.rte.Partitions), m.Subject) {
 		return nil
 	}
 	r.story.see(in)
@@ -93,7 +95,7 @@ func (r *running) print(t Told) error {
 func (r *running) tell(limits call.Limits) error {
 	w := r.story
 	if len(w.Moments) == 0 {
-		return fmt.Errorf("%w: RTE holds no event %s", ErrNothing, r.sel)
+		return fmt.Errorf("%w: RTE holds no event %s", stream.ErrNothing, r.sel)
 	}
 	comment := fmt.Sprintf("A call as RTE recorded it: %d moments, %d call events. Names and numbers are aliases.", len(w.Moments), r.printed)
 	if limits != call.DefaultLimits() {

@@ -6,6 +6,7 @@ import (
 	"ringstream/schemas/bus"
 	"ringstream/schemas/program"
 	"ringstream/transform/internal/call"
+	"ringstream/transform/internal/replay/explain"
 )
 
 // Settings of the command, from the environment; flags override those of the
@@ -13,7 +14,7 @@ import (
 type Settings struct {
 	bus.Config
 	call.Limits
-	Deadlines
+	explain.Deadlines
 }
 
 // connection are the flags that stand above the environment. A password is

@@ -11,6 +11,7 @@ import (
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/call"
 	"ringstream/transform/internal/fold"
+	"ringstream/transform/internal/replay/bundle"
 )
 
 // Moment is what a call lived through at one time: a raw event, or, with none,
@@ -120,7 +121,7 @@ func trusted(r event.Raw, stored time.Time) bool {
 }
 
 type teller struct {
-	aliases
+	bundle.Aliases
 	base time.Time
 	ids  map[string]string
 }
@@ -179,7 +180,7 @@ func (t *teller) raw(r event.Raw, offset time.Duration, stored time.Time) event.
 		EventType: strings.Join(strings.Fields(r.EventType), ""), EntityType: "Queue", CallID: "c1", OrganizationID: "org",
 		Timestamp: call.StoryStart().Add(r.Timestamp.Sub(t.base)),
 		// Their order decides who gets which alias.
-		CallerNumber: t.number(r.CallerNumber, call.StoryCaller), TargetNumber: t.number(r.TargetNumber, call.StoryCalled), UserNumber: t.number(r.UserNumber, ""),
+		CallerNumber: t.Number(r.CallerNumber, call.StoryCaller), TargetNumber: t.Number(r.TargetNumber, call.StoryCalled), UserNumber: t.Number(r.UserNumber, ""),
 	}
 	switch {
 	case r.Timestamp.IsZero():
@@ -187,11 +188,11 @@ func (t *teller) raw(r event.Raw, offset time.Duration, stored time.Time) event.
 	case !trusted(r, stored):
 		out.Timestamp = call.StoryStart().Add(offset + 2*call.Believable) // as little to be believed
 	}
-	if user := t.user(call.Participant(r)); user != "-" {
+	if user := t.User(call.Participant(r)); user != "-" {
 		out.EntityType, out.UserID, out.UserName = "User", user, user+"@agency.example"
 	}
 	if r.TechQueueID != "" {
-		out.TechQueueID = t.queue(r.TechQueueID)
+		out.TechQueueID = t.Queue(r.TechQueueID)
 	}
 	if r.Reason != nil {
 		reason := strings.Join(strings.Fields(*r.Reason), "_")

@@ -13,6 +13,7 @@ import (
 
 	"ringstream/schemas/event"
 	"ringstream/transform/internal/call"
+	"ringstream/transform/internal/replay/bundle"
 )
 
 // script reads a story of package call.
@@ -99,7 +100,7 @@ func outcome(script []call.Line, trace []byte) string {
 }
 
 func TestNumbersKeepWhatTheModelReads(t *testing.T) {
-	var a aliases
+	var a bundle.Aliases
 	for _, tt := range []struct{ number, role, want string }{
 		{"+447911123456", call.StoryCaller, call.StoryCaller},
 		{"+442079460000", call.StoryCalled, call.StoryCalled},
@@ -112,7 +113,7 @@ func TestNumbersKeepWhatTheModelReads(t *testing.T) {
 		{"", call.StoryCaller, ""},
 		{"Jane Private", call.StoryCaller, "anonymous"},
 	} {
-		if got := a.number(tt.number, tt.role); got != tt.want {
+		if got := a.Number(tt.number, tt.role); got != tt.want {
 			t.Errorf("%q became %q, want %q", tt.number, got, tt.want)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/call"
+	"ringstream/transform/internal/replay/explain"
+	"ringstream/transform/internal/replay/stream"
 )
 
 const (
@@ -82,12 +84,12 @@ func (f *following) wants(org, callID string, t event.CallType, negotiator strin
 // line is one line of tail.
 type line struct {
 	Call string `json:"call"`
-	Entry
+	explain.Entry
 }
 
 // tailing follows three streams at once.
 type tailing struct {
-	gatherer
+	explain.Gatherer
 	following
 	lines chan line
 	calls map[string]*call.Call // only the reader of RTE uses it
@@ -108,14 +110,14 @@ func (c *command) tail(ctx context.Context, js jetstream.JetStream, s Settings, 
 	if err != nil {
 		return err
 	}
-	t := &tailing{gatherer: g, following: f, lines: make(chan line), calls: map[string]*call.Call{}}
+	t := &tailing{Gatherer: g, following: f, lines: make(chan line), calls: map[string]*call.Call{}}
 	sources := []source{{topology.RTE, 0, t.heard}, {topology.Calls, 0, t.told}, {topology.Deliveries, 0, t.ended}}
 	for i := range sources {
-		now, err := look(ctx, js, sources[i].stream)
+		now, err := stream.Look(ctx, js, sources[i].stream)
 		if err != nil {
 			return err
 		}
-		sources[i].from = now.last + 1
+		sources[i].from = now.Last + 1
 	}
 	reading, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -150,7 +152,7 @@ func (c *command) follow(ctx context.Context, t *tailing) error {
 
 func (c *command) print(l line, format string) error {
 	if format == "text" {
-		c.colour.entry(c.out, Entry{At: l.At, Stream: l.Stream, Seq: l.Seq, What: l.Call + "  " + l.What, Moves: l.Moves})
+		c.colour.entry(c.out, explain.Entry{At: l.At, Stream: l.Stream, Seq: l.Seq, What: l.Call + "  " + l.What, Moves: l.Moves})
 		return nil
 	}
 	if err := json.NewEncoder(c.out).Encode(l); err != nil {
@@ -159,7 +161,7 @@ func (c *command) print(l line, format string) error {
 	return nil
 }
 
-func (t *tailing) show(ctx context.Context, callID string, e Entry) error {
+func (t *tailing) show(ctx context.Context, callID string, e explain.Entry) error {
 	select {
 	case t.lines <- line{callID, e}:
 		return nil
@@ -170,7 +172,7 @@ func (t *tailing) show(ctx context.Context, callID string, e Entry) error {
 
 // heard takes a message of RTE.
 func (t *tailing) heard(ctx context.Context, m bus.Message) error {
-	h, ok := decodeHeard(m)
+	h, ok := explain.DecodeHeard(m)
 	if !ok || !t.wants(h.Raw.OrganizationID, h.Raw.CallID, "", "", event.User{UserID: call.Participant(h.Raw), UserName: h.Raw.UserName}) {
 		return nil
 	}
@@ -179,8 +181,8 @@ func (t *tailing) heard(ctx context.Context, m bus.Message) error {
 		return err
 	}
 	was := known.Standings()
-	_, verdict := known.Apply(h.Raw, h.Stored, t.limits)
-	e := Entry{At: h.Stored, Stream: topology.RTE, Seq: h.Seq, What: h.words(t.masking()), Moves: moves(was, known.Standings())}
+	_, verdict := known.Apply(h.Raw, h.Stored, t.Limits)
+	e := explain.Entry{At: h.Stored, Stream: topology.RTE, Seq: h.Seq, What: h.Line(t.masking()), Moves: explain.Moves(was, known.Standings())}
 	if verdict != call.Changed {
 		e.What += ", which changed nothing: " + verdict.String()
 	}
@@ -189,23 +191,23 @@ func (t *tailing) heard(ctx context.Context, m bus.Message) error {
 
 // known is the call as it stood before an event. Of one that is older, and of one
 // whose other users are not followed, RTE tells.
-func (t *tailing) known(ctx context.Context, next Heard) (*call.Call, error) {
+func (t *tailing) known(ctx context.Context, next explain.Heard) (*call.Call, error) {
 	id := next.Raw.CallID
 	if c := t.calls[id]; c != nil && t.user == "" {
 		return c, nil
 	}
 	if len(t.calls) > manyCalls {
 		for id, c := range t.calls {
-			if c.Forgotten(next.Stored, t.limits) {
+			if c.Forgotten(next.Stored, t.Limits) {
 				delete(t.calls, id)
 			}
 		}
 	}
 	key := topology.KeyToken(id)
 	c := call.New(id)
-	err := pick(ctx, t.js, topology.RTE, fmt.Sprintf("rte.%d.*.*.%s", topology.Partition(key, t.rte.partitions), key), func(m bus.Message) error {
-		if h, ok := decodeHeard(m); ok && h.Seq < next.Seq {
-			c.Apply(h.Raw, h.Stored, t.limits)
+	err := stream.Pick(ctx, t.JS, topology.RTE, fmt.Sprintf("rte.%d.*.*.%s", topology.Partition(key, t.RTE.Partitions), key), func(m bus.Message) error {
+		if h, ok := explain.DecodeHeard(m); ok && h.Seq < next.Seq {
+			c.Apply(h.Raw, h.Stored, t.Limits)
 		}
 		return nil
 	})
@@ -215,18 +217,18 @@ func (t *tailing) known(ctx context.Context, next Heard) (*call.Call, error) {
 
 // told takes a message of CALLS.
 func (t *tailing) told(ctx context.Context, m bus.Message) error {
-	s, ok := decodeStored(m)
+	s, ok := explain.DecodeStored(m)
 	if !ok || !t.wants(s.Call.OrganizationID, s.Call.CallID, s.Call.Type, "", s.Call.Audience...) {
 		return nil
 	}
-	return t.show(ctx, s.Call.CallID, Entry{At: s.Stored, Stream: topology.Calls, Seq: s.Seq, What: s.words()})
+	return t.show(ctx, s.Call.CallID, explain.Entry{At: s.Stored, Stream: topology.Calls, Seq: s.Seq, What: s.Line()})
 }
 
 // ended takes a message of DELIVERIES.
 func (t *tailing) ended(ctx context.Context, m bus.Message) error {
-	o, ok := decodeOutcome(m)
+	o, ok := explain.DecodeOutcome(m)
 	if !ok || !t.wants(o.OrganizationID, o.CallID, o.Type, o.NegotiatorID, o.Users...) {
 		return nil
 	}
-	return t.show(ctx, o.CallID, Entry{At: o.Stored, Stream: topology.Deliveries, Seq: o.Seq, What: o.words(t.masking())})
+	return t.show(ctx, o.CallID, explain.Entry{At: o.Stored, Stream: topology.Deliveries, Seq: o.Seq, What: o.Line(t.masking())})
 }

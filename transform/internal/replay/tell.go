@@ -2,16 +2,19 @@ package replay
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
+
+	"ringstream/transform/internal/replay/explain"
 )
 
 // tellCall prints what is said of one call.
-func (c *command) tellCall(a Answered, format string) error {
+func (c *command) tellCall(a explain.Answered, format string) error {
 	return c.tell(format, a, func(w io.Writer) {
 		fmt.Fprintln(w, a.Answer)
 		c.colour.answered(w, a, a.Answer)
@@ -19,7 +22,7 @@ func (c *command) tellCall(a Answered, format string) error {
 }
 
 // tellUser prints what is said of a user.
-func (c *command) tellUser(s Searched, format string) error {
+func (c *command) tellUser(s explain.Searched, format string) error {
 	return c.tell(format, s, func(w io.Writer) {
 		fmt.Fprintln(w, s.Answer)
 		if s.None != nil {
@@ -50,10 +53,10 @@ func (c *command) tell(format string, v any, text func(io.Writer)) error {
 
 // answered prints a call: for whom what, then what happened when. What was said
 // already is not repeated.
-func (c palette) answered(w io.Writer, a Answered, said string) {
+func (c palette) answered(w io.Writer, a explain.Answered, said string) {
 	fmt.Fprintf(w, "\ncall %s", a.Call)
-	if !a.when.IsZero() {
-		fmt.Fprintf(w, " of %s (times are UTC)", a.when.UTC().Format(time.DateOnly))
+	if !a.When.IsZero() {
+		fmt.Fprintf(w, " of %s (times are UTC)", a.When.UTC().Format(time.DateOnly))
 	}
 	if a.Caller != "" {
 		fmt.Fprintf(w, ", caller %s", a.Caller)
@@ -65,7 +68,7 @@ func (c palette) answered(w io.Writer, a Answered, said string) {
 		if v.Told {
 			mark = c.paint(green, "told")
 		}
-		fmt.Fprintf(w, "  %s, %s: %s\n", nameOf(v.User), or(v.Negotiator, "no negotiator"), mark)
+		fmt.Fprintf(w, "  %s, %s: %s\n", explain.NameOf(v.User), cmp.Or(v.Negotiator, "no negotiator"), mark)
 		if v.Sentence != said {
 			fmt.Fprintf(w, "    %s\n", v.Sentence)
 		}
@@ -87,17 +90,17 @@ func checks(w io.Writer, all []string) {
 }
 
 // entry is one line of a timeline, and one for each transition.
-func (c palette) entry(w io.Writer, e Entry) {
+func (c palette) entry(w io.Writer, e explain.Entry) {
 	from := e.Stream
 	if e.Seq > 0 {
 		from = fmt.Sprintf("%s %d", e.Stream, e.Seq)
 	}
-	fmt.Fprintf(w, "%s  %-16s %s\n", e.At.UTC().Format(occurredFormat), from, e.What)
+	fmt.Fprintf(w, "%s  %-16s %s\n", e.At.UTC().Format(explain.OccurredFormat), from, e.What)
 	for _, m := range e.Moves {
 		side := ""
 		if m.Outbound {
 			side = " (outbound)"
 		}
-		fmt.Fprintln(w, strings.Repeat(" ", 31)+c.faint(fmt.Sprintf("%s%s: %s -> %s", nameOf(m.User), side, m.From, m.To)))
+		fmt.Fprintln(w, strings.Repeat(" ", 31)+c.faint(fmt.Sprintf("%s%s: %s -> %s", explain.NameOf(m.User), side, m.From, m.To)))
 	}
 }

@@ -1,6 +1,7 @@
-package replay
+package explain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,7 +31,7 @@ func (v Verdict) whose(screen string) string {
 func shortName(u event.User) string {
 	local, _, ok := strings.Cut(u.UserName, "@")
 	if !ok || local == "" {
-		return nameOf(u)
+		return NameOf(u)
 	}
 	words := strings.FieldsFunc(local, func(r rune) bool { return r == '.' || r == '_' })
 	for i, w := range words {
@@ -62,7 +63,7 @@ func took(d time.Duration) string {
 }
 
 func tries(o Ended) string {
-	s := count(o.Attempts, "attempt")
+	s := Count(o.Attempts, "attempt")
 	if o.Status != 0 {
 		s = fmt.Sprintf("HTTP %d, %s", o.Status, s)
 	}
@@ -85,7 +86,7 @@ func (j judging) delivered(s Stored, o Ended) Verdict {
 	}
 	check := []string{
 		"was the user logged in to AgencyCloud, as that negotiator? who is not loses rings, answers and ends",
-		fmt.Sprintf("has %s's configuration request for notifications been processed? before, Reapit accepts and shows nothing", or(o.Customer, "the customer")),
+		fmt.Sprintf("has %s's configuration request for notifications been processed? before, Reapit accepts and shows nothing", cmp.Or(o.Customer, "the customer")),
 	}
 	late := false
 	if by, ok := j.e.answer(); ok && by.AnsweredBy.UserID != j.v.User.UserID && s.Call.Type == event.Incoming {
@@ -99,16 +100,9 @@ func (j judging) delivered(s Stored, o Ended) Verdict {
 	v := j.say(CauseTold, true, wasTold, because, check...)
 	if s.Call.Type == event.Incoming && !late {
 		v.Sentence += fmt.Sprintf("; if it was not, check there: %s's login to AgencyCloud, and %s's configuration request",
-			o.NegotiatorID, or(o.Customer, "the customer"))
+			o.NegotiatorID, cmp.Or(o.Customer, "the customer"))
 	}
 	return v
-}
-
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 func (j judging) shadowed(o Ended) Verdict {
@@ -189,7 +183,7 @@ var repairs = map[string]string{
 }
 
 func (j judging) unmapped(o Ended) Verdict {
-	who := nameOf(j.v.User)
+	who := NameOf(j.v.User)
 	return j.say(o.cause(), false, wasNot, fmt.Sprintf("%s is no negotiator of Reapit's: %s", who, o.Reason), listed(repairs[o.Cause])...)
 }
 

@@ -1,4 +1,10 @@
-package replay
+// Package bundle is a file that holds one call or a span of all streams, to be
+// taken elsewhere, with everybody's names, numbers and ids replaced by aliases
+// under which all of it folds to the same call events.
+//
+// It refuses what it cannot read to the end. The caller owes it the messages in
+// the order of their streams.
+package bundle
 
 import (
 	"compress/gzip"
@@ -12,49 +18,51 @@ import (
 	"unicode/utf8"
 
 	"ringstream/schemas/bus"
+	"ringstream/schemas/topology"
 	"ringstream/transform/internal/call"
 )
 
 // ErrBundle means that a file is no bundle, or not a whole one.
-var ErrBundle = errors.New("cannot be read as a bundle")
+var ErrUnreadable = errors.New("cannot be read as a bundle")
 
 // What a bundle says of itself.
 const (
-	bundleFormat   = "ringstream-bundle"
-	bundleVersion  = 1
-	bundleContract = "1" // major version of the contract that its messages follow
+	Format   = "ringstream-bundle"
+	Version  = 1
+	Contract = "1" // major version of the contract that its messages follow
 )
 
-// BundleHead is the first line of a bundle. A bundle is gzip of JSON, one value
+// Head is the first line of a bundle. A bundle is gzip of JSON, one value
 // a line: the head, every [Record], and a [BundleEnd].
-type BundleHead struct {
-	Format     string      `json:"format"`
-	Version    int         `json:"version"`
-	Contract   string      `json:"contract"`
-	By         string      `json:"by"` // program that wrote it
-	At         time.Time   `json:"at"`
-	Real       bool        `json:"real,omitempty"` // names, numbers and texts are those of people
-	Partitions int         `json:"partitions"`
-	Settings   BundleLimit `json:"settings"` // of the fold
-	Call       string      `json:"call,omitempty"`
-	Since      time.Time   `json:"since,omitzero"`
-	Until      time.Time   `json:"until,omitzero"`
+type Head struct {
+	Format     string    `json:"format"`
+	Version    int       `json:"version"`
+	Contract   string    `json:"contract"`
+	By         string    `json:"by"` // program that wrote it
+	At         time.Time `json:"at"`
+	Real       bool      `json:"real,omitempty"` // names, numbers and texts are those of people
+	Partitions int       `json:"partitions"`
+	Settings   Settings  `json:"settings"` // of the fold
+	Call       string    `json:"call,omitempty"`
+	Since      time.Time `json:"since,omitzero"`
+	Until      time.Time `json:"until,omitzero"`
 }
 
-// BundleLimit are the settings that decide what the fold makes of RTE.
-type BundleLimit struct {
+// Settings are the settings that decide what the fold makes of RTE.
+type Settings struct {
 	Ring   string `json:"RING_TIMEOUT"`
 	Talk   string `json:"TALK_TIMEOUT"`
 	Settle string `json:"SETTLE_TIMEOUT"`
 	Memory string `json:"CLOSED_MEMORY"`
 }
 
-func bundleLimits(l call.Limits) BundleLimit {
-	return BundleLimit{Ring: l.Ring.String(), Talk: l.Talk.String(), Settle: l.Settle.String(), Memory: l.Memory.String()}
+// SettingsOf writes them down.
+func SettingsOf(l call.Limits) Settings {
+	return Settings{Ring: l.Ring.String(), Talk: l.Talk.String(), Settle: l.Settle.String(), Memory: l.Memory.String()}
 }
 
-// limits reads them.
-func (b BundleLimit) limits() (l call.Limits, err error) {
+// Limits reads them.
+func (b Settings) Limits() (l call.Limits, err error) {
 	for _, p := range []struct {
 		to   *time.Duration
 		from string
@@ -78,7 +86,8 @@ type Record struct {
 	Bytes   []byte              `json:"bytes,omitempty"` // the body where it is no UTF-8
 }
 
-func recordOf(stream string, m bus.Message) Record {
+// RecordOf is what a bundle has of a message.
+func RecordOf(stream string, m bus.Message) Record {
 	r := Record{Stream: stream, Seq: m.Seq, Stored: m.Stored, Subject: m.Subject, Header: m.Header}
 	if utf8.Valid(m.Data) {
 		r.Body = string(m.Data)
@@ -88,8 +97,8 @@ func recordOf(stream string, m bus.Message) Record {
 	return r
 }
 
-// message is the record as it was read from its stream.
-func (r Record) message() bus.Message {
+// Message is the record as it was read from its stream.
+func (r Record) Message() bus.Message {
 	m := bus.Message{Subject: r.Subject, Header: r.Header, Data: r.Bytes, Seq: r.Seq, Stored: r.Stored}
 	if r.Bytes == nil {
 		m.Data = []byte(r.Body)
@@ -97,57 +106,58 @@ func (r Record) message() bus.Message {
 	return m
 }
 
-// BundleEnd is the last line: without it a bundle was cut off.
-type BundleEnd struct {
+// End is the last line: without it a bundle was cut off.
+type End struct {
 	Messages map[string]int `json:"messages"` // by stream
 }
 
 // bundleLine is any line behind the head.
 type bundleLine struct {
 	Record
-	BundleEnd
+	End
 }
 
-// bundleWriter writes a file that takes its name when it is whole, and that only
+// Writer writes a file that takes its name when it is whole, and that only
 // its owner can read.
-type bundleWriter struct {
+type Writer struct {
 	path  string
 	file  *os.File
 	zip   *gzip.Writer
 	lines *json.Encoder
-	count map[string]int
+	Count map[string]int
 }
 
-func createBundle(path string, head BundleHead) (*bundleWriter, error) {
+func Create(path string, head Head) (*Writer, error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return nil, fmt.Errorf("write bundle: %w", err)
 	}
-	w := &bundleWriter{path: path, file: f, zip: gzip.NewWriter(f), count: map[string]int{}}
+	w := &Writer{path: path, file: f, zip: gzip.NewWriter(f), Count: map[string]int{}}
 	w.lines = json.NewEncoder(w.zip)
 	w.lines.SetEscapeHTML(false)
 	if err := w.line(head); err != nil {
-		w.drop()
+		w.Drop()
 		return nil, err
 	}
 	return w, nil
 }
 
-func (w *bundleWriter) line(v any) error {
+func (w *Writer) line(v any) error {
 	if err := w.lines.Encode(v); err != nil {
 		return fmt.Errorf("write bundle: %w", err)
 	}
 	return nil
 }
 
-func (w *bundleWriter) write(r Record) error {
-	w.count[r.Stream]++
+// Write adds a message.
+func (w *Writer) Write(r Record) error {
+	w.Count[r.Stream]++
 	return w.line(r)
 }
 
-// finish ends the file and gives it its name.
-func (w *bundleWriter) finish() error {
-	err := w.line(BundleEnd{Messages: w.count})
+// Finish ends the file and gives it its name.
+func (w *Writer) Finish() error {
+	err := w.line(End{Messages: w.Count})
 	if err := errors.Join(err, w.zip.Close(), w.file.Sync(), w.file.Close()); err != nil {
 		return fmt.Errorf("write bundle: %w", err)
 	}
@@ -157,15 +167,15 @@ func (w *bundleWriter) finish() error {
 	return nil
 }
 
-// drop removes what is not finished.
-func (w *bundleWriter) drop() {
+// Drop removes what is not finished.
+func (w *Writer) Drop() {
 	_ = w.file.Close()
 	_ = os.Remove(w.file.Name())
 }
 
-// readBundle reads a file from one end to the other. One that is not whole is an
+// Read reads a file from one end to the other. One that is not whole is an
 // error, though its records have been handed over by then.
-func readBundle(path string, head func(BundleHead) error, handle func(Record) error) error {
+func Read(path string, head func(Head) error, handle func(Record) error) error {
 	f, err := os.Open(path) //nolint:gosec // the caller of the program names it
 	if err != nil {
 		return fmt.Errorf("read bundle: %w", err)
@@ -173,12 +183,12 @@ func readBundle(path string, head func(BundleHead) error, handle func(Record) er
 	defer f.Close()
 	zip, err := gzip.NewReader(f)
 	if err != nil {
-		return fmt.Errorf("%s: %w: %w", path, ErrBundle, err)
+		return fmt.Errorf("%s: %w: %w", path, ErrUnreadable, err)
 	}
 	lines := json.NewDecoder(zip)
-	var h BundleHead
+	var h Head
 	if err := lines.Decode(&h); err != nil {
-		return fmt.Errorf("%s: %w: %w", path, ErrBundle, err)
+		return fmt.Errorf("%s: %w: %w", path, ErrUnreadable, err)
 	}
 	if err := h.check(); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -190,7 +200,7 @@ func readBundle(path string, head func(BundleHead) error, handle func(Record) er
 	for {
 		var l bundleLine
 		if err := lines.Decode(&l); err != nil {
-			return fmt.Errorf("%s: %w: it is cut off: %w", path, ErrBundle, noEOF(err))
+			return fmt.Errorf("%s: %w: it is cut off: %w", path, ErrUnreadable, noEOF(err))
 		}
 		if l.Messages != nil {
 			return whole(path, count, l.Messages, lines)
@@ -213,28 +223,28 @@ func noEOF(err error) error {
 func whole(path string, have, want map[string]int, lines *json.Decoder) error {
 	for stream, n := range want {
 		if have[stream] != n {
-			return fmt.Errorf("%s: %w: it has %d messages of %s, not %d", path, ErrBundle, have[stream], stream, n)
+			return fmt.Errorf("%s: %w: it has %d messages of %s, not %d", path, ErrUnreadable, have[stream], stream, n)
 		}
 	}
 	if err := lines.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: %w: more stands behind its end", path, ErrBundle)
+		return fmt.Errorf("%s: %w: more stands behind its end", path, ErrUnreadable)
 	}
 	return nil
 }
 
-func (h BundleHead) check() error {
+func (h Head) check() error {
 	switch {
-	case h.Format != bundleFormat:
-		return fmt.Errorf("%w: it says to be %q", ErrBundle, h.Format)
-	case h.Version != bundleVersion:
-		return fmt.Errorf("%w: it has version %d, this program knows %d", ErrBundle, h.Version, bundleVersion)
-	case h.Contract != bundleContract:
-		return fmt.Errorf("%w: its messages follow contract %s, this program %s", ErrBundle, h.Contract, bundleContract)
-	case h.Partitions < 1 || h.Partitions > maxPartitions:
-		return fmt.Errorf("%w: it has %d partitions", ErrBundle, h.Partitions)
+	case h.Format != Format:
+		return fmt.Errorf("%w: it says to be %q", ErrUnreadable, h.Format)
+	case h.Version != Version:
+		return fmt.Errorf("%w: it has version %d, this program knows %d", ErrUnreadable, h.Version, Version)
+	case h.Contract != Contract:
+		return fmt.Errorf("%w: its messages follow contract %s, this program %s", ErrUnreadable, h.Contract, Contract)
+	case h.Partitions < 1 || h.Partitions > topology.MaxPartitions:
+		return fmt.Errorf("%w: it has %d partitions", ErrUnreadable, h.Partitions)
 	}
-	if _, err := h.Settings.limits(); err != nil {
-		return fmt.Errorf("%w: %w", ErrBundle, err)
+	if _, err := h.Settings.Limits(); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	return nil
 }

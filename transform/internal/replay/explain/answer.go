@@ -1,6 +1,7 @@
-package replay
+package explain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,11 +20,11 @@ type Answered struct {
 	Users        []Verdict `json:"users"`
 	Timeline     []Entry   `json:"timeline"`
 
-	when time.Time // the first that is known of it
+	When time.Time // the first that is known of it
 }
 
 // Conclude says what became of a call for everybody, or for one user alone.
-func Conclude(e Evidence, only string, deadlines Deadlines, numbers masking) Answered {
+func Conclude(e Evidence, only string, deadlines Deadlines, numbers Masking) Answered {
 	a := Answered{Call: e.Call, Users: []Verdict{}, Timeline: Timeline(e, numbers)}
 	for _, v := range Judge(e, deadlines) {
 		if only == "" || v.User.UserID == only {
@@ -38,13 +39,13 @@ func Conclude(e Evidence, only string, deadlines Deadlines, numbers masking) Ans
 		a.about(h.Raw.OrganizationID, h.Raw.CallerNumber, numbers)
 	}
 	if len(a.Timeline) > 0 {
-		a.when = a.Timeline[0].At
+		a.When = a.Timeline[0].At
 	}
 	return a
 }
 
-func (a *Answered) about(organization, caller string, numbers masking) {
-	a.Organization = or(a.Organization, organization)
+func (a *Answered) about(organization, caller string, numbers Masking) {
+	a.Organization = cmp.Or(a.Organization, organization)
 	if a.Caller == "" && caller != "" {
 		a.Caller = numbers.number(caller)
 	}
@@ -66,11 +67,11 @@ func sum(all []Verdict) string {
 	case not == 0:
 		return fmt.Sprintf("%s were told: %s; that Reapit accepted it is not to say that it was shown, what to check there is below", screens(told), each(all))
 	case told == 0 && not > 1:
-		return fmt.Sprintf("%s; %s more not told, see below", all[0].Sentence, count(not-1, "screen"))
+		return fmt.Sprintf("%s; %s more not told, see below", all[0].Sentence, Count(not-1, "screen"))
 	case not == 1:
 		return fmt.Sprintf("%s; %s told", all[0].Sentence, were(told, "other screen"))
 	default:
-		return fmt.Sprintf("%s; %s more not told, see below; %s told", all[0].Sentence, count(not-1, "screen"), were(told, "other screen"))
+		return fmt.Sprintf("%s; %s more not told, see below; %s told", all[0].Sentence, Count(not-1, "screen"), were(told, "other screen"))
 	}
 }
 
@@ -101,8 +102,8 @@ func were(n int, what string) string {
 	return fmt.Sprintf("the %d %ss were", n, what)
 }
 
-// explained reports whether the streams say why.
-func (a Answered) explained() bool {
+// Explained reports whether the streams say why.
+func (a Answered) Explained() bool {
 	return !slices.ContainsFunc(a.Users, func(v Verdict) bool { return v.Cause == CauseBeyond || v.Cause == CauseNoRing })
 }
 
@@ -117,9 +118,9 @@ type Searched struct {
 	Calls  []Answered `json:"calls"`
 }
 
-// sum makes one sentence of what is said of each call, the first that was not
+// Sum makes one sentence of what is said of each call, the first that was not
 // told before all others.
-func (s Searched) sum() string {
+func (s Searched) Sum() string {
 	if s.None != nil {
 		return s.None.Sentence
 	}
@@ -147,13 +148,14 @@ func (s Searched) sum() string {
 		}
 	}
 	if told == len(all) {
-		return fmt.Sprintf("%s concerned %s, and the screen was told of each", count(len(all), "call"), nameOf(s.User))
+		return fmt.Sprintf("%s concerned %s, and the screen was told of each", Count(len(all), "call"), NameOf(s.User))
 	}
-	return fmt.Sprintf("%s concerned %s, and the screen was told of %d; %s", count(len(all), "call"), nameOf(s.User), told, all[0].Sentence)
+	return fmt.Sprintf("%s concerned %s, and the screen was told of %d; %s", Count(len(all), "call"), NameOf(s.User), told, all[0].Sentence)
 }
 
-func (s Searched) explained() bool {
-	return (s.None == nil || s.None.Cause != CauseUnknown) && !slices.ContainsFunc(s.Calls, func(a Answered) bool { return !a.explained() })
+// Explained reports whether the streams say why.
+func (s Searched) Explained() bool {
+	return (s.None == nil || s.None.Cause != CauseUnknown) && !slices.ContainsFunc(s.Calls, func(a Answered) bool { return !a.Explained() })
 }
 
 // Absence is what is known of a user of whom no call was found.
@@ -168,11 +170,11 @@ type Absence struct {
 
 // Miss says why no call concerned a user.
 func Miss(a Absence) Verdict {
-	span := fmt.Sprintf("between %s and %s", a.From.Format(storedFormat), a.Until.Format(storedFormat))
+	span := fmt.Sprintf("between %s and %s", a.From.Format(StoredFormat), a.Until.Format(StoredFormat))
 	v := Verdict{User: a.User}
 	say := func(cause Cause, why string, check ...string) Verdict {
 		v.Cause, v.because, v.Check = cause, why, check
-		v.Sentence = fmt.Sprintf("No call concerned %s %s: %s", or(nameOf(a.User), a.Who), span, why)
+		v.Sentence = fmt.Sprintf("No call concerned %s %s: %s", cmp.Or(NameOf(a.User), a.Who), span, why)
 		return v
 	}
 	if a.User.UserID == "" {
@@ -208,14 +210,14 @@ func (l Listening) deaf(user string, heard bool) (cause Cause, why, check string
 
 func (l Listening) uncovered() string {
 	g := l.gap()
-	end := "until " + g.Until.Format(storedFormat)
+	end := "until " + g.Until.Format(StoredFormat)
 	if g.Open {
 		end = "to this moment"
 	}
 	if n := len(l.Gaps) - 1; n > 0 {
-		end += fmt.Sprintf(", nor in %s", count(n, "other span"))
+		end += fmt.Sprintf(", nor in %s", Count(n, "other span"))
 	}
-	return fmt.Sprintf("nobody listened to them from %s %s (%s); what happened then is in no stream", g.From.Format(storedFormat), end, strings.Join(g.Why, "; "))
+	return fmt.Sprintf("nobody listened to them from %s %s (%s); what happened then is in no stream", g.From.Format(StoredFormat), end, strings.Join(g.Why, "; "))
 }
 
 func names(all []coverage.Refusal) string {

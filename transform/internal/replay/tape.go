@@ -9,13 +9,13 @@ import (
 	"ringstream/schemas/bus"
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/call"
+	"ringstream/transform/internal/replay/bundle"
+	"ringstream/transform/internal/replay/stream"
 )
-
-const maxPartitions = topology.MaxPartitions
 
 // tape is something that holds RTE.
 type tape struct {
-	rte    span
+	rte    stream.Span
 	limits call.Limits
 	read   func(ctx context.Context, handle func(bus.Message) error) error
 }
@@ -24,28 +24,28 @@ type tape struct {
 // were stored where they come from. It is folded within the limits that it
 // carries: others would make other call events of it.
 func bundleTape(path string) (tape, error) {
-	s := tape{rte: span{stream: topology.RTE}}
+	s := tape{rte: stream.Span{Name: topology.RTE}}
 	each := func(handle func(bus.Message) error) error {
-		return readBundle(path, func(h BundleHead) (err error) {
-			s.rte.partitions = h.Partitions
-			s.limits, err = h.Settings.limits()
+		return bundle.Read(path, func(h bundle.Head) (err error) {
+			s.rte.Partitions = h.Partitions
+			s.limits, err = h.Settings.Limits()
 			return err
-		}, func(r Record) error {
+		}, func(r bundle.Record) error {
 			if r.Stream != topology.RTE {
 				return nil
 			}
-			return handle(r.message())
+			return handle(r.Message())
 		})
 	}
 	err := each(func(m bus.Message) error {
-		if s.rte.last == 0 {
-			s.rte.first, s.rte.from = m.Seq, m.Stored
+		if s.rte.Last == 0 {
+			s.rte.First, s.rte.From = m.Seq, m.Stored
 		}
-		s.rte.last, s.rte.to = m.Seq, m.Stored
+		s.rte.Last, s.rte.To = m.Seq, m.Stored
 		return nil
 	})
-	if err == nil && s.rte.empty() {
-		err = fmt.Errorf("%w: the bundle has no message of RTE", ErrNothing)
+	if err == nil && s.rte.Empty() {
+		err = fmt.Errorf("%w: the bundle has no message of RTE", stream.ErrNothing)
 	}
 	s.read = func(ctx context.Context, handle func(bus.Message) error) error {
 		err := each(func(m bus.Message) error {
@@ -54,15 +54,15 @@ func bundleTape(path string) (tape, error) {
 			}
 			return handle(m)
 		})
-		return notEnd(err)
+		return stream.NotEnd(err)
 	}
 	return s, err
 }
 
 // streamTape reads RTE from a server.
 func streamTape(ctx context.Context, js jetstream.JetStream, s Settings) (tape, error) {
-	rte, err := lookRTE(ctx, js, s)
+	rte, err := stream.LookRTE(ctx, js, s.Partitions)
 	return tape{rte: rte, limits: s.Limits, read: func(ctx context.Context, handle func(bus.Message) error) error {
-		return read(ctx, js, rte, rte.first, handle)
+		return stream.Read(ctx, js, rte, rte.First, handle)
 	}}, err
 }

@@ -1,4 +1,4 @@
-package replay
+package explain
 
 import (
 	"cmp"
@@ -22,31 +22,31 @@ type Entry struct {
 
 // Timeline puts together what happened to a call, in the order in which it was
 // stored; a cause stands before what came of it.
-func Timeline(e Evidence, numbers masking) []Entry {
+func Timeline(e Evidence, numbers Masking) []Entry {
 	var all []Entry
 	for _, h := range e.Raw {
 		all = append(all, e.heardEntry(h, numbers))
 	}
 	for _, s := range e.Steps {
 		if s.Seq == 0 && len(s.Moves)+len(s.Told) > 0 {
-			all = append(all, Entry{At: s.At, What: s.words(), Moves: s.Moves})
+			all = append(all, Entry{At: s.At, What: s.Line(), Moves: s.Moves})
 		}
 	}
 	for _, s := range e.Events {
-		all = append(all, Entry{At: s.Stored, Stream: "CALLS", Seq: s.Seq, What: s.words()})
+		all = append(all, Entry{At: s.Stored, Stream: "CALLS", Seq: s.Seq, What: s.Line()})
 	}
 	for _, o := range e.Outcomes {
-		all = append(all, Entry{At: o.Stored, Stream: "DELIVERIES", Seq: o.Seq, What: o.words(numbers)})
+		all = append(all, Entry{At: o.Stored, Stream: "DELIVERIES", Seq: o.Seq, What: o.Line(numbers)})
 	}
 	for _, l := range e.Letters {
-		all = append(all, Entry{At: l.At, Stream: "DEADLETTERS", Seq: l.Seq, What: l.words()})
+		all = append(all, Entry{At: l.At, Stream: "DEADLETTERS", Seq: l.Seq, What: l.Line()})
 	}
 	slices.SortStableFunc(all, func(a, b Entry) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
 	return all
 }
 
-func (e Evidence) heardEntry(h Heard, numbers masking) Entry {
-	entry := Entry{At: h.Stored, Stream: "RTE", Seq: h.Seq, What: h.words(numbers)}
+func (e Evidence) heardEntry(h Heard, numbers Masking) Entry {
+	entry := Entry{At: h.Stored, Stream: "RTE", Seq: h.Seq, What: h.Line(numbers)}
 	for _, s := range e.Steps {
 		if s.Seq == h.Seq {
 			entry.Moves = s.Moves
@@ -58,8 +58,8 @@ func (e Evidence) heardEntry(h Heard, numbers masking) Entry {
 	return entry
 }
 
-// words of a time limit.
-func (s Step) words() string {
+// Line of a time limit.
+func (s Step) Line() string {
 	what := "a time limit is over"
 	for _, c := range s.Told {
 		what += fmt.Sprintf(", which makes it %s", c.Type)
@@ -70,12 +70,13 @@ func (s Step) words() string {
 // How far apart two clocks must be for it to be told.
 const notable = time.Second
 
-func (h Heard) words(numbers masking) string {
+// Line says it in a line.
+func (h Heard) Line(numbers Masking) string {
 	r := h.Raw
 	var b strings.Builder
 	b.WriteString(r.EventType)
 	if u := (event.User{UserID: call.Participant(r), UserName: r.UserName}); u.UserID != "" {
-		b.WriteString(" of " + nameOf(u))
+		b.WriteString(" of " + NameOf(u))
 	}
 	if r.Reason != nil && *r.Reason != "" {
 		fmt.Fprintf(&b, " (%s)", *r.Reason)
@@ -87,17 +88,18 @@ func (h Heard) words(numbers masking) string {
 		b.WriteString(", from " + numbers.number(r.CallerNumber))
 	}
 	if !h.Recorded.IsZero() {
-		b.WriteString(", heard " + h.Recorded.UTC().Format(occurredFormat))
+		b.WriteString(", heard " + h.Recorded.UTC().Format(OccurredFormat))
 	}
 	if !r.Timestamp.IsZero() && r.Timestamp.Sub(h.Stored).Abs() >= notable {
-		b.WriteString(", dated " + occurred(r.Timestamp, h.Stored))
+		b.WriteString(", dated " + Occurred(r.Timestamp, h.Stored))
 	}
 	return b.String()
 }
 
-func (s Stored) words() string {
+// Line says it in a line.
+func (s Stored) Line() string {
 	c := s.Call
-	what := fmt.Sprintf("%s %s (%s", c.Type, toldTo(c), c.EventID())
+	what := fmt.Sprintf("%s %s (%s", c.Type, ToldTo(c), c.EventID())
 	if s.In > 0 {
 		what += fmt.Sprintf(", of RTE %d", s.In)
 	}
@@ -112,10 +114,11 @@ func (s Stored) words() string {
 	return what + ")"
 }
 
-func (o Ended) words(numbers masking) string {
+// Line says it in a line.
+func (o Ended) Line(numbers Masking) string {
 	names := make([]string, len(o.Users))
 	for i, u := range o.Users {
-		names[i] = nameOf(u)
+		names[i] = NameOf(u)
 	}
 	who := strings.Join(names, ", ")
 	if o.NegotiatorID != "" {
@@ -138,6 +141,7 @@ func (o Ended) words(numbers masking) string {
 	return what
 }
 
-func (l Letter) words() string {
-	return fmt.Sprintf("%s for %s: kept for a person (%s)", l.EventID, or(l.NegotiatorID, "nobody"), l.Reason)
+// Line says it in a line.
+func (l Letter) Line() string {
+	return fmt.Sprintf("%s for %s: kept for a person (%s)", l.EventID, cmp.Or(l.NegotiatorID, "nobody"), l.Reason)
 }

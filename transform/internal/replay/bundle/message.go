@@ -1,4 +1,4 @@
-package replay
+package bundle
 
 import (
 	"encoding/json"
@@ -16,9 +16,9 @@ import (
 	"ringstream/transform/internal/fold"
 )
 
-// message makes a message anew, subject and header included, so that nothing is
+// Message makes a message anew, subject and header included, so that nothing is
 // in it that nobody looked at.
-func (p *pseudonyms) message(stream string, m bus.Message) (bus.Message, error) {
+func (p *Pseudonyms) Message(stream string, m bus.Message) (bus.Message, error) {
 	was := m.Header
 	var err error
 	switch {
@@ -46,9 +46,9 @@ func (p *pseudonyms) message(stream string, m bus.Message) (bus.Message, error) 
 
 // raw is the alias of what RTE said. What the fold cannot read it cannot read
 // afterwards either, but it carries the clock on.
-func (p *pseudonyms) raw(m *bus.Message) error {
+func (p *Pseudonyms) raw(m *bus.Message) error {
 	if !readable(*m) {
-		m.Subject = topology.Raw(partitionIn(m.Subject), "", "", "none")
+		m.Subject = topology.Raw(PartitionIn(m.Subject), "", "", "none")
 		blank(m)
 		return nil
 	}
@@ -69,7 +69,7 @@ func (p *pseudonyms) raw(m *bus.Message) error {
 	}
 	p.learn(was.ID, is.ID)
 	key := topology.KeyToken(is.Key())
-	m.Subject = topology.Raw(partitionIn(m.Subject), is.OrganizationID, is.EventType, key)
+	m.Subject = topology.Raw(PartitionIn(m.Subject), is.OrganizationID, is.EventType, key)
 	m.Header = event.EncodeRaw(is, hubOf(e), key, arrival.Recorded, traced(arrival.Trace))
 	return nil
 }
@@ -84,7 +84,8 @@ func blank(m *bus.Message) {
 	m.Header, m.Data = map[string][]string{}, fmt.Appendf(nil, "(unreadable, %d bytes)", len(m.Data))
 }
 
-func partitionIn(subject string) int {
+// PartitionIn is the partition that a subject names, or -1.
+func PartitionIn(subject string) int {
 	_, rest, _ := strings.Cut(subject, ".")
 	token, _, _ := strings.Cut(rest, ".")
 	n, _ := strconv.Atoi(token)
@@ -112,35 +113,35 @@ func traced(parent string) string {
 // it matters to coverage.
 const stopped = "stopped"
 
-func (p *pseudonyms) feed(m *bus.Message) error {
+func (p *Pseudonyms) feed(m *bus.Message) error {
 	if !readable(*m) {
 		m.Subject = topology.Feed("none", "none")
 		blank(m)
 		return nil
 	}
 	var f event.Feed
-	if _, err := decoded(*m, &f); err != nil {
+	if _, err := Decoded(*m, &f); err != nil {
 		return fmt.Errorf("read feed event %d: %w", m.Seq, err)
 	}
-	f.Instance, f.Epoch, f.LastEventID = p.instance(f.Instance), p.epoch(f.Epoch), p.id(f.LastEventID)
+	f.Instance, f.Epoch, f.LastEventID = p.instance(f.Instance), p.epoch(f.Epoch), p.ID(f.LastEventID)
 	if strings.HasPrefix(f.Reason, stopped) {
 		f.Reason = stopped
 	} else {
 		f.Reason = p.text(f.Reason)
 	}
 	for i, s := range f.Subscriptions {
-		f.Subscriptions[i].EntityID, f.Subscriptions[i].EventName, f.Subscriptions[i].Message = p.id(s.EntityID), p.kind(s.EventName), p.text(s.Message)
+		f.Subscriptions[i].EntityID, f.Subscriptions[i].EventName, f.Subscriptions[i].Message = p.ID(s.EntityID), p.kind(s.EventName), p.text(s.Message)
 	}
 	for i, id := range f.UnheardIDs {
-		f.UnheardIDs[i] = p.id(id)
+		f.UnheardIDs[i] = p.ID(id)
 	}
 	f.Type = event.FeedType(p.kind(string(f.Type)))
 	e, err := event.NewFeed(f, "export", m.Seq)
 	return p.encode(m, topology.Feed(f.Instance, string(f.Type)), e, err)
 }
 
-// decoded reads the data of a message of ours.
-func decoded(m bus.Message, into any) (cloudevents.Event, error) {
+// Decoded reads the data of a message of ours.
+func Decoded(m bus.Message, into any) (cloudevents.Event, error) {
 	e, err := event.Decode(m.Header, m.Data)
 	if err != nil {
 		return e, err
@@ -148,7 +149,7 @@ func decoded(m bus.Message, into any) (cloudevents.Event, error) {
 	return e, json.Unmarshal(e.Data(), into)
 }
 
-func (p *pseudonyms) encode(m *bus.Message, subject string, e cloudevents.Event, err error) error {
+func (p *Pseudonyms) encode(m *bus.Message, subject string, e cloudevents.Event, err error) error {
 	if err != nil {
 		return err
 	}
@@ -157,17 +158,17 @@ func (p *pseudonyms) encode(m *bus.Message, subject string, e cloudevents.Event,
 	return err
 }
 
-func (p *pseudonyms) person(u event.User) event.User {
-	return event.User{UserID: p.id(u.UserID), UserName: p.user(u.UserName)}
+func (p *Pseudonyms) person(u event.User) event.User {
+	return event.User{UserID: p.ID(u.UserID), UserName: p.user(u.UserName)}
 }
 
-func (p *pseudonyms) callEvent(m *bus.Message) error {
+func (p *Pseudonyms) callEvent(m *bus.Message) error {
 	var c event.Call
-	if _, err := decoded(*m, &c); err != nil {
+	if _, err := Decoded(*m, &c); err != nil {
 		return err
 	}
 	was := c.EventID()
-	c.CallID, c.OrganizationID, c.Caller, c.Called = p.id(c.CallID), p.id(c.OrganizationID), p.number(c.Caller), p.number(c.Called)
+	c.CallID, c.OrganizationID, c.Caller, c.Called = p.ID(c.CallID), p.ID(c.OrganizationID), p.number(c.Caller), p.number(c.Called)
 	for i, u := range c.Audience {
 		c.Audience[i] = p.person(u)
 	}
@@ -177,7 +178,7 @@ func (p *pseudonyms) callEvent(m *bus.Message) error {
 	}
 	c.Type = event.CallType(p.kind(string(c.Type)))
 	c.Direction, c.Coverage = event.Direction(p.word(string(c.Direction))), event.Coverage(p.word(string(c.Coverage)))
-	c.Cause.EventID, c.Cause.EventType = p.id(c.Cause.EventID), p.kind(c.Cause.EventType)
+	c.Cause.EventID, c.Cause.EventType = p.ID(c.Cause.EventID), p.kind(c.Cause.EventType)
 	if c.Cause.Reason != nil {
 		reason := p.word(*c.Cause.Reason)
 		c.Cause.Reason = &reason
@@ -193,39 +194,39 @@ func (p *pseudonyms) callEvent(m *bus.Message) error {
 	return err
 }
 
-func (p *pseudonyms) outcome(m *bus.Message) error {
+func (p *Pseudonyms) outcome(m *bus.Message) error {
 	var o event.Outcome
-	if _, err := decoded(*m, &o); err != nil {
+	if _, err := Decoded(*m, &o); err != nil {
 		return err
 	}
-	o.EventID, o.CallID, o.OrganizationID = p.eventID(o.EventID), p.id(o.CallID), p.id(o.OrganizationID)
+	o.EventID, o.CallID, o.OrganizationID = p.EventID(o.EventID), p.ID(o.CallID), p.ID(o.OrganizationID)
 	o.Customer, o.NegotiatorID = p.customer(o.Customer), p.negotiator(o.NegotiatorID)
 	for i, u := range o.Users {
 		o.Users[i] = p.person(u)
 	}
 	o.Type, o.SubType, o.Outcome = event.CallType(p.kind(string(o.Type))), p.word(o.SubType), event.OutcomeType(p.kind(string(o.Outcome)))
-	o.Cause, o.Reason, o.RequestID = p.word(o.Cause), p.text(o.Reason), p.id(o.RequestID)
+	o.Cause, o.Reason, o.RequestID = p.word(o.Cause), p.text(o.Reason), p.ID(o.RequestID)
 	again, err := event.NewOutcome(o, traced(event.Attribute(m.Header, event.ExtTraceParent)))
 	return p.encode(m, topology.Delivery(o.Customer, o.NegotiatorID, string(o.Outcome), o.CallID), again, err)
 }
 
-// eventID is the alias of the id of a call event: <callId>/<n>.
-func (p *pseudonyms) eventID(id string) string {
+// EventID is the alias of the id of a call event: <callId>/<n>.
+func (p *Pseudonyms) EventID(id string) string {
 	callID, n, ok := strings.Cut(id, "/")
 	if _, err := strconv.ParseUint(n, 10, 16); !ok || err != nil {
-		return p.id(id)
+		return p.ID(id)
 	}
-	return p.id(callID) + "/" + n
+	return p.ID(callID) + "/" + n
 }
 
-func (p *pseudonyms) deadLetter(m *bus.Message) error {
+func (p *Pseudonyms) deadLetter(m *bus.Message) error {
 	var d event.DeadLetter
-	e, err := decoded(*m, &d)
+	e, err := Decoded(*m, &d)
 	if err != nil {
 		return err
 	}
 	d.Service, d.Reason, d.Detail = p.kind(d.Service), p.kind(d.Reason), p.text(d.Detail)
-	d.EventID, d.CallID = p.eventID(d.EventID), p.id(d.CallID)
+	d.EventID, d.CallID = p.EventID(d.EventID), p.ID(d.CallID)
 	d.Customer, d.NegotiatorID = p.customer(d.Customer), p.negotiator(d.NegotiatorID)
 	for i, x := range d.Errors {
 		d.Errors[i] = event.FieldError{Field: p.word(x.Field), Message: p.text(x.Message)}
@@ -241,6 +242,6 @@ func (p *pseudonyms) deadLetter(m *bus.Message) error {
 	if len(d.Body) > 0 {
 		d.Body = fmt.Appendf(nil, "(unreadable, %d bytes)", len(d.Body))
 	}
-	again, err := event.NewDeadLetter(d, p.id(e.ID()), traced(event.Attribute(m.Header, event.ExtTraceParent)))
+	again, err := event.NewDeadLetter(d, p.ID(e.ID()), traced(event.Attribute(m.Header, event.ExtTraceParent)))
 	return p.encode(m, topology.DeadLetter(d.Service, d.Reason), again, err)
 }

@@ -1,4 +1,4 @@
-package replay
+package explain
 
 import (
 	"regexp"
@@ -7,10 +7,10 @@ import (
 	"ringstream/schemas/telemetry"
 )
 
-// masking leaves three digits of a number, unless it is off (--numbers).
-type masking bool
+// Masking leaves three digits of a number, unless it is off (--numbers).
+type Masking bool
 
-func (m masking) number(s string) string {
+func (m Masking) number(s string) string {
 	if strings.TrimSpace(s) == "" {
 		return "withheld"
 	}
@@ -25,7 +25,7 @@ func (m masking) number(s string) string {
 var numberLike = regexp.MustCompile(`(^|[^0-9A-Za-z-])(\+?[0-9][0-9 ()]{5,}[0-9])($|[^0-9A-Za-z-])`)
 
 // text masks numbers in what others say.
-func (m masking) text(s string) string {
+func (m Masking) text(s string) string {
 	if !m {
 		return s
 	}
@@ -36,7 +36,7 @@ func (m masking) text(s string) string {
 }
 
 // verdict masks what is quoted in it.
-func (m masking) verdict(v Verdict) Verdict {
+func (m Masking) verdict(v Verdict) Verdict {
 	v.Sentence = m.text(v.Sentence)
 	return v
 }

@@ -1,21 +1,22 @@
-package replay
+package bundle
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
-	"ringstream/schemas/bus"
-	"ringstream/schemas/bustest"
 	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/call"
 )
 
-func testAlias() *pseudonyms { return newPseudonyms([]byte("a key"), partitions) }
+const (
+	partitions = 2
+	jane       = "aa9730c4-ce86-e611-80c9-00505689257e"
+)
+
+func testAlias() *Pseudonyms { return NewPseudonyms([]byte("a key"), partitions) }
 
 // Every spelling of a number becomes a spelling of one alias: what the model
 // takes for the same, or for another, it takes so afterwards.
@@ -68,18 +69,18 @@ func TestAliasesOfDigitsAreAPermutation(t *testing.T) {
 			t.Errorf("of %d digits %d stay what they were", length, same)
 		}
 	}
-	if other := newPseudonyms([]byte("another key"), partitions); other.number("+447911123456") == p.number("+447911123456") {
+	if other := NewPseudonyms([]byte("another key"), partitions); other.number("+447911123456") == p.number("+447911123456") {
 		t.Error("two exports have the same aliases")
 	}
 }
 
 // Ids that are no GUIDs stay in their partitions.
 func TestAliasesOfIDs(t *testing.T) {
-	p := newPseudonyms([]byte("a key"), topology.MaxPartitions)
+	p := NewPseudonyms([]byte("a key"), topology.MaxPartitions)
 	for n := range 50 {
 		id := fmt.Sprintf("call of +4479111234%02d", n)
-		alias := p.id(id)
-		if !guid.MatchString(alias) || alias != p.id(strings.ToUpper(id)) || strings.Contains(alias, "4479") {
+		alias := p.ID(id)
+		if !guid.MatchString(alias) || alias != p.ID(strings.ToUpper(id)) || strings.Contains(alias, "4479") {
 			t.Errorf("%s became %s", id, alias)
 		}
 		if topology.Partition(alias, p.partitions) != topology.Partition(topology.KeyToken(id), p.partitions) {
@@ -87,60 +88,9 @@ func TestAliasesOfIDs(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"", zeroID, jane, "7"} {
-		if got := p.id(id); got != id {
+		if got := p.ID(id); got != id {
 			t.Errorf("%s became %s", id, got)
 		}
-	}
-}
-
-// An office at work is folded to the same events, aliases aside, and nobody of
-// it is in what was made of it.
-func TestAliasesOfAnOffice(t *testing.T) {
-	office, p := bustest.NewOffice(7, 20, partitions), testAlias()
-	at := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
-	limits := call.DefaultLimits()
-	real, alias := NewRefold(partitions, limits), NewRefold(partitions, limits)
-	random := rand.New(rand.NewPCG(7, 7))
-	events := 0
-	for seq := range uint64(3000) {
-		at = at.Add(time.Duration(random.IntN(2000)) * time.Millisecond)
-		m := office.Next(at, 10)
-		m.Seq = seq + 1
-		was, _ := event.ParseRaw(m.Data)
-		got, err := p.message(topology.RTE, bus.Message{Subject: m.Subject, Header: m.Header, Data: m.Data, Seq: m.Seq, Stored: m.Stored})
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := fmt.Sprint(got.Subject, got.Header, string(got.Data))
-		for _, private := range []string{was.CallerNumber, was.TargetNumber, was.UserNumber, was.UserName} {
-			if strings.Contains(text, private) {
-				t.Fatalf("%s is in %s", private, text)
-			}
-		}
-		_, want := real.Take(m)
-		_, have := alias.Take(got)
-		if len(have) != len(want) {
-			t.Fatalf("message %d: %d events, want %d", m.Seq, len(have), len(want))
-		}
-		for i, w := range want {
-			events++
-			w, err := w.Encoded()
-			if err != nil {
-				t.Fatal(err)
-			}
-			h, err := have[i].Encoded()
-			if err != nil {
-				t.Fatal(err)
-			}
-			// The alias of what CALLS has is what comes of the aliases.
-			held, err := p.message(topology.Calls, bus.Message{Subject: "calls." + w.Call.CallID, Header: w.Header, Data: w.Body})
-			if err != nil || string(held.Data) != string(h.Body) || fmt.Sprint(held.Header) != fmt.Sprint(h.Header) {
-				t.Fatalf("%v\nfolded:  %v %s\nof CALLS: %v %s", err, h.Header, h.Body, held.Header, held.Data)
-			}
-		}
-	}
-	if events < 1000 || real.Unreadable+alias.Unreadable > 0 {
-		t.Errorf("%d events, %d and %d messages unreadable", events, real.Unreadable, alias.Unreadable)
 	}
 }
 
@@ -170,7 +120,7 @@ func TestAliasesOfOddBodies(t *testing.T) {
 		}
 		p.learn(was.ID, is.ID)
 		want := was
-		want.ID, want.CallID, want.EntityID, want.OrganizationID, want.UserID = p.id(was.ID), p.id(was.CallID), p.id(was.EntityID), p.id(was.OrganizationID), p.id(was.UserID)
+		want.ID, want.CallID, want.EntityID, want.OrganizationID, want.UserID = p.ID(was.ID), p.ID(was.CallID), p.ID(was.EntityID), p.ID(was.OrganizationID), p.ID(was.UserID)
 		want.EventType, want.UserName, want.CallerNumber, want.TargetNumber = p.kind(was.EventType), p.user(was.UserName), p.number(was.CallerNumber), p.number(was.TargetNumber)
 		if was.Reason != nil {
 			reason := p.word(*was.Reason)

@@ -1,4 +1,4 @@
-package replay
+package explain
 
 import (
 	"cmp"
@@ -12,6 +12,7 @@ import (
 	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/fold"
+	"ringstream/transform/internal/replay/stream"
 )
 
 // Listening is what the coverage events tell of one user in a span of time.
@@ -25,7 +26,7 @@ type Listening struct {
 
 // history reads which connections there were and what they subscribed, and, so
 // that replicas that lived on are not taken to be gone, a sign of life twice a day.
-func (g gatherer) history(ctx context.Context, before time.Time) (feed []bus.Message, err error) {
+func (g Gatherer) history(ctx context.Context, before time.Time) (feed []bus.Message, err error) {
 	take := func(m bus.Message) error {
 		if strings.HasPrefix(m.Subject, "feed.") {
 			feed = append(feed, m)
@@ -33,12 +34,12 @@ func (g gatherer) history(ctx context.Context, before time.Time) (feed []bus.Mes
 		return nil
 	}
 	for _, kind := range []event.FeedType{event.Opened, event.Subscribed, event.Closed} {
-		if err := pick(ctx, g.js, topology.RTE, "feed.*."+string(kind), take); err != nil {
+		if err := stream.Pick(ctx, g.JS, topology.RTE, "feed.*."+string(kind), take); err != nil {
 			return nil, err
 		}
 	}
-	for at := g.rte.from; at.Before(before); at = at.Add(coverage.Gone / 2) {
-		if err := between(ctx, g.js, topology.RTE, at, at.Add(coverage.Silence), take); err != nil {
+	for at := g.RTE.From; at.Before(before); at = at.Add(coverage.Gone / 2) {
+		if err := stream.Between(ctx, g.JS, topology.RTE, at, at.Add(coverage.Silence), take); err != nil {
 			return nil, err
 		}
 	}
@@ -60,7 +61,7 @@ func weigh(feed []bus.Message, user string, w coverage.Window) (l Listening) {
 			then.Take(*in.Feed)
 		}
 	}
-	w.Now = present(&known, w.Now)
+	w.Now = Present(&known, w.Now)
 	blind := len(known.Blind()) > 0
 	l.Wanted, l.Others = then.Wants(user) || blind, then.Wanted() > 0 || blind
 	l.Gaps = known.GapsOf(user, w)
@@ -99,7 +100,7 @@ const beforehand = 30 * time.Second
 
 // unheard looks, for everybody of whom RTE tells but not why the phone did not
 // ring, whether somebody listened to them during the call.
-func (g gatherer) unheard(ctx context.Context, e *Evidence) error {
+func (g Gatherer) unheard(ctx context.Context, e *Evidence) error {
 	var silent []string
 	for _, u := range e.Users() {
 		if v := judge(*e, u, Deadlines{}); v.Cause == CauseNoRing {
@@ -114,7 +115,7 @@ func (g gatherer) unheard(ctx context.Context, e *Evidence) error {
 	if err != nil {
 		return err
 	}
-	err = between(ctx, g.js, topology.RTE, from, until.Add(afterwards), func(m bus.Message) error {
+	err = stream.Between(ctx, g.JS, topology.RTE, from, until.Add(afterwards), func(m bus.Message) error {
 		if strings.HasPrefix(m.Subject, "feed.") {
 			feed = append(feed, m)
 		}
@@ -122,7 +123,18 @@ func (g gatherer) unheard(ctx context.Context, e *Evidence) error {
 	})
 	e.Listening = map[string]Listening{}
 	for _, user := range silent {
-		e.Listening[user] = weigh(feed, user, coverage.Window{From: from, Until: until, Now: g.now})
+		e.Listening[user] = weigh(feed, user, coverage.Window{From: from, Until: until, Now: g.Now})
 	}
 	return err
+}
+
+// A clock that is less off than this is taken to agree with those of the replicas.
+const agreement = 10 * time.Second
+
+// Present is the newest word of a replica, unless that is long ago.
+func Present(l *coverage.Ledger, now time.Time) time.Time {
+	if now.Sub(l.Newest()) > agreement {
+		return now
+	}
+	return l.Newest()
 }

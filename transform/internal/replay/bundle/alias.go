@@ -1,4 +1,4 @@
-package replay
+package bundle
 
 import (
 	"fmt"
@@ -7,11 +7,11 @@ import (
 	"ringstream/transform/internal/call"
 )
 
-// aliases gives everybody of a call another name and number, so that the story
+// Aliases gives everybody of a call another name and number, so that the story
 // of a real call can be kept. What the call model reads of a number survives:
 // whether it is withheld, an extension, or the same as another in another
 // spelling.
-type aliases struct {
+type Aliases struct {
 	users, queues []string
 	lines         []phoneLine
 }
@@ -27,7 +27,8 @@ var firstNames = []string{"jane", "tom", "ann", "ben", "kate", "luke", "mary", "
 // A number of so few digits says nothing of a person.
 const harmless = 4
 
-func (a *aliases) user(id string) string {
+// User is the alias of a user.
+func (a *Aliases) User(id string) string {
 	if id == "" {
 		return "-"
 	}
@@ -38,7 +39,8 @@ func (a *aliases) user(id string) string {
 	return fmt.Sprintf("user%d", n+1)
 }
 
-func (a *aliases) queue(id string) string { return fmt.Sprintf("queue%d", place(&a.queues, id)+1) }
+// Queue is the alias of a queue.
+func (a *Aliases) Queue(id string) string { return fmt.Sprintf("queue%d", place(&a.queues, id)+1) }
 
 // place returns where an id stands in the order of first appearance.
 func place(known *[]string, id string) int {
@@ -51,9 +53,9 @@ func place(known *[]string, id string) int {
 	return len(*known) - 1
 }
 
-// number gives a number its alias. usual is the alias of the first number in
+// Number gives a number its alias. usual is the alias of the first number in
 // its role.
-func (a *aliases) number(s, usual string) string {
+func (a *Aliases) Number(s, usual string) string {
 	digits := call.Digits(s)
 	significant := strings.TrimLeft(digits, "0")
 	switch {

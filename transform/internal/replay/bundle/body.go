@@ -1,4 +1,4 @@
-package replay
+package bundle
 
 import (
 	"bytes"
@@ -13,32 +13,32 @@ import (
 // classes say what stands in the members of JSON bodies, by name in lower case.
 // What has no class is kept where it says nothing of anybody: an id, a time, a
 // switch, a small number. Any other text is replaced.
-var classes = map[string]func(*pseudonyms, string) string{
-	"caller": (*pseudonyms).number, "called": (*pseudonyms).number,
-	"callerid": (*pseudonyms).number, "destinationid": (*pseudonyms).number,
-	"username": (*pseudonyms).user, "email": (*pseudonyms).user,
-	"negotiatorid": (*pseudonyms).negotiator, "answeredbyid": (*pseudonyms).negotiator, "customer": (*pseudonyms).customer,
-	"eventtype": (*pseudonyms).kind, "eventname": (*pseudonyms).kind,
-	"entitytype": (*pseudonyms).word, "rootentitytype": (*pseudonyms).word, "reason": (*pseudonyms).word, "detailedreason": (*pseudonyms).word,
-	"realtimetype": (*pseudonyms).word, "status": (*pseudonyms).word, "type": (*pseudonyms).word, "subtype": (*pseudonyms).word,
-	"products": (*pseudonyms).word, "direction": (*pseudonyms).word, "coverage": (*pseudonyms).word, "outcome": (*pseudonyms).word,
+var classes = map[string]func(*Pseudonyms, string) string{
+	"caller": (*Pseudonyms).number, "called": (*Pseudonyms).number,
+	"callerid": (*Pseudonyms).number, "destinationid": (*Pseudonyms).number,
+	"username": (*Pseudonyms).user, "email": (*Pseudonyms).user,
+	"negotiatorid": (*Pseudonyms).negotiator, "answeredbyid": (*Pseudonyms).negotiator, "customer": (*Pseudonyms).customer,
+	"eventtype": (*Pseudonyms).kind, "eventname": (*Pseudonyms).kind,
+	"entitytype": (*Pseudonyms).word, "rootentitytype": (*Pseudonyms).word, "reason": (*Pseudonyms).word, "detailedreason": (*Pseudonyms).word,
+	"realtimetype": (*Pseudonyms).word, "status": (*Pseudonyms).word, "type": (*Pseudonyms).word, "subtype": (*Pseudonyms).word,
+	"products": (*Pseudonyms).word, "direction": (*Pseudonyms).word, "coverage": (*Pseudonyms).word, "outcome": (*Pseudonyms).word,
 }
 
-func classOf(name string) func(*pseudonyms, string) string {
+func classOf(name string) func(*Pseudonyms, string) string {
 	name = strings.ToLower(name)
 	switch class := classes[name]; {
 	case class != nil:
 		return class
 	case strings.HasSuffix(name, "number"), strings.HasSuffix(name, "numbers"):
-		return (*pseudonyms).number
+		return (*Pseudonyms).number
 	case name == "id", strings.HasSuffix(name, "id"), strings.HasSuffix(name, "ids"):
-		return (*pseudonyms).id
+		return (*Pseudonyms).ID
 	}
 	return nil
 }
 
 // json rewrites a JSON value, member by member, in its order.
-func (p *pseudonyms) json(body []byte) ([]byte, error) {
+func (p *Pseudonyms) json(body []byte) ([]byte, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var out bytes.Buffer
@@ -48,7 +48,7 @@ func (p *pseudonyms) json(body []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func (p *pseudonyms) value(d *json.Decoder, out *bytes.Buffer, name string) error {
+func (p *Pseudonyms) value(d *json.Decoder, out *bytes.Buffer, name string) error {
 	t, err := d.Token()
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func (p *pseudonyms) value(d *json.Decoder, out *bytes.Buffer, name string) erro
 }
 
 // nest writes an object or an array, whose items are of the array's name.
-func (p *pseudonyms) nest(d *json.Decoder, out *bytes.Buffer, name string, begin json.Delim) error {
+func (p *Pseudonyms) nest(d *json.Decoder, out *bytes.Buffer, name string, begin json.Delim) error {
 	out.WriteString(begin.String())
 	for n := 0; d.More(); n++ {
 		if n > 0 {
@@ -115,7 +115,7 @@ func quote(out *bytes.Buffer, s string) {
 var harmlessNumber = regexp.MustCompile(`^-?\d{1,5}(\.\d{1,5})?$`)
 
 // literal writes a number or a switch, which RTE may have in place of a text.
-func (p *pseudonyms) literal(out *bytes.Buffer, name, as string, harmless bool) {
+func (p *Pseudonyms) literal(out *bytes.Buffer, name, as string, harmless bool) {
 	class := classOf(name)
 	switch {
 	case class == nil && harmless:
@@ -132,7 +132,7 @@ func (p *pseudonyms) literal(out *bytes.Buffer, name, as string, harmless bool) 
 }
 
 // scalar is the alias of a text by the name of its member.
-func (p *pseudonyms) scalar(name, s string) string {
+func (p *Pseudonyms) scalar(name, s string) string {
 	if class := classOf(name); class != nil {
 		return class(p, s)
 	}

@@ -1,4 +1,4 @@
-package replay
+package explain
 
 import (
 	"testing"
@@ -8,6 +8,12 @@ import (
 	"ringstream/schemas/coverage"
 	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
+)
+
+const (
+	jane  = "aa9730c4-ce86-e611-80c9-00505689257e"
+	tom   = "bb9730c4-ce86-e611-80c9-00505689257e"
+	rings = "UserCallInUserAllocated"
 )
 
 // feeds are coverage events as RTE holds them, a minute apart; each is the whole

@@ -1,4 +1,10 @@
-package replay
+// Package explain concludes from what the streams hold of a call why a screen was
+// told of it or not ([Judge]), and puts what happened in one timeline.
+//
+// It owns the sentences. What it concludes is pure; only [Gatherer] and [Search]
+// read streams, and no more of them than belongs to a call or a span of time. It
+// decides nothing about calls: what an event made of whom is what package call says.
+package explain
 
 import (
 	"slices"
@@ -78,7 +84,7 @@ func Trace(callID string, raw []Heard, limits call.Limits, now time.Time) []Step
 		t.until(h.Stored)
 		was := t.call.Standings()
 		told, verdict := t.call.Apply(h.Raw, h.Stored, limits)
-		t.steps = append(t.steps, Step{At: h.Stored, Seq: h.Seq, Verdict: verdict, Moves: moves(was, t.call.Standings()), Told: told})
+		t.steps = append(t.steps, Step{At: h.Stored, Seq: h.Seq, Verdict: verdict, Moves: Moves(was, t.call.Standings()), Told: told})
 	}
 	t.until(now)
 	return t.steps
@@ -95,11 +101,12 @@ func (t *tracer) until(end time.Time) {
 	for due := t.call.Due(t.limits); !due.IsZero() && !due.After(end) && !t.call.Forgotten(due, t.limits); due = t.call.Due(t.limits) {
 		was := t.call.Standings()
 		told := t.call.Tick(due, t.limits)
-		t.steps = append(t.steps, Step{At: due, Moves: moves(was, t.call.Standings()), Told: told})
+		t.steps = append(t.steps, Step{At: due, Moves: Moves(was, t.call.Standings()), Told: told})
 	}
 }
 
-func moves(was, is []call.Standing) []Move {
+// Moves are the transitions between two standings of a call.
+func Moves(was, is []call.Standing) []Move {
 	var all []Move
 	for _, s := range is {
 		from := "none"

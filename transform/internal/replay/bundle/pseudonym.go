@@ -1,4 +1,4 @@
-package replay
+package bundle
 
 import (
 	"crypto/hmac"
@@ -15,7 +15,7 @@ import (
 	"ringstream/transform/internal/call"
 )
 
-// pseudonyms give everybody in a bundle another name and number, the same one
+// Pseudonyms give everybody in a bundle another name and number, the same one
 // wherever they appear. What the call model reads of them survives: who is the
 // same, which numbers are, what is withheld, an extension, of which country.
 // Nobody can go back: the key is drawn for one export and not kept.
@@ -23,18 +23,19 @@ import (
 // A number keeps its first digits. Its last six become others by a permutation
 // that knows nothing of the rest, so that every spelling of a number becomes a
 // spelling of the same alias. An alias may by chance be somebody's number.
-type pseudonyms struct {
+type Pseudonyms struct {
 	key        []byte
 	partitions int
 	kept       map[string]map[string]string // by kind, what has which alias
 }
 
-func newPseudonyms(key []byte, partitions int) *pseudonyms {
-	return &pseudonyms{key: key, partitions: partitions, kept: map[string]map[string]string{}}
+// NewPseudonyms are those of a key; who does not have it cannot tell whose they are.
+func NewPseudonyms(key []byte, partitions int) *Pseudonyms {
+	return &Pseudonyms{key: key, partitions: partitions, kept: map[string]map[string]string{}}
 }
 
 // place counts the different ones of a kind.
-func (p *pseudonyms) place(kind, of, format string) string {
+func (p *Pseudonyms) place(kind, of, format string) string {
 	known := p.kept[kind]
 	if known == nil {
 		known = map[string]string{}
@@ -47,7 +48,7 @@ func (p *pseudonyms) place(kind, of, format string) string {
 }
 
 // user is the alias of a user name, an e-mail address as a rule.
-func (p *pseudonyms) user(name string) string {
+func (p *Pseudonyms) user(name string) string {
 	name = strings.ToLower(strings.TrimSpace(name))
 	switch {
 	case name == "":
@@ -59,17 +60,17 @@ func (p *pseudonyms) user(name string) string {
 }
 
 // listed is the alias of what stands for a customer, a negotiator, a replica.
-func (p *pseudonyms) listed(kind, of, format string) string {
+func (p *Pseudonyms) listed(kind, of, format string) string {
 	if of == "" {
 		return ""
 	}
 	return p.place(kind, of, format)
 }
 
-func (p *pseudonyms) customer(id string) string   { return p.listed("customer", id, "CUSTOMER%d") }
-func (p *pseudonyms) negotiator(id string) string { return p.listed("negotiator", id, "NEG%d") }
-func (p *pseudonyms) instance(id string) string   { return p.listed("instance", id, "ingest-%d") }
-func (p *pseudonyms) epoch(id string) string      { return p.listed("epoch", id, "epoch-%d") }
+func (p *Pseudonyms) customer(id string) string   { return p.listed("customer", id, "CUSTOMER%d") }
+func (p *Pseudonyms) negotiator(id string) string { return p.listed("negotiator", id, "NEG%d") }
+func (p *Pseudonyms) instance(id string) string   { return p.listed("instance", id, "ingest-%d") }
+func (p *Pseudonyms) epoch(id string) string      { return p.listed("epoch", id, "epoch-%d") }
 
 const zeroID = "00000000-0000-0000-0000-000000000000"
 
@@ -78,9 +79,9 @@ var (
 	small = regexp.MustCompile(`^\d{1,4}$`)
 )
 
-// id keeps a GUID, which says nothing. Of anything else, which might be a number
+// ID keeps a GUID, which says nothing. Of anything else, which might be a number
 // or a name, it makes one that falls into the same partition.
-func (p *pseudonyms) id(of string) string {
+func (p *Pseudonyms) ID(of string) string {
 	id := strings.ToLower(strings.TrimSpace(of))
 	if id == "" || id == zeroID || guid.MatchString(id) || small.MatchString(id) {
 		return id
@@ -100,21 +101,21 @@ func (p *pseudonyms) id(of string) string {
 }
 
 // derived is a GUID.
-func (p *pseudonyms) derived(of string, n uint64) string {
+func (p *Pseudonyms) derived(of string, n uint64) string {
 	b := p.sum("id", of, n)
 	h := hex.EncodeToString(b[:16])
 	return h[:8] + "-" + h[8:12] + "-4" + h[13:16] + "-8" + h[17:20] + "-" + h[20:]
 }
 
 // learn notes that an id is another where it comes of the bytes of a body.
-func (p *pseudonyms) learn(was, is string) {
+func (p *Pseudonyms) learn(was, is string) {
 	if was != is && event.HasFallbackID(was) {
-		p.id(was)
+		p.ID(was)
 		p.kept["id"][was] = is
 	}
 }
 
-func (p *pseudonyms) sum(kind, of string, n uint64) []byte {
+func (p *Pseudonyms) sum(kind, of string, n uint64) []byte {
 	h := hmac.New(sha256.New, p.key)
 	_, _ = fmt.Fprintf(h, "%s\n%d\n%s", kind, n, of)
 	return h.Sum(nil)
@@ -129,7 +130,7 @@ const personal = 6 // last digits of a number that become others
 
 // number is the alias of a telephone number in its own spelling: with the
 // scheme, plus, zeros and separators that it had.
-func (p *pseudonyms) number(s string) string {
+func (p *Pseudonyms) number(s string) string {
 	s = strings.TrimSpace(s)
 	digits := call.Digits(s)
 	switch {
@@ -172,7 +173,7 @@ func respelled(as, digits string) string {
 
 // digits changes what belongs to a person: nothing of a short number, all but
 // the first digit of an extension, the last six of any other.
-func (p *pseudonyms) digits(all string) string {
+func (p *Pseudonyms) digits(all string) string {
 	significant := strings.TrimLeft(all, "0")
 	n := personal
 	switch {
@@ -186,7 +187,7 @@ func (p *pseudonyms) digits(all string) string {
 }
 
 // permuted is a Feistel network over decimal digits: no two numbers become one.
-func (p *pseudonyms) permuted(digits string) string {
+func (p *Pseudonyms) permuted(digits string) string {
 	half := len(digits) / 2
 	a, b := value(digits[:half]), value(digits[half:])
 	sizes := [2]uint64{power(half), power(len(digits) - half)}
@@ -200,7 +201,7 @@ func (p *pseudonyms) permuted(digits string) string {
 	return fmt.Sprintf("%0*d%0*d", half, a, len(digits)-half, b)
 }
 
-func (p *pseudonyms) mix(length int, round, with uint64) uint64 {
+func (p *Pseudonyms) mix(length int, round, with uint64) uint64 {
 	return binary.BigEndian.Uint64(p.sum(fmt.Sprint("digits", length, "/", with), "", round)) >> 1
 }
 
@@ -220,7 +221,7 @@ func power(digits int) uint64 {
 }
 
 // text says how long it was.
-func (p *pseudonyms) text(s string) string {
+func (p *Pseudonyms) text(s string) string {
 	s = strings.TrimSpace(s)
 	if s == "" {
 		return ""
@@ -232,7 +233,7 @@ var word = regexp.MustCompile(`^([A-Za-z][A-Za-z_-]{0,39}\d{0,3}|\d{1,3})$`)
 
 // word keeps what can only be one of a list that RTE or ringstream has, such as
 // a reason.
-func (p *pseudonyms) word(s string) string {
+func (p *Pseudonyms) word(s string) string {
 	if word.MatchString(strings.TrimSpace(s)) {
 		return s
 	}
@@ -247,7 +248,7 @@ var (
 const longestKind = 64
 
 // kind keeps a type of event, which decides what its message is.
-func (p *pseudonyms) kind(s string) string {
+func (p *Pseudonyms) kind(s string) string {
 	s = manyDigits.ReplaceAllString(odd.ReplaceAllString(strings.TrimSpace(s), "_"), "_")
 	return s[:min(len(s), longestKind)]
 }
