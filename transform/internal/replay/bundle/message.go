@@ -84,7 +84,7 @@ func blank(m *bus.Message) {
 	m.Header, m.Data = map[string][]string{}, fmt.Appendf(nil, "(unreadable, %d bytes)", len(m.Data))
 }
 
-// PartitionIn is the partition that a subject names, or -1.
+// PartitionIn is the partition that a subject of RTE names.
 func PartitionIn(subject string) int {
 	_, rest, _ := strings.Cut(subject, ".")
 	token, _, _ := strings.Cut(rest, ".")
