@@ -22,7 +22,7 @@ import (
 	"ringstream/transform/internal/call"
 )
 
-// ErrBundle means that a file is no bundle, or not a whole one.
+// ErrUnreadable means that a file is no bundle, or not a whole one.
 var ErrUnreadable = errors.New("cannot be read as a bundle")
 
 // What a bundle says of itself.
@@ -33,7 +33,7 @@ const (
 )
 
 // Head is the first line of a bundle. A bundle is gzip of JSON, one value
-// a line: the head, every [Record], and a [BundleEnd].
+// a line: the head, every [Record], and a [End].
 type Head struct {
 	Format     string    `json:"format"`
 	Version    int       `json:"version"`
@@ -127,6 +127,7 @@ type Writer struct {
 	Count map[string]int
 }
 
+// Create begins a bundle in a file beside path, which Finish puts in its place.
 func Create(path string, head Head) (*Writer, error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
