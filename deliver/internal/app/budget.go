@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -177,17 +178,26 @@ func (b *budget) room() schedule.Room {
 	}
 	tokens := b.even.TokensAt(now)
 	free, wait := b.window.room(now)
-	if free > r.Spare {
-		wait = 0
-	}
 	r.Rate = max(0, min(int(tokens), free, left))
-	if missing := float64(r.Spare+1) - tokens; missing > 0 {
-		wait = max(wait, time.Duration(missing/float64(b.even.Limit())*float64(time.Second)))
-	}
-	if wait > 0 {
-		r.More = b.now().Add(wait)
+	// Calls that ring need the next request, all others those that are kept besides.
+	for _, n := range []int{1, r.Spare + 1} {
+		if r.Rate >= n {
+			continue
+		}
+		if free >= n {
+			wait = 0
+		}
+		if wait = max(wait, b.refilled(float64(n)-tokens)); wait > 0 {
+			r.More = b.now().Add(wait)
+		}
+		break
 	}
 	return r
+}
+
+// refilled is how long so many tokens take.
+func (b *budget) refilled(missing float64) time.Duration {
+	return time.Duration(math.Ceil(max(0, missing) / float64(b.even.Limit()) * float64(time.Second)))
 }
 
 // kept reports whether so few are left of the day that only calls that ring get them.

@@ -252,6 +252,32 @@ func TestClaimsKeepTheRate(t *testing.T) {
 	})
 }
 
+// What is kept for calls that ring is there before the rest of the rate is: they
+// do not wait for that.
+func TestWhoRingsIsWokenForTheFirstRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBudget(20, 50, 1e6, time.Now)
+		for range b.even.Burst() {
+			if c := b.claim(); !c.good.Load() {
+				t.Fatal("no request, though none was made")
+			}
+		}
+		for rate := range b.even.Burst() {
+			room := b.room()
+			if room.Rate != rate {
+				t.Fatalf("%d requests may begin, want %d", room.Rate, rate)
+			}
+			if enough := rate > 0 && rate > room.Spare; enough != room.More.IsZero() {
+				t.Fatalf("with %d requests of which %d are kept, there are more at %v", rate, room.Spare, room.More)
+			}
+			if next := time.Second / 20; rate == 0 && time.Until(room.More) > next {
+				t.Fatalf("the first is told in %v, and is there in %v", time.Until(room.More), next)
+			}
+			time.Sleep(time.Second / 20)
+		}
+	})
+}
+
 func TestTheLastOfTheDayIsForCallsThatRing(t *testing.T) {
 	b := newBudget(20, 5, 100, time.Now)
 	for left, live := range map[int]bool{100: false, 6: false, 5: true, 1: true} {
