@@ -35,7 +35,9 @@ func everySent(t *testing.T) []sent {
 		{ID: "1", EventType: "UserStatus", CallID: key, OrganizationID: key, Timestamp: at, TTL: 60e9}, {ID: "sha256-0"},
 	} {
 		key := topology.KeyToken(raw.Key())
-		add("raw", "raw", topology.Raw(0, raw.OrganizationID, raw.EventType, key), event.NewRaw(raw, []byte("{}"), "hub", key, at, trace), nil)
+		e := event.NewRaw(raw, []byte("{}"), "hub", key, at, trace)
+		e.SetExtension(event.ExtRecordedBy, "ingest a")
+		add("raw", "raw", topology.Raw(0, raw.OrganizationID, raw.EventType, key), e, nil)
 	}
 	for _, kind := range event.FeedTypes() {
 		f := event.Feed{Instance: "ingest a", Type: kind, At: at}

@@ -63,7 +63,7 @@ func attributeAsWritten(name, value string) bool {
 	case prefix + "specversion":
 		return value == "1.0"
 	case prefix + "type", prefix + "id", prefix + "subject",
-		prefix + ExtPartitionKey, prefix + ExtRecordedTime, prefix + ExtExpiryTime, prefix + ExtTraceParent:
+		prefix + ExtPartitionKey, prefix + ExtRecordedTime, prefix + ExtRecordedBy, prefix + ExtExpiryTime, prefix + ExtTraceParent:
 		return value != "" && isPlain(value)
 	case prefix + "source":
 		return strings.HasPrefix(value, "//") && value != "//" && strings.Trim(value, uriPlain) == "" // "//" is an empty one

@@ -24,7 +24,9 @@ func arrivalHeader(t testing.TB) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return event.EncodeRaw(r, "rte.example", r.CallID, arrivedAt, "00-0b4ad1f216f14a5e8b343cf3d4a0d0a1-aa90c6087fd44c59-01")
+	h := event.EncodeRaw(r, "rte.example", r.CallID, arrivedAt, "00-0b4ad1f216f14a5e8b343cf3d4a0d0a1-aa90c6087fd44c59-01")
+	event.RecordBy(h, "ingest-1")
+	return h
 }
 
 // decodeByEvent is what DecodeRaw must come to.

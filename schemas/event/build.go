@@ -71,6 +71,15 @@ func EncodeRaw(r Raw, hub, key string, recorded time.Time, traceparent string) (
 	return h.all
 }
 
+// RecordBy says which replica of ingest recorded a raw event, in the header that
+// [EncodeRaw] has made. Where several heard the event, it is the one whose copy
+// came first.
+func RecordBy(header map[string][]string, instance string) {
+	if instance != "" {
+		header[prefix+ExtRecordedBy] = []string{escape(instance)}
+	}
+}
+
 const rawSchema = "rte/message-received.json"
 
 func rawKind(r Raw) string {

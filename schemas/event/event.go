@@ -12,6 +12,7 @@ package event
 const (
 	ExtPartitionKey  = "partitionkey"  // what the partition was computed from
 	ExtRecordedTime  = "recordedtime"  // arrival of a raw message, RFC 3339, UTC
+	ExtRecordedBy    = "recordedby"    // replica of ingest whose copy of a raw message was stored
 	ExtExpiryTime    = "expirytime"    // when a raw event has outlived its MessageTTLSeconds
 	ExtTraceParent   = "traceparent"   // W3C trace context of the raw message
 	ExtCausationID   = "causationid"   // id of the event that caused this one

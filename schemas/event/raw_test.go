@@ -208,6 +208,17 @@ func TestOddOrganizationsAreEncoded(t *testing.T) {
 	}
 }
 
+func TestWhoRecordedARawEvent(t *testing.T) {
+	for _, instance := range []string{"ingest-1", "ingest a%ö", ""} {
+		header := event.EncodeRaw(event.Raw{ID: "e"}, "hub.example", "key", time.Now(), "")
+		event.RecordBy(header, instance)
+		e, err := event.Decode(header, []byte(`{}`))
+		if got, _ := e.Extensions()[event.ExtRecordedBy].(string); err != nil || got != instance || event.Attribute(header, event.ExtRecordedBy) != instance {
+			t.Errorf("%q: %q, %v", instance, got, err)
+		}
+	}
+}
+
 func TestRawIsEncodedAsItsEvent(t *testing.T) {
 	recorded := time.Date(2026, 11, 22, 7, 0, 0, 5, time.UTC)
 	for name, r := range map[string]event.Raw{

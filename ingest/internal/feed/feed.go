@@ -165,6 +165,7 @@ func (w *Writer) Message(argument []byte) {
 	key := topology.KeyToken(raw.Key())
 	id := event.RawSource(w.now.Hub, raw.OrganizationID) + "#" + raw.ID
 	header := event.EncodeRaw(raw, w.now.Hub, key, arrived, trace(id, raw))
+	event.RecordBy(header, w.instance)
 	header[jetstream.MsgIDHeader] = []string{id}
 	subject := topology.Raw(topology.Partition(key, w.partitions), raw.OrganizationID, raw.EventType, key)
 	w.received(raw, arrived)

@@ -52,6 +52,7 @@ func TestMessageIsPublishedAsTheContractSays(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"Nats-Msg-Id": msgID, "ce-id": id, "ce-type": "com.enreachvoice.rte.UserCallInComing", "ce-subject": call, "ce-partitionkey": call,
+		"ce-recordedby":  "replica-1",
 		"ce-traceparent": telemetry.Traceparent(telemetry.TraceID(msgID), telemetry.SpanID(msgID)),
 	} {
 		if got := m.Header[name]; len(got) != 1 || got[0] != want {

@@ -40,6 +40,7 @@ var headers = []struct {
 		{"ce-subject", "Id of the call, or of the user, queue or call list; absent where the message names none.", words, false},
 		{"ce-partitionkey", "What the partition was computed from.", words, true},
 		{"ce-recordedtime", "When ingest received it; ce-time is the hub's clock.", stamp, true},
+		{"ce-recordedby", "The replica of ingest whose copy was stored, the first; others may have heard the event too. Absent where an older ingest wrote it.", words, false},
 		{"ce-expirytime", "When the hub's time limit for the event passes, where it set one.", stamp, false},
 	}},
 	{"feed", "What only events about a replica of ingest have.", []natsHeader{
