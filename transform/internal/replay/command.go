@@ -176,6 +176,7 @@ func (c *command) root() *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	c.connection.bind(root.PersistentFlags())
 	root.AddCommand(c.runCommand(), c.diffCommand(), c.coverageCommand(), c.explainCommand(), c.tailCommand(), c.exportCommand(), c.importCommand())
+	completes(root)
 	return root
 }
 

@@ -115,7 +115,7 @@ func TestTerminal(t *testing.T) {
 	if code := Main(t.Context(), []string{"run"}, IO{Out: &stdout, Err: &stderr, Colour: true, Progress: true, Now: time.Now()}); code != Clean {
 		t.Fatalf("exit %d", code)
 	}
-	if !strings.Contains(stdout.String(), "\x1b[31mmissed ") || !strings.Contains(stderr.String(), "folding RTE: 100 %") || !strings.Contains(stderr.String(), "\r\x1b[K") {
+	if !strings.Contains(stdout.String(), "\x1b[31mmissed ") || !strings.Contains(stderr.String(), "\rfolding RTE [####################] 100 %") || !strings.Contains(stderr.String(), "\r\x1b[K") {
 		t.Errorf("%q\n%q", stdout.String(), stderr.String())
 	}
 	plain, _, _ := r.replay("run")

@@ -115,6 +115,10 @@ func TestCoverage(t *testing.T) {
 	r.feed("a", "a2", event.Heartbeat, 180, nil)
 	show("gaps", Different, 180)
 	show("json", Different, 180, "-o", "json")
+	show("each replica", Different, 180, "--replicas", "--since", "2026-11-02T09:01:00Z")
+	show("each replica as json", Different, 180, "--replicas", "--since", "2026-11-02T09:01:00Z", "-o", "json")
+	show("days", Different, 180, "--days", "--entity", tom)
+	show("days as json", Different, 180, "--days", "-o", "json")
 	show("one entity", Different, 180, "--entity", strings.ToUpper(tom), "--since", "2026-11-02T09:01:54Z")
 	show("between", Clean, 180, "--since", "2026-11-02T09:01:56Z", "--until", "2026-11-02T09:02:30Z")
 	show("nobody speaks any more", Different, 300, "--since", "2m")
@@ -161,4 +165,32 @@ func TestCoverageOfTheRestOfAStream(t *testing.T) {
 		t.Errorf("exit %d, said %q", code, errs)
 	}
 	golden(t, "coverage-rest.txt", out)
+}
+
+// What is uncovered is told day by day, of all replicas and of each; one that is
+// gone for good is not missing for ever.
+func TestCoverageByDay(t *testing.T) {
+	r := newRig(t)
+	const midnight = 15 * 3600
+	r.listens("a", "a1", midnight-60)
+	r.listens("b", "b1", midnight-60)
+	r.listens("old", "o1", midnight-60)
+	r.feed("old", "o1", event.Closed, midnight-50, reasoned("stopped"))
+	r.feed("a", "a1", event.Heartbeat, midnight-30, nil)
+	r.feed("a", "a1", event.Closed, midnight-30, reasoned("stopped"))
+	r.feed("b", "b1", event.Heartbeat, midnight-10, nil)
+	r.feed("b", "b1", event.Closed, midnight-10, reasoned("lost: EOF"))
+	r.listens("b", "b2", midnight+20)
+	r.listens("a", "a2", midnight+30)
+	r.feed("a", "a2", event.Heartbeat, midnight+60, nil)
+	r.feed("b", "b2", event.Heartbeat, midnight+60, nil)
+	out, errs, code := r.covers(midnight + 60)
+	if code != Different || errs != "" {
+		t.Errorf("exit %d, said %q", code, errs)
+	}
+	golden(t, "coverage-days.txt", out)
+	r.feed("a", "a2", event.Heartbeat, midnight+90000, nil)
+	r.feed("b", "b2", event.Heartbeat, midnight+90000, nil)
+	out, errs, _ = r.covers(midnight+90000, "--days", "-o", "json")
+	golden(t, "coverage-days.json", out+errs)
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 
-	"ringstream/schemas/topology"
 	"ringstream/transform/internal/replay/explain"
 	"ringstream/transform/internal/replay/stream"
 )
@@ -22,6 +21,14 @@ streams hold of the call in one timeline: the raw events of RTE with what each
 made of whom, the call events of CALLS, the outcomes of DELIVERIES and the dead
 letters. It reads what belongs to the call, by its id or by the time, and not
 whole streams. "Told" means that Reapit accepted it, which is not "shown".
+
+text   the first line, for whom what, and the timeline: when it was stored, where, and
+       what it says; of a raw event when the hub dated it, when ingest heard it and
+       which replica of it did, the first if several; of an outcome its attempts,
+       statuses and how long it took
+json   one object: call, organization, caller, answer (the first line), users (user,
+       negotiator, customer, cause, told, sentence, check) and timeline (at, stream,
+       seq, what, moves, and the parts in raw, event, outcome or deadLetter)
 
 Privacy: names and e-mail addresses of users are printed as they are; of
 telephone numbers the last three digits, unless --numbers is given.
@@ -50,6 +57,9 @@ the id of a negotiator; whom that one stands for, the newest outcome tells.
 
 What the streams stored in that time is read; when no call is found, the history
 of the subscriptions too, which takes longer.
+
+json   one object: who, user, from, until, answer, calls (each as of explain call) and,
+       where there are none, none: why
 
 Privacy and exit codes: as of explain.`
 )
@@ -137,14 +147,8 @@ func (a asking) masking() explain.Masking { return explain.Masking(!a.numbers) }
 
 // gatherer looks at RTE, which tells how many partitions there are.
 func (c *command) gatherer(ctx context.Context, js jetstream.JetStream, s Settings) (explain.Gatherer, error) {
-	rte, err := stream.Look(ctx, js, topology.RTE)
-	if err != nil {
-		return explain.Gatherer{}, err
-	}
-	if rte.Partitions < 1 || rte.Partitions > topology.MaxPartitions {
-		rte.Partitions = s.Partitions
-	}
-	return explain.Gatherer{JS: js, RTE: rte, Limits: s.Limits, Now: c.now}, nil
+	rte, err := stream.RTE(ctx, js, s.Partitions)
+	return explain.Gatherer{JS: js, RTE: rte, Limits: s.Limits, Now: c.now}, err
 }
 
 func (c *command) explainCall(ctx context.Context, js jetstream.JetStream, s Settings, id string, a asking) error {

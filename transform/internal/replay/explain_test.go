@@ -115,6 +115,10 @@ var scenes = []scene{
 	{name: "outbound", raw: []string{"UserCallOutGoing tom"}, says: "Tom's screen was not told: the call is outbound for this user"},
 	{name: "beyond-rte", ends: []ending{{user: jane, kind: event.Ended, outcome: event.Delivered, status: 202, tries: 1}}, code: Different, says: "Jane's screen (JAS) was not told: CALLS and DELIVERIES hold no ring of this user, and RTE no longer reaches back"},
 	{name: "nobody", raw: []string{"QueueCallInComing -"}, says: "No screen was told: no event of the call names a user"},
+	{
+		name: "expired-day", raw: []string{rings + " jane"}, ends: []ending{{user: jane, outcome: event.Expired, cause: "limits", reason: "not delivered within 30s; the requests of the day are used up, or kept for calls that ring", after: 31 * time.Second}},
+		says: "Jane's screen (JAS) was not told: its incomingCall expired <time> after it was heard, <time> past its deadline of <time>: it was throttled: the requests of the day (REAPIT_DAILY) are used up",
+	},
 }
 
 // heard publishes the raw events of a scene.
@@ -353,7 +357,7 @@ func TestExplainUser(t *testing.T) {
 		{"not-subscribed", ann, Clean, "No call concerned " + ann + " between <moment> and <moment>: nobody listens to them: ingest has subscribed to nothing of theirs"},
 		{"hub-refuses", ben, Clean, "No call concerned " + ben + " between <moment> and <moment>: the hub lets nobody listen to UserCallInUserAllocated of them"},
 		{"user-unknown", "jim@agency.example", Different, "No call concerned jim@agency.example between <moment> and <moment>: nothing of that time names such a user"},
-		{"negotiator-unknown", "JIM", Different, "No call concerned JIM between <moment> and <moment>: nothing of that time names such a user"},
+		{"negotiator-unknown", "JIM", Different, "No call concerned JIM between <moment> and <moment>: DELIVERIES holds no outcome for a negotiator JIM, and by that alone it is known here who"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			out, errs, code := r.explain(time.Now(), "user", tt.who, "--at", "1s")

@@ -28,7 +28,7 @@ that CALLS), DELIVERIES and DEADLETTERS. The streams must be empty, and the serv
 on this machine, unless --remote is given.
 
 No client can set when a message was stored, so each says in a header when it was
-where it comes from. run, diff and coverage go by that; transform and deliver do
+where it comes from. replay goes by that; transform and deliver do
 not: an imported server is there to be looked at, not to run them on.`
 
 	importExamples = `  nats-server -js -sd /tmp/look &

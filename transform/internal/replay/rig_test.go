@@ -115,6 +115,7 @@ func (r *rig) odd(org, callID, kind, user string, members map[string]any) {
 	if err != nil {
 		r.Fatal(err)
 	}
+	event.RecordBy(header, "ingest-1")
 	key := topology.KeyToken(parsed.Key())
 	r.publish(topology.Raw(topology.Partition(key, partitions), org, kind, key), header, body)
 }

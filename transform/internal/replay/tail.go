@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
@@ -14,15 +16,17 @@ import (
 	"ringstream/schemas/bus"
 	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
-	"ringstream/transform/internal/call"
 	"ringstream/transform/internal/replay/explain"
 	"ringstream/transform/internal/replay/stream"
 )
 
 const (
-	tailAbout = `tail follows the streams from now on: one line for each raw event of a call, with
-what it makes of whom, each call event and each outcome. Between two streams the
-order is that of their arrival here. Ctrl-C ends it.
+	tailAbout = `tail follows the streams from now on: one line for each raw event of a call, or time
+limit, with what it makes of whom, each call event and each outcome. Between two
+streams the order is that of their arrival here. Ctrl-C ends it.
+
+text   as the timeline of explain, with the call
+json   one object a line: call, and the members of such a line
 
 Privacy: as of explain.
 
@@ -38,6 +42,7 @@ Exit codes: 0 ended by Ctrl-C, 2 wrong arguments or settings, or could not be re
 type following struct {
 	asking
 	user, call, org, kind string
+	userID                string // of whom the negotiator stands for that user is
 }
 
 func (c *command) tailCommand() *cobra.Command {
@@ -77,7 +82,7 @@ func (f *following) wants(org, callID string, t event.CallType, negotiator strin
 	return (f.org == "" || strings.EqualFold(f.org, org)) && (f.call == "" || strings.EqualFold(f.call, callID)) &&
 		(f.kind == "" || f.kind == string(t)) &&
 		(f.user == "" || negotiator == f.user || slices.ContainsFunc(who, func(u event.User) bool {
-			return strings.EqualFold(u.UserID, f.user) || strings.EqualFold(u.UserName, f.user)
+			return u.UserID != "" && u.UserID == f.userID || strings.EqualFold(u.UserID, f.user) || strings.EqualFold(u.UserName, f.user)
 		}))
 }
 
@@ -92,7 +97,8 @@ type tailing struct {
 	explain.Gatherer
 	following
 	lines chan line
-	calls map[string]*call.Call // only the reader of RTE uses it
+	calls map[string]*followed // only the reader of RTE uses it
+	fired time.Time            // up to when time limits were, likewise
 }
 
 // source is a stream, and what is done with what it has from a position on.
@@ -102,15 +108,18 @@ type source struct {
 	take   func(context.Context, bus.Message) error
 }
 
-// How many calls are kept before those are dropped that nothing is heard of any more.
-const manyCalls = 10_000
-
 func (c *command) tail(ctx context.Context, js jetstream.JetStream, s Settings, f following) error {
 	g, err := c.gatherer(ctx, js, s)
 	if err != nil {
 		return err
 	}
-	t := &tailing{Gatherer: g, following: f, lines: make(chan line), calls: map[string]*call.Call{}}
+	who := explain.Search{Gatherer: g}
+	who.Wanted(f.user)
+	if err := who.Resolve(ctx); err != nil {
+		return err
+	}
+	f.userID = who.User.UserID
+	t := &tailing{Gatherer: g, following: f, lines: make(chan line), calls: map[string]*followed{}}
 	sources := []source{{topology.RTE, 0, t.heard}, {topology.Calls, 0, t.told}, {topology.Deliveries, 0, t.ended}}
 	for i := range sources {
 		now, err := stream.Look(ctx, js, sources[i].stream)
@@ -124,7 +133,10 @@ func (c *command) tail(ctx context.Context, js jetstream.JetStream, s Settings, 
 	var readers sync.WaitGroup
 	for _, s := range sources {
 		readers.Go(func() {
-			stop(bus.Read(reading, js, s.stream, nil, s.from, func(m bus.Message) error { return s.take(reading, m) }))
+			stop(bus.Read(reading, js, s.stream, nil, s.from, func(m bus.Message) error {
+				m.Stored = stream.Stored(m)
+				return s.take(reading, m)
+			}))
 		})
 	}
 	err = c.follow(reading, t)
@@ -152,7 +164,8 @@ func (c *command) follow(ctx context.Context, t *tailing) error {
 
 func (c *command) print(l line, format string) error {
 	if format == "text" {
-		c.colour.entry(c.out, explain.Entry{At: l.At, Stream: l.Stream, Seq: l.Seq, What: l.Call + "  " + l.What, Moves: l.Moves})
+		l.What = l.Call + "  " + l.What
+		c.colour.entry(c.out, l.Entry)
 		return nil
 	}
 	if err := json.NewEncoder(c.out).Encode(l); err != nil {
@@ -170,44 +183,80 @@ func (t *tailing) show(ctx context.Context, callID string, e explain.Entry) erro
 	}
 }
 
-// heard takes a message of RTE.
-func (t *tailing) heard(ctx context.Context, m bus.Message) error {
-	h, ok := explain.DecodeHeard(m)
-	if !ok || !t.wants(h.Raw.OrganizationID, h.Raw.CallID, "", "", event.User{UserID: call.Participant(h.Raw), UserName: h.Raw.UserName}) {
-		return nil
-	}
-	known, err := t.known(ctx, h)
-	if err != nil {
-		return err
-	}
-	was := known.Standings()
-	_, verdict := known.Apply(h.Raw, h.Stored, t.Limits)
-	e := explain.Entry{At: h.Stored, Stream: topology.RTE, Seq: h.Seq, What: h.Line(t.masking()), Moves: explain.Moves(was, known.Standings())}
-	if verdict != call.Changed {
-		e.What += ", which changed nothing: " + verdict.String()
-	}
-	return t.show(ctx, h.Raw.CallID, e)
+// followed is a call of which everything is folded, whatever of it is shown.
+type followed struct {
+	*explain.Tracer
+	organization string
 }
 
-// known is the call as it stood before an event. Of one that is older, and of one
-// whose other users are not followed, RTE tells.
-func (t *tailing) known(ctx context.Context, next explain.Heard) (*call.Call, error) {
-	id := next.Raw.CallID
-	if c := t.calls[id]; c != nil && t.user == "" {
-		return c, nil
+// heard takes a message of RTE. Its time fires the limits of all calls.
+func (t *tailing) heard(ctx context.Context, m bus.Message) error {
+	if err := t.due(ctx, m.Stored); err != nil {
+		return err
 	}
-	if len(t.calls) > manyCalls {
-		for id, c := range t.calls {
-			if c.Forgotten(next.Stored, t.Limits) {
-				delete(t.calls, id)
-			}
+	h, ok := explain.DecodeHeard(m)
+	if !ok {
+		return nil
+	}
+	asked := t.wants(h.Raw.OrganizationID, h.Raw.CallID, "", "", h.User())
+	c := t.calls[h.Raw.CallID]
+	if c == nil && !asked {
+		return nil
+	}
+	if c == nil {
+		var err error
+		if c, err = t.known(ctx, h); err != nil {
+			return err
 		}
 	}
+	for _, s := range c.Hear(h) {
+		if s.Seq == 0 {
+			if err := t.limit(ctx, h.Raw.CallID, c, s); err != nil {
+				return err
+			}
+		} else if asked {
+			return t.show(ctx, h.Raw.CallID, h.Entry(t.masking()).After(s))
+		}
+	}
+	return nil
+}
+
+// due fires the limits of all calls once in a second of the stream, and drops
+// those calls of which nothing matters any more.
+func (t *tailing) due(ctx context.Context, now time.Time) error {
+	if now.Sub(t.fired) < time.Second {
+		return nil
+	}
+	t.fired = now
+	for _, id := range slices.Sorted(maps.Keys(t.calls)) {
+		for _, s := range t.calls[id].Until(now) {
+			if err := t.limit(ctx, id, t.calls[id], s); err != nil {
+				return err
+			}
+		}
+		if t.calls[id].Forgotten(now) {
+			delete(t.calls, id)
+		}
+	}
+	return nil
+}
+
+// limit shows what a time limit did, if that is asked for.
+func (t *tailing) limit(ctx context.Context, id string, c *followed, s explain.Step) error {
+	if who := s.Concerns(); len(who) > 0 && t.wants(c.organization, id, "", "", who...) {
+		return t.show(ctx, id, s.Entry())
+	}
+	return nil
+}
+
+// known is the call as it stood before an event: of one that is older, RTE tells.
+func (t *tailing) known(ctx context.Context, next explain.Heard) (*followed, error) {
+	id := next.Raw.CallID
 	key := topology.KeyToken(id)
-	c := call.New(id)
+	c := &followed{explain.NewTracer(id, t.Limits), next.Raw.OrganizationID}
 	err := stream.Pick(ctx, t.JS, topology.RTE, fmt.Sprintf("rte.%d.*.*.%s", topology.Partition(key, t.RTE.Partitions), key), func(m bus.Message) error {
 		if h, ok := explain.DecodeHeard(m); ok && h.Seq < next.Seq {
-			c.Apply(h.Raw, h.Stored, t.Limits)
+			c.Hear(h)
 		}
 		return nil
 	})
@@ -221,7 +270,7 @@ func (t *tailing) told(ctx context.Context, m bus.Message) error {
 	if !ok || !t.wants(s.Call.OrganizationID, s.Call.CallID, s.Call.Type, "", s.Call.Audience...) {
 		return nil
 	}
-	return t.show(ctx, s.Call.CallID, explain.Entry{At: s.Stored, Stream: topology.Calls, Seq: s.Seq, What: s.Line()})
+	return t.show(ctx, s.Call.CallID, s.Entry())
 }
 
 // ended takes a message of DELIVERIES.
@@ -230,5 +279,5 @@ func (t *tailing) ended(ctx context.Context, m bus.Message) error {
 	if !ok || !t.wants(o.OrganizationID, o.CallID, o.Type, o.NegotiatorID, o.Users...) {
 		return nil
 	}
-	return t.show(ctx, o.CallID, explain.Entry{At: o.Stored, Stream: topology.Deliveries, Seq: o.Seq, What: o.Line(t.masking())})
+	return t.show(ctx, o.CallID, o.Entry(t.masking()))
 }

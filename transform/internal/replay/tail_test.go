@@ -77,7 +77,7 @@ func TestTail(t *testing.T) {
 	bustest.Eventually(t, "all lines", func() bool { return strings.Count(all.String(), "\n") >= 7 })
 	lines := strings.Split(strings.TrimSpace(settled(all.String())), "\n")
 	for _, want := range []string{
-		"<clock>  RTE <n> " + answered + "  UserCallInUserAllocated of jane@agency.example, from …456, heard <clock>",
+		"<clock>  RTE <n> " + answered + "  UserCallInUserAllocated of jane@agency.example, from …456, heard <clock> by ingest-1",
 		"                               jane@agency.example: offered -> ringing",
 		"<clock>  CALLS <n> " + answered + "  incoming to jane@agency.example (" + answered + "/1, of RTE <n>)",
 		"<clock>  DELIVERIES <n> " + answered + "  incomingCall for JAS, jane@agency.example: delivered, HTTP 202, 1 attempt, <time> behind CALLS, request 5f0c9a3e-77d1-4c1b-9a52-6a1e0d3b8c47",
@@ -120,5 +120,70 @@ func TestTailWithoutAStream(t *testing.T) {
 	s := bustest.Run(t)
 	if _, errs, code := replay(t.Context(), "tail", "--server", s.URL()); code != Trouble || !strings.Contains(errs, "stream does not exist") {
 		t.Errorf("exit %d, %q", code, errs)
+	}
+}
+
+// A time limit that passes is a line too, and the state of a call is right whoever
+// is followed.
+func TestTailTimeLimits(t *testing.T) {
+	r := newRig(t)
+	all, endAll := r.tail("-o", "json", "--who", strings.ToUpper(jane))
+	r.raw(agencyOrg, answered, rings, jane)
+	r.raw(agencyOrg, answered, "UserCallInArrived", tom) // of whom nothing is shown
+	r.raw(agencyOrg, answered, "UserCallInUserConnected", tom)
+	r.raw(agencyOrg, answered, "UserCallInUserCancelled", jane)
+	r.raw(agencyOrg, missed, rings, jane)
+	r.raw(agencyOrg, missed, "UserCallInDisconnected", jane, "reason", "remote")
+	<-time.After(time.Second + 2*quick.Settle) // by the server's clock
+	r.beat()
+	bustest.Eventually(t, "all lines", func() bool { return strings.Count(all.String(), "\n") >= 5 })
+	if errs, code := endAll(); code != Clean || errs != "" {
+		t.Errorf("exit %d, said %q", code, errs)
+	}
+	want := []string{
+		"RTE UserCallInUserAllocated changed none ringing",
+		"RTE UserCallInUserCancelled changed lost left", // somebody had answered
+		"RTE UserCallInUserAllocated changed none ringing",
+		"RTE UserCallInDisconnected changed ringing hung up",
+		" a time limit is over, which makes it missed",
+	}
+	var got []string
+	for text := range strings.Lines(all.String()) {
+		var l line
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Fatal(err)
+		}
+		words := l.Stream + " "
+		if l.Raw != nil {
+			words += l.Raw.Type + " " + l.Raw.Verdict
+		} else {
+			words += l.What
+		}
+		for _, m := range l.Moves {
+			if m.User.UserID == jane {
+				words += " " + m.From + " " + m.To
+			}
+		}
+		got = append(got, words)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// Who a negotiator is, the newest outcome tells.
+func TestTailANegotiator(t *testing.T) {
+	r := newRig(t)
+	r.deliveries().end(missed, ending{user: jane, outcome: event.Delivered, status: 202, tries: 1})
+	out, end := r.tail("--who", "JAS")
+	r.raw(agencyOrg, answered, rings, jane)
+	r.raw(agencyOrg, answered, "UserCallInArrived", tom)
+	r.transformed()
+	bustest.Eventually(t, "two lines", func() bool { return strings.Count(out.String(), "RTE ") >= 2 })
+	if errs, code := end(); code != Clean || errs != "" {
+		t.Errorf("exit %d, said %q", code, errs)
+	}
+	if text := out.String(); strings.Contains(text, "UserCallInArrived") || !strings.Contains(text, "incoming to jane@agency.example") {
+		t.Errorf("it shows\n%s", text)
 	}
 }

@@ -70,7 +70,9 @@ func (p *Pseudonyms) raw(m *bus.Message) error {
 	p.learn(was.ID, is.ID)
 	key := topology.KeyToken(is.Key())
 	m.Subject = topology.Raw(PartitionIn(m.Subject), is.OrganizationID, is.EventType, key)
+	by := event.Attribute(m.Header, event.ExtRecordedBy)
 	m.Header = event.EncodeRaw(is, hubOf(e), key, arrival.Recorded, traced(arrival.Trace))
+	event.RecordBy(m.Header, p.instance(by))
 	return nil
 }
 

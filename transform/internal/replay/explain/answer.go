@@ -162,6 +162,7 @@ func (s Searched) Explained() bool {
 type Absence struct {
 	Listening
 	Who          string // as it was asked
+	Negotiator   string // if that is one
 	User         event.User
 	From, Until  time.Time
 	Events       int    // of the user, none of them of a call
@@ -176,6 +177,9 @@ func Miss(a Absence) Verdict {
 		v.Cause, v.because, v.Check = cause, why, check
 		v.Sentence = fmt.Sprintf("No call concerned %s %s: %s", cmp.Or(NameOf(a.User), a.Who), span, why)
 		return v
+	}
+	if a.User.UserID == "" && a.Negotiator != "" {
+		return say(CauseUnknown, "DELIVERIES holds no outcome for a negotiator "+a.Negotiator+", and by that alone it is known here who a negotiator is: nothing was to be shown to them, or the id is another", "ask about the e-mail address, or about the id of the user; deliver alone reads Reapit's list of negotiators")
 	}
 	if a.User.UserID == "" {
 		return say(CauseUnknown, "nothing of that time names such a user: nobody listens to them, or nothing happened to them, or they are spelled otherwise", "is it spelled as at the telephony provider? RTE knows users by id: with that, this command can tell whether anybody listens to them")

@@ -34,8 +34,14 @@ type Heard struct {
 	Seq      uint64 // in RTE
 	Stored   time.Time
 	Recorded time.Time // when ingest heard it; zero where it does not say
+	By       string    // the replica of ingest whose copy was stored; empty likewise
 	Raw      event.Raw
 	Words    []string // reasons that the call model does not read
+}
+
+// User is whom it names.
+func (h Heard) User() event.User {
+	return event.User{UserID: call.Participant(h.Raw), UserName: h.Raw.UserName}
 }
 
 // Stored is one call event.
@@ -57,69 +63,6 @@ type Ended struct {
 type Letter struct {
 	Seq uint64 // in DEADLETTERS
 	event.DeadLetter
-}
-
-// Step is what one raw event, or a time limit, did to the call.
-type Step struct {
-	At      time.Time
-	Seq     uint64 // in RTE; 0: a time limit
-	Verdict call.Verdict
-	Moves   []Move
-	Told    []event.Call
-}
-
-// Move is one user's transition.
-type Move struct {
-	User     event.User `json:"user"`
-	Outbound bool       `json:"outbound,omitempty"`
-	From     string     `json:"from"`
-	To       string     `json:"to"`
-}
-
-// Trace folds the raw events of one call as transform does, and tells each step.
-// Time limits fire by themselves, up to now.
-func Trace(callID string, raw []Heard, limits call.Limits, now time.Time) []Step {
-	t := tracer{call: call.New(callID), limits: limits}
-	for _, h := range raw {
-		t.until(h.Stored)
-		was := t.call.Standings()
-		told, verdict := t.call.Apply(h.Raw, h.Stored, limits)
-		t.steps = append(t.steps, Step{At: h.Stored, Seq: h.Seq, Verdict: verdict, Moves: Moves(was, t.call.Standings()), Told: told})
-	}
-	t.until(now)
-	return t.steps
-}
-
-type tracer struct {
-	call   *call.Call
-	limits call.Limits
-	steps  []Step
-}
-
-// until fires what is due before the next event.
-func (t *tracer) until(end time.Time) {
-	for due := t.call.Due(t.limits); !due.IsZero() && !due.After(end) && !t.call.Forgotten(due, t.limits); due = t.call.Due(t.limits) {
-		was := t.call.Standings()
-		told := t.call.Tick(due, t.limits)
-		t.steps = append(t.steps, Step{At: due, Moves: Moves(was, t.call.Standings()), Told: told})
-	}
-}
-
-// Moves are the transitions between two standings of a call.
-func Moves(was, is []call.Standing) []Move {
-	var all []Move
-	for _, s := range is {
-		from := "none"
-		for _, w := range was {
-			if w.User.UserID == s.User.UserID && w.Outbound == s.Outbound {
-				from = w.State
-			}
-		}
-		if from != s.State {
-			all = append(all, Move{User: s.User, Outbound: s.Outbound, From: from, To: s.State})
-		}
-	}
-	return all
 }
 
 // Empty reports whether no stream holds anything of the call.

@@ -97,7 +97,7 @@ func DecodeHeard(m bus.Message) (Heard, bool) {
 	if err != nil || in.Raw == nil || !call.Concerns(*in.Raw) {
 		return Heard{}, false
 	}
-	return Heard{Seq: m.Seq, Stored: m.Stored, Recorded: in.Recorded, Raw: *in.Raw, Words: furtherReasons(m.Data)}, true
+	return Heard{Seq: m.Seq, Stored: m.Stored, Recorded: in.Recorded, By: event.Attribute(m.Header, event.ExtRecordedBy), Raw: *in.Raw, Words: furtherReasons(m.Data)}, true
 }
 
 // furtherReasons reads what an event says besides its Reason.

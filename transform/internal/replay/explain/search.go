@@ -67,10 +67,8 @@ const afterwards = 5 * time.Second
 
 // Run finds the calls. It reads what was stored in the span and no more.
 func (s *Search) Run(ctx context.Context) error {
-	if s.negotiator != "" {
-		if err := s.resolve(ctx); err != nil {
-			return err
-		}
+	if err := s.Resolve(ctx); err != nil {
+		return err
 	}
 	err := stream.Between(ctx, s.JS, topology.Calls, s.From, s.Until, func(m bus.Message) error {
 		if c, ok := DecodeStored(m); ok && slices.ContainsFunc(c.Call.Audience, s.is) {
@@ -87,8 +85,12 @@ func (s *Search) Run(ctx context.Context) error {
 	})
 }
 
-// resolve finds out which user a negotiator is, by the newest outcome.
-func (s *Search) resolve(ctx context.Context) error {
+// Resolve finds out which user a negotiator is, by the newest outcome. The
+// negotiators themselves are known to deliver only.
+func (s *Search) Resolve(ctx context.Context) error {
+	if s.negotiator == "" {
+		return nil
+	}
 	token := strings.Split(topology.Delivery("", s.negotiator, "", ""), ".")[2]
 	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverLastPolicy, FilterSubject: "deliveries.*." + token + ".*.*"}
 	return stream.Fetch(ctx, s.JS, topology.Deliveries, cfg, func(m bus.Message) error {
@@ -131,7 +133,7 @@ func (s *Search) mentions(body []byte) bool {
 // Absence finds out why there is no call. Of who listened to whom since when
 // only the whole history of the subscriptions tells.
 func (s *Search) Absence(ctx context.Context, who string) (Absence, error) {
-	a := Absence{Who: who, User: s.User, From: s.From, Until: s.Until, Events: s.events, Availability: s.state}
+	a := Absence{Who: who, Negotiator: s.negotiator, User: s.User, From: s.From, Until: s.Until, Events: s.events, Availability: s.state}
 	if s.User.UserID == "" {
 		return a, nil
 	}

@@ -118,6 +118,9 @@ func (o Ended) cause() Cause {
 	return Cause(string(o.Outcome.Outcome) + "-" + o.Cause)
 }
 
+// dayUsedUp is how deliver says that it was that limit.
+const dayUsedUp = "the requests of the day are used up"
+
 // expiries say what an expired event was waiting for.
 var expiries = map[string][2]string{
 	"late":    {"it came to deliver too late", "what held it up? compare the times below: the hub, ingest (ringstream_ingest_publish_delay_seconds), transform (ringstream_transform_lag_seconds), deliver (its queue)"},
@@ -138,6 +141,9 @@ func (j judging) expired(s Stored, o Ended) Verdict {
 		}
 	}
 	x := expiries[o.Cause]
+	if strings.Contains(o.Reason, dayUsedUp) {
+		x = [2]string{"it was throttled: the requests of the day (REAPIT_DAILY) are used up, or the last of them kept for calls that ring", "ringstream_deliver_budget_left: what takes them? nothing more is sent before 00:00 UTC"}
+	}
 	if x[0] != "" {
 		because += ": " + x[0]
 	}

@@ -8,16 +8,20 @@ import (
 	"time"
 
 	"ringstream/schemas/event"
-	"ringstream/transform/internal/call"
 )
 
-// Entry is one line of a timeline.
+// Entry is one line of a timeline. Of what it says in words, one member has the
+// parts.
 type Entry struct {
-	At     time.Time `json:"at"`
-	Stream string    `json:"stream"`        // "" for a time limit
-	Seq    uint64    `json:"seq,omitempty"` // in that stream
-	What   string    `json:"what"`
-	Moves  []Move    `json:"moves,omitempty"` // what it made of whom
+	At      time.Time      `json:"at"`
+	Stream  string         `json:"stream"`        // "" for a time limit
+	Seq     uint64         `json:"seq,omitempty"` // in that stream
+	What    string         `json:"what"`
+	Raw     *RawDetail     `json:"raw,omitempty"`
+	Event   *EventDetail   `json:"event,omitempty"`
+	Outcome *OutcomeDetail `json:"outcome,omitempty"`
+	Letter  *LetterDetail  `json:"deadLetter,omitempty"`
+	Moves   []Move         `json:"moves,omitempty"` // what it made of whom
 }
 
 // Timeline puts together what happened to a call, in the order in which it was
@@ -28,38 +32,35 @@ func Timeline(e Evidence, numbers Masking) []Entry {
 		all = append(all, e.heardEntry(h, numbers))
 	}
 	for _, s := range e.Steps {
-		if s.Seq == 0 && len(s.Moves)+len(s.Told) > 0 {
-			all = append(all, Entry{At: s.At, What: s.Line(), Moves: s.Moves})
+		if s.Seq == 0 && s.told() {
+			all = append(all, s.Entry())
 		}
 	}
 	for _, s := range e.Events {
-		all = append(all, Entry{At: s.Stored, Stream: "CALLS", Seq: s.Seq, What: s.Line()})
+		all = append(all, s.Entry())
 	}
 	for _, o := range e.Outcomes {
-		all = append(all, Entry{At: o.Stored, Stream: "DELIVERIES", Seq: o.Seq, What: o.Line(numbers)})
+		all = append(all, o.Entry(numbers))
 	}
 	for _, l := range e.Letters {
-		all = append(all, Entry{At: l.At, Stream: "DEADLETTERS", Seq: l.Seq, What: l.Line()})
+		all = append(all, l.Entry())
 	}
 	slices.SortStableFunc(all, func(a, b Entry) int { return cmp.Compare(a.At.UnixNano(), b.At.UnixNano()) })
 	return all
 }
 
 func (e Evidence) heardEntry(h Heard, numbers Masking) Entry {
-	entry := Entry{At: h.Stored, Stream: "RTE", Seq: h.Seq, What: h.Line(numbers)}
+	entry := h.Entry(numbers)
 	for _, s := range e.Steps {
 		if s.Seq == h.Seq {
-			entry.Moves = s.Moves
-			if s.Verdict != call.Changed {
-				entry.What += ", which changed nothing: " + s.Verdict.String()
-			}
+			entry = entry.After(s)
 		}
 	}
 	return entry
 }
 
-// Line of a time limit.
-func (s Step) Line() string {
+// line of a time limit.
+func (s Step) line() string {
 	what := "a time limit is over"
 	for _, c := range s.Told {
 		what += fmt.Sprintf(", which makes it %s", c.Type)
@@ -67,15 +68,11 @@ func (s Step) Line() string {
 	return what
 }
 
-// How far apart two clocks must be for it to be told.
-const notable = time.Second
-
-// Line says it in a line.
-func (h Heard) Line(numbers Masking) string {
+func (h Heard) line(numbers Masking) string {
 	r := h.Raw
 	var b strings.Builder
 	b.WriteString(r.EventType)
-	if u := (event.User{UserID: call.Participant(r), UserName: r.UserName}); u.UserID != "" {
+	if u := h.User(); u.UserID != "" {
 		b.WriteString(" of " + NameOf(u))
 	}
 	if r.Reason != nil && *r.Reason != "" {
@@ -87,17 +84,19 @@ func (h Heard) Line(numbers Masking) string {
 	if r.CallerNumber != "" {
 		b.WriteString(", from " + numbers.number(r.CallerNumber))
 	}
-	if !h.Recorded.IsZero() {
-		b.WriteString(", heard " + h.Recorded.UTC().Format(OccurredFormat))
-	}
-	if !r.Timestamp.IsZero() && r.Timestamp.Sub(h.Stored).Abs() >= notable {
+	if !r.Timestamp.IsZero() {
 		b.WriteString(", dated " + Occurred(r.Timestamp, h.Stored))
+	}
+	if !h.Recorded.IsZero() {
+		b.WriteString(", heard " + Occurred(h.Recorded, h.Stored))
+	}
+	if h.By != "" {
+		b.WriteString(" by " + h.By)
 	}
 	return b.String()
 }
 
-// Line says it in a line.
-func (s Stored) Line() string {
+func (s Stored) line() string {
 	c := s.Call
 	what := fmt.Sprintf("%s %s (%s", c.Type, ToldTo(c), c.EventID())
 	if s.In > 0 {
@@ -114,8 +113,7 @@ func (s Stored) Line() string {
 	return what + ")"
 }
 
-// Line says it in a line.
-func (o Ended) Line(numbers Masking) string {
+func (o Ended) line(numbers Masking) string {
 	names := make([]string, len(o.Users))
 	for i, u := range o.Users {
 		names[i] = NameOf(u)
@@ -141,7 +139,6 @@ func (o Ended) Line(numbers Masking) string {
 	return what
 }
 
-// Line says it in a line.
-func (l Letter) Line() string {
+func (l Letter) line() string {
 	return fmt.Sprintf("%s for %s: kept for a person (%s)", l.EventID, cmp.Or(l.NegotiatorID, "nobody"), l.Reason)
 }

@@ -35,22 +35,11 @@ func Pick(ctx context.Context, js jetstream.JetStream, stream, filter string, ha
 // Fetch reads by a consumer of its own, which is gone afterwards, what there was
 // when it began, until handle says ErrEnd.
 func Fetch(ctx context.Context, js jetstream.JetStream, stream string, cfg jetstream.ConsumerConfig, handle func(bus.Message) error) error {
-	cfg.AckPolicy, cfg.MemoryStorage, cfg.InactiveThreshold, cfg.Replicas = jetstream.AckNonePolicy, true, unused, 1
-	c, err := js.CreateConsumer(ctx, stream, cfg)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("%w: stream %s; is this the right server (NATS_URL, --server), and did the services run?", bus.ErrMissing, stream)
-	}
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return fmt.Errorf("read stream %s: %w; may this user publish to $JS.API.CONSUMER.CREATE.%s.>? see --help", stream, err, stream)
-	}
+	c, gone, err := consumer(ctx, js, stream, cfg)
 	if err != nil {
-		return fmt.Errorf("read stream %s: %w", stream, err)
+		return err
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = js.DeleteConsumer(ctx, stream, c.CachedInfo().Name) // if that fails, it expires
-	}()
+	defer gone()
 	for left := c.CachedInfo().NumPending; left > 0; {
 		n, err := some(ctx, c, min(left, fetchAtOnce), handle)
 		if err != nil || n == 0 {
@@ -59,6 +48,42 @@ func Fetch(ctx context.Context, js jetstream.JetStream, stream string, cfg jetst
 		left -= n
 	}
 	return nil
+}
+
+// consumer makes one that only reads; gone removes it.
+func consumer(ctx context.Context, js jetstream.JetStream, stream string, cfg jetstream.ConsumerConfig) (c jetstream.Consumer, gone func(), err error) {
+	cfg.AckPolicy, cfg.MemoryStorage, cfg.InactiveThreshold, cfg.Replicas = jetstream.AckNonePolicy, true, unused, 1
+	c, err = js.CreateConsumer(ctx, stream, cfg)
+	switch {
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		return nil, nil, missing(stream)
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		return nil, nil, fmt.Errorf("read stream %s: %w; may this user publish to $JS.API.CONSUMER.CREATE.%s.>? see --help", stream, err, stream)
+	case err != nil:
+		return nil, nil, fmt.Errorf("read stream %s: %w", stream, err)
+	}
+	return c, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = js.DeleteConsumer(ctx, stream, c.CachedInfo().Name) // if that fails, it expires
+	}, nil
+}
+
+// end reads the first or the last message of a stream.
+func end(ctx context.Context, js jetstream.JetStream, stream string, which jetstream.DeliverPolicy) (found bus.Message, err error) {
+	c, gone, err := consumer(ctx, js, stream, jetstream.ConsumerConfig{DeliverPolicy: which})
+	if err != nil {
+		return found, err
+	}
+	defer gone()
+	if c.CachedInfo().NumPending == 0 {
+		return found, nil
+	}
+	_, err = some(ctx, c, 1, func(m bus.Message) error {
+		found = m
+		return nil
+	})
+	return found, err
 }
 
 // some takes up to n messages.
@@ -88,18 +113,24 @@ func give(m jetstream.Msg, handle func(bus.Message) error) error {
 	if err != nil {
 		return fmt.Errorf("read: %w", err)
 	}
-	return handle(bus.Message{
+	is := bus.Message{
 		Subject: m.Subject(), Header: m.Headers(), Data: m.Data(),
 		Seq: meta.Sequence.Stream, Stored: meta.Timestamp.UTC(), Pending: meta.NumPending,
-	})
+	}
+	is.Stored = Stored(is)
+	return handle(is)
 }
 
-// Between reads all that a stream stored in a span of time.
+// Between reads all that a stream stored in a span of time. What was imported is
+// stored here after all spans that it is of, and in CALLS not in their order.
 func Between(ctx context.Context, js jetstream.JetStream, stream string, from, until time.Time, handle func(bus.Message) error) error {
 	cfg := jetstream.ConsumerConfig{DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &from}
 	return Fetch(ctx, js, stream, cfg, func(m bus.Message) error {
-		if m.Stored.After(until) {
+		switch {
+		case m.Stored.After(until) && !imported(m):
 			return ErrEnd
+		case m.Stored.After(until), m.Stored.Before(from):
+			return nil
 		}
 		return handle(m)
 	})

@@ -33,6 +33,7 @@ type Span struct {
 	First, Last uint64
 	From, To    time.Time // stored times of its ends
 	Partitions  int       // as its metadata says, 0 where it does not
+	Imported    bool      // by replay: From and To are of where it comes from
 }
 
 // Empty reports whether it has no message.
@@ -42,7 +43,7 @@ func (s Span) Empty() bool { return s.Last == 0 || s.First > s.Last }
 func Look(ctx context.Context, js jetstream.JetStream, stream string) (Span, error) {
 	s, err := js.Stream(ctx, stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return Span{}, fmt.Errorf("%w: stream %s; is this the right server (NATS_URL, --server), and did the services run?", bus.ErrMissing, stream)
+		return Span{}, missing(stream)
 	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return Span{}, fmt.Errorf("look up stream %s: %w; may this user publish to $JS.API.STREAM.INFO.%s? see --help", stream, err, stream)
@@ -58,9 +59,14 @@ func Look(ctx context.Context, js jetstream.JetStream, stream string) (Span, err
 	}, nil
 }
 
-// LookRTE also finds out how many partitions there are, which the setting says
-// only for a stream that does not.
-func LookRTE(ctx context.Context, js jetstream.JetStream, partitions int) (Span, error) {
+func missing(stream string) error {
+	return fmt.Errorf("%w: stream %s; is this the right server (NATS_URL, --server), and did the services run?", bus.ErrMissing, stream)
+}
+
+// RTE also finds out how many partitions there are, which the setting says
+// only for a stream that does not, and from when to when it reaches where it was
+// imported from.
+func RTE(ctx context.Context, js jetstream.JetStream, partitions int) (Span, error) {
 	rte, err := Look(ctx, js, topology.RTE)
 	if err != nil {
 		return rte, err
@@ -69,9 +75,24 @@ func LookRTE(ctx context.Context, js jetstream.JetStream, partitions int) (Span,
 		rte.Partitions = partitions
 	}
 	if rte.Empty() {
-		return rte, fmt.Errorf("%w: stream %s is empty; has ingest run?", ErrNothing, topology.RTE)
+		return rte, nil
 	}
-	return rte, nil
+	first, err := end(ctx, js, rte.Name, jetstream.DeliverAllPolicy)
+	if err != nil || !imported(first) {
+		return rte, err
+	}
+	last, err := end(ctx, js, rte.Name, jetstream.DeliverLastPolicy)
+	rte.Imported, rte.From, rte.To = true, first.Stored, last.Stored
+	return rte, err
+}
+
+// LookRTE is [RTE], and refuses a stream that is empty.
+func LookRTE(ctx context.Context, js jetstream.JetStream, partitions int) (Span, error) {
+	rte, err := RTE(ctx, js, partitions)
+	if err == nil && rte.Empty() {
+		err = fmt.Errorf("%w: stream %s is empty; has ingest run?", ErrNothing, topology.RTE)
+	}
+	return rte, err
 }
 
 // Read hands over what the span holds from a position on. It reads without a
@@ -82,7 +103,7 @@ func Read(ctx context.Context, js jetstream.JetStream, s Span, from uint64, hand
 	}
 	err := bus.Read(ctx, js, s.Name, nil, from, func(m bus.Message) error {
 		if m.Seq <= s.Last {
-			m.Stored = stored(m)
+			m.Stored = Stored(m)
 			if err := handle(m); err != nil {
 				return err
 			}
@@ -107,13 +128,16 @@ func NotEnd(err error) error {
 // comes from. The fold's time is that, and no server lets a client set it.
 const HeaderStored = "Ringstream-Stored"
 
-// stored is the time of a message for the fold.
-func stored(m bus.Message) time.Time {
+// Stored is when a message was stored, where it was first: that is its time for
+// the fold.
+func Stored(m bus.Message) time.Time {
 	if t, err := time.Parse(time.RFC3339Nano, m.Header.Get(HeaderStored)); err == nil {
 		return t.UTC()
 	}
 	return m.Stored
 }
+
+func imported(m bus.Message) bool { return m.Header.Get(HeaderStored) != "" }
 
 // PositionOf reads which input a message of a log came of.
 func PositionOf(m bus.Message) (bus.Position, bool) {
