@@ -47,7 +47,7 @@ func Conclude(e Evidence, only string, deadlines Deadlines, numbers Masking) Ans
 func (a *Answered) about(organization, caller string, numbers Masking) {
 	a.Organization = cmp.Or(a.Organization, organization)
 	if a.Caller == "" && caller != "" {
-		a.Caller = numbers.number(caller)
+		a.Caller = numbers.Number(caller)
 	}
 }
 

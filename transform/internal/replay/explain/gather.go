@@ -25,6 +25,13 @@ type Gatherer struct {
 	RTE    stream.Span
 	Limits call.Limits
 	Now    time.Time
+	Seen   func(stream string, m bus.Message) // is shown each message of a call, if set
+}
+
+func (g Gatherer) show(stream string, m bus.Message) {
+	if g.Seen != nil {
+		g.Seen(stream, m)
+	}
 }
 
 // Call gathers all that there is of one call.
@@ -54,6 +61,7 @@ func (g Gatherer) Call(ctx context.Context, id string) (Evidence, error) {
 	} {
 		err := stream.Pick(ctx, g.JS, source.stream, source.filter, func(m bus.Message) error {
 			source.take(m)
+			g.show(source.stream, m)
 			return nil
 		})
 		if err != nil {
@@ -81,6 +89,7 @@ func (g Gatherer) letters(ctx context.Context, e *Evidence) error {
 			var d event.DeadLetter
 			if json.Unmarshal(m.Data, &d) == nil && strings.EqualFold(d.CallID, e.Call) {
 				e.Letters = append(e.Letters, Letter{Seq: m.Seq, DeadLetter: d})
+				g.show(topology.DeadLetters, m)
 			}
 			return nil
 		})

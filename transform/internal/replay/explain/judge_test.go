@@ -323,10 +323,10 @@ func TestMasking(t *testing.T) {
 		"after 4 attempts: HTTP 429, 30s": "after 4 attempts: HTTP 429, 30s",
 		"0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30/1 of 2026-11-01T10:00:00.000Z": "0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30/1 of 2026-11-01T10:00:00.000Z",
 	} {
-		if got := Masking(true).text(in); got != want {
+		if got := Masking(true).Text(in); got != want {
 			t.Errorf("%q became %q", in, got)
 		}
-		if got := Masking(false).text(in); got != in {
+		if got := Masking(false).Text(in); got != in {
 			t.Errorf("with --numbers, %q became %q", in, got)
 		}
 	}

@@ -24,9 +24,9 @@ type Listening struct {
 	Refused []coverage.Refusal
 }
 
-// history reads which connections there were and what they subscribed, and, so
+// History reads which connections there were and what they subscribed, and, so
 // that replicas that lived on are not taken to be gone, a sign of life twice a day.
-func (g Gatherer) history(ctx context.Context, before time.Time) (feed []bus.Message, err error) {
+func (g Gatherer) History(ctx context.Context, before time.Time) (feed []bus.Message, err error) {
 	take := func(m bus.Message) error {
 		if strings.HasPrefix(m.Subject, "feed.") {
 			feed = append(feed, m)
@@ -115,7 +115,7 @@ func (g Gatherer) unheard(ctx context.Context, e *Evidence) error {
 		return nil
 	}
 	from, until := e.Raw[0].Stored.Add(-beforehand), e.Raw[len(e.Raw)-1].Stored
-	feed, err := g.history(ctx, from)
+	feed, err := g.History(ctx, from)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,8 @@ import (
 // Masking leaves three digits of a number, unless it is off (--numbers).
 type Masking bool
 
-func (m Masking) number(s string) string {
+// Number masks one.
+func (m Masking) Number(s string) string {
 	if strings.TrimSpace(s) == "" {
 		return "withheld"
 	}
@@ -24,8 +25,8 @@ func (m Masking) number(s string) string {
 // groups of other lengths in them.
 var numberLike = regexp.MustCompile(`(^|[^0-9A-Za-z-])(\+?[0-9][0-9 ()]{5,}[0-9])($|[^0-9A-Za-z-])`)
 
-// text masks numbers in what others say.
-func (m Masking) text(s string) string {
+// Text masks numbers in what others say.
+func (m Masking) Text(s string) string {
 	if !m {
 		return s
 	}
@@ -37,6 +38,6 @@ func (m Masking) text(s string) string {
 
 // verdict masks what is quoted in it.
 func (m Masking) verdict(v Verdict) Verdict {
-	v.Sentence = m.text(v.Sentence)
+	v.Sentence = m.Text(v.Sentence)
 	return v
 }

@@ -137,7 +137,7 @@ func (s *Search) Absence(ctx context.Context, who string) (Absence, error) {
 	if s.User.UserID == "" {
 		return a, nil
 	}
-	all, err := s.history(ctx, s.From)
+	all, err := s.History(ctx, s.From)
 	if err != nil {
 		return a, err
 	}

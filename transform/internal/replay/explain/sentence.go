@@ -20,15 +20,15 @@ const (
 // whose names whose screen it is: "Jane's screen (JAS)", or without a word for
 // it "Jane's (JAS)".
 func (v Verdict) whose(screen string) string {
-	s := shortName(v.User) + "'s" + screen
+	s := ShortName(v.User) + "'s" + screen
 	if v.Negotiator != "" {
 		s += " (" + v.Negotiator + ")"
 	}
 	return s
 }
 
-// shortName makes a name of an address: jane.smith@agency.example is Jane Smith.
-func shortName(u event.User) string {
+// ShortName makes a name of an address: jane.smith@agency.example is Jane Smith.
+func ShortName(u event.User) string {
 	local, _, ok := strings.Cut(u.UserName, "@")
 	if !ok || local == "" {
 		return NameOf(u)
@@ -50,8 +50,8 @@ func (j judging) say(cause Cause, told bool, begin, because string, check ...str
 	return v
 }
 
-// took is a duration for people.
-func took(d time.Duration) string {
+// Took is a duration for people.
+func Took(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return d.Round(time.Millisecond).String()
@@ -70,8 +70,8 @@ func tries(o Ended) string {
 	return s
 }
 
-// heardAt is when ringstream heard of what made a call event.
-func heardAt(s Stored) time.Time {
+// HeardAt is when ringstream heard of what made a call event.
+func HeardAt(s Stored) time.Time {
 	if s.Call.RecordedAt.IsZero() {
 		return s.Stored
 	}
@@ -80,7 +80,7 @@ func heardAt(s Stored) time.Time {
 
 func (j judging) delivered(s Stored, o Ended) Verdict {
 	because := fmt.Sprintf("Reapit accepted the %s %s after it was heard (%s), which is not to say that it was shown",
-		o.SubType, took(o.FinishedAt.Sub(heardAt(s))), tries(o))
+		o.SubType, Took(o.FinishedAt.Sub(HeardAt(s))), tries(o))
 	if o.Redrive > 0 {
 		because += ", as a dead letter sent again"
 	}
@@ -90,11 +90,11 @@ func (j judging) delivered(s Stored, o Ended) Verdict {
 	}
 	late := false
 	if by, ok := j.e.answer(); ok && by.AnsweredBy.UserID != j.v.User.UserID && s.Call.Type == event.Incoming {
-		at := heardAt(Stored{Call: by})
+		at := HeardAt(Stored{Call: by})
 		if late = o.FinishedAt.After(at); late {
-			because += fmt.Sprintf("; %s had answered %s before", shortName(*by.AnsweredBy), took(o.FinishedAt.Sub(at)))
+			because += fmt.Sprintf("; %s had answered %s before", ShortName(*by.AnsweredBy), Took(o.FinishedAt.Sub(at)))
 		} else {
-			check = append(check, fmt.Sprintf("%s answered %s later, and that ends the pop", shortName(*by.AnsweredBy), took(at.Sub(o.FinishedAt))))
+			check = append(check, fmt.Sprintf("%s answered %s later, and that ends the pop", ShortName(*by.AnsweredBy), Took(at.Sub(o.FinishedAt))))
 		}
 	}
 	v := j.say(CauseTold, true, wasTold, because, check...)
@@ -130,12 +130,12 @@ var expiries = map[string][2]string{
 }
 
 func (j judging) expired(s Stored, o Ended) Verdict {
-	after := o.FinishedAt.Sub(heardAt(s))
-	because := fmt.Sprintf("its %s expired %s after it was heard", o.SubType, took(after))
+	after := o.FinishedAt.Sub(HeardAt(s))
+	because := fmt.Sprintf("its %s expired %s after it was heard", o.SubType, Took(after))
 	if limit, ok := deadline(o.Reason); ok {
 		switch over := after - limit; {
 		case over > 0:
-			because += fmt.Sprintf(", %s past its deadline of %s", took(over), limit)
+			because += fmt.Sprintf(", %s past its deadline of %s", Took(over), limit)
 		default:
 			because += fmt.Sprintf(", since it could not be tried again within its deadline of %s", limit)
 		}
@@ -168,7 +168,7 @@ func listed(s string) []string {
 
 func (j judging) superseded(o Ended) Verdict {
 	if by, ok := j.e.shared(o); ok {
-		return j.say(CauseTold, true, wasTold, fmt.Sprintf("the %s of %s, who is the same negotiator, brought it", by.SubType, shortName(by.Users[0])))
+		return j.say(CauseTold, true, wasTold, fmt.Sprintf("the %s of %s, who is the same negotiator, brought it", by.SubType, ShortName(by.Users[0])))
 	}
 	because := fmt.Sprintf("its %s was overtaken before it could be sent: %s", o.SubType, o.Reason)
 	if o.Attempts > 0 {
@@ -216,12 +216,12 @@ func (j judging) refused(o Ended) Verdict {
 // waiting judges a call event of which DELIVERIES has no outcome.
 func (j judging) waiting(s Stored) Verdict {
 	limit := j.deadlines.of(s.Call.Type)
-	since := j.e.Now.Sub(heardAt(s))
+	since := j.e.Now.Sub(HeardAt(s))
 	if since <= limit {
 		return j.say(CauseUnderWay, false, notYet, fmt.Sprintf("its %s is still under way; it was heard %s ago and may be sent for another %s",
-			s.Call.Type, took(since), took(limit-since)), "ask again; or: replay tail --call "+j.e.Call)
+			s.Call.Type, Took(since), Took(limit-since)), "ask again; or: replay tail --call "+j.e.Call)
 	}
-	return j.say(CauseNoOutcome, false, wasNot, fmt.Sprintf("deliver has recorded nothing of its %s, whose deadline passed %s ago", s.Call.Type, took(since-limit)),
+	return j.say(CauseNoOutcome, false, wasNot, fmt.Sprintf("deliver has recorded nothing of its %s, whose deadline passed %s ago", s.Call.Type, Took(since-limit)),
 		"is deliver running, and has it read CALLS (ringstream_deliver_unread_messages)?",
 		"did it start only after the call? its first start passes over what was heard more than DEADLINE_INCOMING before")
 }
@@ -232,7 +232,7 @@ func (j judging) untold(c event.Call, s Step) Verdict {
 	if s.Seq > 0 {
 		from = fmt.Sprintf("message %d of RTE, stored", s.Seq)
 	}
-	return j.say(CauseUntold, false, notYet, fmt.Sprintf("CALLS does not hold its %s, which follows from %s %s ago", c.Type, from, took(j.e.Now.Sub(s.At))),
+	return j.say(CauseUntold, false, notYet, fmt.Sprintf("CALLS does not hold its %s, which follows from %s %s ago", c.Type, from, Took(j.e.Now.Sub(s.At))),
 		"is transform running and up to date (its /readyz, ringstream_transform_lag_messages)? replay diff compares all")
 }
 
@@ -241,7 +241,7 @@ func (j judging) diverted(why string) Verdict {
 }
 
 func (j judging) elsewhere(by event.Call) Verdict {
-	return j.say(CauseElsewhere, false, wasNot, fmt.Sprintf("the phone never rang: %s answered first", shortName(*by.AnsweredBy)))
+	return j.say(CauseElsewhere, false, wasNot, fmt.Sprintf("the phone never rang: %s answered first", ShortName(*by.AnsweredBy)))
 }
 
 func (j judging) outbound() Verdict {

@@ -82,7 +82,7 @@ func (h Heard) line(numbers Masking) string {
 		fmt.Fprintf(&b, " (%s)", w)
 	}
 	if r.CallerNumber != "" {
-		b.WriteString(", from " + numbers.number(r.CallerNumber))
+		b.WriteString(", from " + numbers.Number(r.CallerNumber))
 	}
 	if !r.Timestamp.IsZero() {
 		b.WriteString(", dated " + Occurred(r.Timestamp, h.Stored))
@@ -126,7 +126,7 @@ func (o Ended) line(numbers Masking) string {
 	if o.Cause != "" && o.Cause != string(o.Outcome.Outcome) {
 		what += " (" + o.Cause + ")"
 	}
-	what += fmt.Sprintf(", %s, %s behind CALLS", tries(o), took(time.Duration(o.LatencyMS)*time.Millisecond))
+	what += fmt.Sprintf(", %s, %s behind CALLS", tries(o), Took(time.Duration(o.LatencyMS)*time.Millisecond))
 	if o.RequestID != "" {
 		what += ", request " + o.RequestID
 	}
@@ -134,7 +134,7 @@ func (o Ended) line(numbers Masking) string {
 		what += fmt.Sprintf(", redrive %d", o.Redrive)
 	}
 	if o.Reason != "" {
-		what += ": " + numbers.text(o.Reason)
+		what += ": " + numbers.Text(o.Reason)
 	}
 	return what
 }
