@@ -20,7 +20,7 @@ type Answered struct {
 	Users        []Verdict `json:"users"`
 	Timeline     []Entry   `json:"timeline"`
 
-	When time.Time // the first that is known of it
+	When time.Time `json:"-"` // the first that is known of it
 }
 
 // Conclude says what became of a call for everybody, or for one user alone.

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -329,5 +330,24 @@ func TestMasking(t *testing.T) {
 		if got := Masking(false).Text(in); got != in {
 			t.Errorf("with --numbers, %q became %q", in, got)
 		}
+	}
+}
+
+func TestMaskingNumbers(t *testing.T) {
+	for in, want := range map[string]string{"": "withheld", "anonymous": "withheld", " ": "withheld", "+447911123456": "…456", "201": "…"} {
+		if got := Masking(true).Number(in); got != want {
+			t.Errorf("%q became %q, want %q", in, got, want)
+		}
+	}
+	if got := Masking(false).Number("+447911123456"); got != "+447911123456" {
+		t.Errorf("with --numbers: %q", got)
+	}
+}
+
+// The names of its members are what scripts go by.
+func TestTheJSONOfAnAnswer(t *testing.T) {
+	b, err := json.Marshal(Answered{Call: "c1", When: time.Unix(1, 0)})
+	if want := `{"call":"c1","answer":"","users":null,"timeline":null}`; err != nil || string(b) != want {
+		t.Errorf("%s, %v, want %s", b, err, want)
 	}
 }

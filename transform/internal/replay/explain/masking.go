@@ -10,9 +10,9 @@ import (
 // Masking leaves three digits of a number, unless it is off (--numbers).
 type Masking bool
 
-// Number masks one.
+// Number masks one; of a word that stands for none it says so.
 func (m Masking) Number(s string) string {
-	if strings.TrimSpace(s) == "" {
+	if !strings.ContainsAny(s, "0123456789") {
 		return "withheld"
 	}
 	if !m {
