@@ -20,6 +20,7 @@ const (
 	stream    = "./internal/replay/stream"
 	explain   = "./internal/replay/explain"
 	bundle    = "./internal/replay/bundle"
+	page      = "./internal/replay/page"
 )
 
 // pure code may import exactly what is listed, any other the standard library
@@ -59,6 +60,8 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/replay/selection.go": pure("fmt", "strings", "time", event, call),
 		"internal/replay/story.go":     pure("fmt", "strings", "time", "golang.org/x/tools/txtar", event, topology, call, fold, bundle),
 
+		"internal/replay/serve.go": may("github.com/nats-io/nats.go", jetstream, "github.com/spf13/cobra", bus, program, page), // its connection never gives up
+
 		"internal/replay/stream": may(jetstream, bus, topology),
 
 		// What is concluded of the evidence is pure.
@@ -66,6 +69,15 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/replay/explain/gather.go":    may(jetstream, bus, event, topology, call, fold, stream),
 		"internal/replay/explain/listening.go": may(bus, coverage, event, topology, fold, stream),
 		"internal/replay/explain/search.go":    may(jetstream, bus, coverage, event, topology, call, fold, stream),
+
+		// What is kept and drawn for a browser is pure; the rest reads the streams and answers.
+		"internal/replay/page":           pure("bytes", "cmp", "encoding/json", "errors", "fmt", "io", "math", "net/url", "slices", "strconv", "strings", "time", coverage, event, call, explain),
+		"internal/replay/page/answer.go": may(bus, coverage, explain, stream),
+		"internal/replay/page/events.go": may(),
+		"internal/replay/page/follow.go": may(jetstream, bus, event, topology, call, fold, explain, stream),
+		"internal/replay/page/guard.go":  may(),
+		"internal/replay/page/render.go": may(bus, explain),
+		"internal/replay/page/site.go":   may(jetstream, explain),
 
 		"internal/replay/bundle":            may(bus, event, topology, call),
 		"internal/replay/bundle/alias.go":   pure("fmt", "strings", call),

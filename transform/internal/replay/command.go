@@ -108,14 +108,14 @@ const (
 	about = `replay folds the raw telephone events of the stream RTE again, by the same code
 as transform, and prints the call events that come of it or compares them with
 those in CALLS. It also tells when nobody listened, and why a screen was told of a
-call or was not, follows calls live, and takes a call along in a file. It only
-reads, but for import, which fills a server of its own: no stream, consumer or
-service notices it.
+call or was not, follows calls live, shows them in a browser, and takes a call
+along in a file. It only reads, but for import, which fills a server of its own: no
+stream, consumer or service notices it.
 
 The connection is set by the NATS_* variables or by flags. RING_TIMEOUT,
 TALK_TIMEOUT, SETTLE_TIMEOUT and CLOSED_MEMORY must be those of transform. A user
 with permissions of its own needs to publish to $JS.API.STREAM.INFO.* and
-$JS.API.CONSUMER.{CREATE,MSG.NEXT,DELETE}.*.* and, for explain and tail,
+$JS.API.CONSUMER.{CREATE,MSG.NEXT,DELETE}.*.* and, for explain, tail and serve,
 $JS.API.CONSUMER.CREATE.*.>, and to subscribe to _INBOX_replay.>
 
 Exit codes: 0 done (diff: equal; coverage: no gap; explain: answered), 1 diff:
@@ -128,7 +128,8 @@ done to the end.`
   replay diff && echo "CALLS holds what RTE says"
   replay coverage --since 24h
   replay export --call 0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30 -o call.bundle
-  replay explain user jane@agency.example --at 2026-11-02T09:12`
+  replay explain user jane@agency.example --at 2026-11-02T09:12
+  replay serve`
 
 	runAbout = `run folds RTE from its first message, so that the state is right, and prints the
 call events that it told in the span selected, by the stored time of the message
@@ -175,7 +176,7 @@ func (c *command) root() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	c.connection.bind(root.PersistentFlags())
-	root.AddCommand(c.runCommand(), c.diffCommand(), c.coverageCommand(), c.explainCommand(), c.tailCommand(), c.exportCommand(), c.importCommand())
+	root.AddCommand(c.runCommand(), c.diffCommand(), c.coverageCommand(), c.explainCommand(), c.tailCommand(), c.serveCommand(), c.exportCommand(), c.importCommand())
 	completes(root)
 	return root
 }

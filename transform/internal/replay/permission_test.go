@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,14 @@ func TestLeastPrivilege(t *testing.T) {
 	_, end := r.tail("--user", "replay")
 	if errs, code := end(); code != Clean || errs != "" {
 		t.Errorf("tail: exit %d, said %q", code, errs)
+	}
+	site, end := r.serve("--user", "replay")
+	r.eventually(browser(), site, `data-state="live"`, "/call/"+answered)
+	if status, body := r.get(browser(), site+"call/"+answered); status != http.StatusOK || !strings.Contains(body, "DEADLETTERS") {
+		t.Errorf("the page of a call: %d", status)
+	}
+	if errs, code := end(); code != Clean {
+		t.Errorf("serve: exit %d, said %q", code, errs)
 	}
 	if after := bustest.Messages(t, r.js, topology.RTE); len(after) != len(before) {
 		t.Errorf("RTE had %d messages and has %d", len(before), len(after))

@@ -28,6 +28,7 @@ func TestPlugin(t *testing.T) {
 		"replay diff --ca ca.pem":                        {"diff", "--ca=ca.pem"},
 		"replay export --call c1 -o f --real":            {"export", "--call=c1", "--output=f", "--real"},
 		"replay import f --into nats://127.0.0.1:1":      {"import", "f", "--into=nats://127.0.0.1:1"},
+		"replay serve --since 2h --listen [::1]:1":       {"serve", "--listen=[::1]:1", "--since=2h"},
 		"replay explain call c1":                         {"explain", "call", "c1"},
 		"replay explain user jane@a.example --at 9:00":   {"explain", "user", "jane@a.example", "--at=9:00"},
 		"replay coverage --since 24h --creds them.creds": {"coverage", "--creds=them.creds", "--since=24h"},
