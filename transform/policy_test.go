@@ -53,6 +53,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 			stream, explain, bundle),
 		"internal/replay/import.go":    may("github.com/nats-io/nats.go", jetstream, "github.com/spf13/cobra", bus, event, topology, stream, bundle), // the only file that writes
 		"internal/replay/days.go":      pure("cmp", "slices", "strconv", "time", coverage),
+		"internal/replay/queue.go":     pure("slices", "time"),
 		"internal/replay/compare.go":   pure("cmp", "maps", "slices", bus),
 		"internal/replay/field.go":     pure("bytes", "encoding/json", "fmt", "maps", "reflect", "slices", "strings", telemetry),
 		"internal/replay/held.go":      pure("strings", bus, topology, stream),

@@ -17,6 +17,7 @@ import (
 type config struct {
 	options stack.Options
 	once    bool
+	kept    bool // somebody says where the data is to stay
 	every   time.Duration
 	speed   float64
 }
@@ -32,6 +33,8 @@ sample calls and shows what becomes of them, until Ctrl-C.
   make run                        from the root; builds first
   make run ARGS="-once"           plays each sample call once; exit 1 unless every
                                   expected notification arrived (ONCE=1 does the same)
+  make run ARGS="-empty"          NATS alone, for replay import to fill; unless -dir is
+                                  given, what is imported is gone with it
 
 The real sides. With any ENREACH_* set, Enreach's simulator is not started, no sample
 call is played and numbers are masked: ENREACH_USERNAME, ENREACH_SECRET_KEY and
@@ -65,6 +68,7 @@ func readConfig(args, environ []string, problems io.Writer) (config, error) {
 		flags.PrintDefaults()
 	}
 	flags.BoolVar(&c.once, "once", env["ONCE"] != "" && env["ONCE"] != "0", "play each sample call once, check, and exit")
+	flags.BoolVar(&c.options.Bare, "empty", false, "NATS alone, without streams, for replay import")
 	flags.DurationVar(&c.every, "every", 20*time.Second, "pause between two rounds of sample calls; 0: one round, then watch")
 	flags.Float64Var(&c.speed, "speed", 1, "how fast sample calls are played; 2 is twice as fast")
 	flags.StringVar(&c.options.Dir, "dir", under(root, env["RINGSTREAM_DIR"], ".ringstream"), "data and logs")
@@ -77,6 +81,7 @@ func readConfig(args, environ []string, problems io.Writer) (config, error) {
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
 	}
+	flags.Visit(func(f *flag.Flag) { c.kept = c.kept || f.Name == "dir" })
 	return c, c.check(flags.Args())
 }
 
@@ -84,6 +89,8 @@ func (c config) check(rest []string) error {
 	switch {
 	case len(rest) > 0:
 		return fmt.Errorf("unknown argument %q; -help tells what there is", rest[0])
+	case c.once && c.options.Bare:
+		return errors.New("-once plays sample calls, and -empty has nobody to play them to")
 	case c.once && (c.options.RealEnreach || c.options.RealReapit):
 		return errors.New("-once checks what simulators say, and ENREACH_* or REAPIT_* is set; unset them")
 	case c.speed <= 0:

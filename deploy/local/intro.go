@@ -38,6 +38,15 @@ func intro(out io.Writer, p paint, s *stack.Stack, c config) {
 "group" (huntGroup at Reapit): a queue rang, or more than one person has, who a call is passed on to included.`))
 }
 
+// introEmpty says how a server is filled with what somebody has exported.
+func introEmpty(out io.Writer, p paint, s *stack.Stack, c config) {
+	replay := filepath.Join(c.options.Bin, "replay")
+	fmt.Fprintf(out, "\n%s\n", p.bold("Then, in another terminal"))
+	fmt.Fprintf(out, "  export NATS_URL=%s\n", s.NATSURL())
+	fmt.Fprintf(out, "  %s import FILE\n      %s\n", replay, p.dim("which replay export has written"))
+	fmt.Fprintf(out, "  %s run\n      %s\n", replay, p.dim("what comes of it; explain, diff, coverage and tail work as where it comes from"))
+}
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil

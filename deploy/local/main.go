@@ -59,6 +59,14 @@ type demo struct {
 }
 
 func (d *demo) run(ctx context.Context) error {
+	if d.config.options.Bare && !d.config.kept {
+		dir, err := os.MkdirTemp("", "ringstream-empty-")
+		if err != nil {
+			return fmt.Errorf("make directory: %w", err)
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		d.config.options.Dir = dir
+	}
 	fmt.Fprintln(d.out, d.paint.bold("ringstream"), "starts in", d.config.options.Dir)
 	options := d.config.options
 	options.Out = d.out
@@ -71,6 +79,11 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	d.stack = s
 	defer d.stop()
+	if options.Bare {
+		introEmpty(d.out, d.paint, s, d.config)
+		<-ctx.Done()
+		return errStopped
+	}
 	intro(d.out, d.paint, s, d.config)
 	return d.show(ctx)
 }
@@ -78,5 +91,9 @@ func (d *demo) run(ctx context.Context) error {
 func (d *demo) stop() {
 	fmt.Fprintln(d.out, "\nstopping")
 	d.stack.Stop()
+	if d.config.options.Bare && !d.config.kept {
+		fmt.Fprintln(d.out, "stopped; nothing stays")
+		return
+	}
 	fmt.Fprintln(d.out, "stopped; data and logs stay in", d.config.options.Dir)
 }

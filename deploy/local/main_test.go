@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +28,7 @@ func TestExitCodes(t *testing.T) {
 		"an unknown flag":   {[]string{"-fast"}, nil, exitSettings, "not defined: -fast"},
 		"no speed":          {[]string{"-speed", "0"}, nil, exitSettings, "-speed must be positive"},
 		"once and real":     {nil, []string{"ONCE=1", "ENREACH_USERNAME=me"}, exitSettings, "unset them"},
+		"once and empty":    {[]string{"-once", "-empty"}, nil, exitSettings, "-empty has nobody"},
 		"no binaries there": {[]string{"-bin", empty, "-dir", empty}, nil, exitFailure, "run make build"},
 	} {
 		var out, problems bytes.Buffer
@@ -34,6 +38,48 @@ func TestExitCodes(t *testing.T) {
 		if !strings.Contains(problems.String(), c.told) {
 			t.Errorf("%s: told %q", name, problems.String())
 		}
+	}
+}
+
+// buffer is written by one goroutine and read by another.
+type buffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// An empty server needs no binary, and nothing of it stays.
+func TestEmpty(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	out, ended := new(buffer), make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"-empty", "-nats-port", "-1", "-bin", t.TempDir()}, nil, out, out, paint{})
+	}()
+	for deadline := time.After(time.Minute); !strings.Contains(out.String(), "import FILE"); {
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-deadline:
+			t.Fatal(out.String())
+		}
+	}
+	cancel()
+	if code := <-ended; code != exitClean || !strings.Contains(out.String(), "nothing stays") {
+		t.Errorf("exit %d: %s", code, out.String())
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 

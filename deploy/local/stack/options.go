@@ -29,6 +29,9 @@ type Options struct {
 	// get its settings (ENREACH_* and RTE_*, REAPIT_*) from the environment.
 	RealEnreach, RealReapit bool
 
+	// Bare starts NATS alone, without streams, for what replay imports.
+	Bare bool
+
 	NATSPort  int // 0: 4222, or a free one when that is in use; less than 0: a free one
 	FirstPort int // where to begin to look for free ports; 0: anywhere
 
@@ -60,6 +63,9 @@ func (o Options) complete() (Options, error) {
 
 // missing names the binaries that are not there.
 func (o Options) missing() error {
+	if o.Bare {
+		return nil
+	}
 	var names []string
 	for _, program := range o.programs() {
 		if info, err := os.Stat(filepath.Join(o.Bin, program)); err != nil || info.IsDir() {
@@ -95,6 +101,8 @@ func (o Options) programs() []string {
 // what is real: neither may be delivered on the other's screens.
 func (o Options) store() string {
 	switch {
+	case o.Bare:
+		return filepath.Join(o.Dir, "nats-bare")
 	case o.RealEnreach && o.RealReapit:
 		return filepath.Join(o.Dir, "nats-real")
 	case o.RealEnreach:

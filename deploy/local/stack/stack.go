@@ -68,7 +68,7 @@ func (s *Stack) start(ctx context.Context) error {
 		return err
 	}
 	free := newPorts(s.options.FirstPort)
-	if err := s.startBus(ctx, free); err != nil {
+	if err := s.startBus(ctx, free); err != nil || s.options.Bare {
 		return err
 	}
 	p := &planner{options: s.options, inherited: inherit(os.Environ(), s.options), nats: s.nats.url(), port: free.free}
@@ -121,8 +121,10 @@ func (s *Stack) startBus(ctx context.Context, free *ports) error {
 	if err := node.start(); err != nil {
 		return err
 	}
-	if err := node.provision(ctx, s.options.Partitions); err != nil {
-		return err
+	if !s.options.Bare {
+		if err := node.provision(ctx, s.options.Partitions); err != nil {
+			return err
+		}
 	}
 	s.say("  %-12s ready in %4.1f s  %s\n", "NATS", time.Since(begun).Seconds(), node.url())
 	return nil

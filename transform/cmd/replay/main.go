@@ -19,11 +19,15 @@ func run() int {
 	plain := os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb"
 	return replay.Main(ctx, os.Args[1:], replay.IO{
 		Out: os.Stdout, Err: os.Stderr, Now: time.Now(),
-		Colour: terminal(os.Stdout) && !plain, Progress: terminal(os.Stderr) && os.Getenv("TERM") != "dumb",
+		Colour: terminal(os.Stdout) && !plain,
+		// Whoever reads a pipe may write to the same terminal, between a line and its end.
+		Progress: terminal(os.Stderr) && !is(os.Stdout, os.ModeNamedPipe) && os.Getenv("TERM") != "dumb",
 	})
 }
 
-func terminal(f *os.File) bool {
+func terminal(f *os.File) bool { return is(f, os.ModeCharDevice) }
+
+func is(f *os.File, kind os.FileMode) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return err == nil && info.Mode()&kind != 0
 }

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,8 +23,8 @@ import (
 
 const (
 	tailAbout = `tail follows the streams from now on: one line for each raw event of a call, or time
-limit, with what it makes of whom, each call event and each outcome. Between two
-streams the order is that of their arrival here. Ctrl-C ends it.
+limit, with what it makes of whom, each call event and each outcome. A line waits a
+moment for what was stored before it, in whatever stream. Ctrl-C ends it.
 
 text   as the timeline of explain, with the call
 json   one object a line: call, and the members of such a line
@@ -150,26 +151,33 @@ func (c *command) tail(ctx context.Context, js jetstream.JetStream, s Settings, 
 
 // follow prints what comes.
 func (c *command) follow(ctx context.Context, t *tailing) error {
+	tick := time.NewTicker(hold / 3)
+	defer tick.Stop()
+	var q queue
 	for {
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return errors.Join(c.print(q.rest(), t.format), context.Cause(ctx))
 		case l := <-t.lines:
-			if err := c.print(l, t.format); err != nil {
+			q.add(l, time.Now())
+		case now := <-tick.C:
+			if err := c.print(q.due(now), t.format); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func (c *command) print(l line, format string) error {
-	if format == "text" {
-		l.What = l.Call + "  " + l.What
-		c.colour.entry(c.out, l.Entry)
-		return nil
-	}
-	if err := json.NewEncoder(c.out).Encode(l); err != nil {
-		return fmt.Errorf("print: %w", err)
+func (c *command) print(all []line, format string) error {
+	for _, l := range all {
+		if format == "text" {
+			l.What = l.Call + "  " + l.What
+			c.colour.entry(c.out, l.Entry)
+			continue
+		}
+		if err := json.NewEncoder(c.out).Encode(l); err != nil {
+			return fmt.Errorf("print: %w", err)
+		}
 	}
 	return nil
 }
