@@ -18,7 +18,7 @@ func run() int {
 	defer stop()
 	plain := os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb"
 	return replay.Main(ctx, os.Args[1:], replay.IO{
-		Out: os.Stdout, Err: os.Stderr, Now: time.Now(),
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now(),
 		Colour: terminal(os.Stdout) && !plain,
 		// Whoever reads a pipe may write to the same terminal, between a line and its end.
 		Progress: terminal(os.Stderr) && !is(os.Stdout, os.ModeNamedPipe) && os.Getenv("TERM") != "dumb",

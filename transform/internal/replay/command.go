@@ -28,6 +28,7 @@ const (
 
 // IO is what the command reads its surroundings from and writes to.
 type IO struct {
+	In       io.Reader // nil: nothing
 	Out, Err io.Writer
 	Colour   bool // Out is a terminal
 	Progress bool // Err is a terminal
@@ -53,7 +54,7 @@ func usage(format string, args ...any) error {
 
 // Main runs what args ask for until ctx ends and returns the exit code.
 func Main(ctx context.Context, args []string, io IO) int {
-	c := &command{out: io.Out, err: io.Err, colour: palette(io.Colour), now: io.Now}
+	c := &command{in: io.In, out: io.Out, err: io.Err, colour: palette(io.Colour), now: io.Now}
 	if io.Progress {
 		c.bar = io.Err
 	}
@@ -85,6 +86,7 @@ func oneLine(err error) string {
 
 // command is one call of the program.
 type command struct {
+	in            io.Reader
 	out, err, bar io.Writer
 	colour        palette
 	now           time.Time
@@ -138,7 +140,7 @@ folds that instead, within the settings that it carries, and asks no server.
 
 text   one line an event: when it was told and when it happened, <call>/<n>, type,
        the caller's last digits, who is told, and the raw event it follows
-json   the data of one call event a line, as CALLS has it
+json   the data of one call event a line, as CALLS has it; diff --against reads it
 story  one call (--call) as a test of the call model: what RTE said and what
        became of it, with aliases for its users, queues and numbers`
 
@@ -152,18 +154,33 @@ story  one call (--call) as a test of the call model: what RTE said and what
 	diffAbout = `diff compares what this program makes of RTE with what CALLS holds: for every
 call the same events, in the same order, with the same content. The order of
 different calls does not matter. It names each call that differs, the first
-event at which the two part, and why.
+event at which the two part, and why; then it counts the differences by kind, and
+the calls by where they part. So it accepts a transform that runs beside another,
+or a change of it.
 
-It compares up to the last message that RTE has when it starts. What CALLS
-does not hold yet it waits for, --wait long; if transform has not come so far by
-then, diff says so and ends with 2. Calls that began before the first message
-that RTE still has cannot be folded rightly; they are counted and left out.
+It compares up to the last message that RTE has when it starts, or up to --until.
+What CALLS does not hold yet it waits for, --wait long; if transform has not come
+so far by then, diff says so and ends with 2. Calls that began before the first
+message that RTE still has cannot be folded rightly; they are counted and left out.
+
+--against compares with FILE instead, which is what another replay has printed of
+the same RTE by "run -o json"; "-" is standard input. Of these lines the data are
+compared, and nothing else is there. If RTE goes on meanwhile, give both the same
+--until.
+
+text   a few lines a call
+json   one line a call: call, kind (missing, extra, doubled, different or
+       misplaced: of what CALLS or FILE holds), event (<call>/<n>), type, nth of the
+       call, rte (the position), cause, why, fields that differ, differences of the
+       call by kind; then a line {"summary": ...}
 
 Exit codes: 0 equal, 1 different, 2 wrong arguments or settings, or could not be
 compared to the end.`
 
 	diffExamples = `  replay diff
   replay diff --wait 1m --server nats://nats.example:4222
+  replay diff -o json | jq -r 'select(.call) | .call'
+  other/replay run -o json | replay diff --against -
   RING_TIMEOUT=90s replay diff`
 )
 
@@ -240,19 +257,38 @@ func (c *command) selection(sel Selection, since, until, format string) (Selecti
 }
 
 func (c *command) diffCommand() *cobra.Command {
-	var wait time.Duration
+	var asked differing
+	var until string
 	cmd := &cobra.Command{
-		Use: "diff", Short: "compare CALLS with what RTE implies", Long: diffAbout, Example: diffExamples, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if wait < 0 {
-				return usage("--wait: %s is less than nothing", wait)
+		Use: "diff", Short: "compare CALLS, or what another replay printed, with what RTE implies",
+		Long: diffAbout, Example: diffExamples, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if asked.until, err = ParseMoment(until, c.now); err != nil {
+				return usage("--until: %v", err)
+			}
+			switch {
+			case asked.wait < 0:
+				return usage("--wait: %s is less than nothing", asked.wait)
+			case asked.limit < 0:
+				return usage("--limit: %d is less than nothing", asked.limit)
+			case asked.format != "text" && asked.format != "json":
+				return usage("--output: %q is unknown; write text or json", asked.format)
+			case asked.against == "" && cmd.Flags().Changed("against"):
+				return usage("--against: which file?")
+			case asked.against != "" && cmd.Flags().Changed("wait"):
+				return usage("--wait is for CALLS; a file is read as it is")
 			}
 			return c.connected(cmd.Context(), func(js jetstream.JetStream, s Settings) error {
-				return c.diff(cmd.Context(), js, s, wait)
+				return c.diff(cmd.Context(), js, s, asked)
 			})
 		},
 	}
-	cmd.Flags().DurationVar(&wait, "wait", 5*time.Second, "how long CALLS may take to catch up")
+	f := cmd.Flags()
+	f.DurationVar(&asked.wait, "wait", 5*time.Second, "how long CALLS may take to catch up")
+	f.StringVar(&asked.against, "against", "", "file that another replay's run -o json has written; - is standard input")
+	f.StringVar(&until, "until", "", "only what RTE stored before this moment: RFC 3339, a date, or how long ago (2h)")
+	f.IntVar(&asked.limit, "limit", 0, "list so many calls at most; all are counted (default all)")
+	f.StringVarP(&asked.format, "output", "o", "text", "text or json")
 	return cmd
 }
 

@@ -21,17 +21,17 @@ type Kind string
 
 // The kinds of a difference.
 const (
-	Missing   Kind = "missing"   // CALLS lacks an event
-	Extra     Kind = "extra"     // CALLS has an event too many
-	Doubled   Kind = "doubled"   // CALLS has an event twice
-	Changed   Kind = "different" // CALLS has an event with other content
-	Misplaced Kind = "misplaced" // CALLS has an event later than the fold
+	Missing   Kind = "missing"   // the other side lacks an event
+	Extra     Kind = "extra"     // it has an event too many
+	Doubled   Kind = "doubled"   // it has an event twice
+	Changed   Kind = "different" // it has an event with other content
+	Misplaced Kind = "misplaced" // it has an event later than the fold
 )
 
-// Difference is one event on which fold and CALLS disagree.
+// Difference is one event on which the fold and the other side disagree.
 type Difference struct {
 	Kind   Kind
-	Nth    int // of the call, from 1, as the fold counts, or CALLS where it is extra
+	Nth    int // of the call, from 1, as the fold counts, or the other side where it is extra
 	Want   *Told
 	Have   *Held
 	Fields []Field // of a changed event
@@ -52,29 +52,58 @@ type Report struct {
 	Behind        []Told   // not in CALLS yet, because transform has not come so far
 }
 
-// Compare compares, call by call, what was told with what CALLS holds. Both
-// come in the order of their streams.
+// First counts the calls by the kind of the difference at which they part.
+func (r Report) First() map[Kind]int {
+	kinds := map[Kind]int{}
+	for _, p := range r.Parted {
+		kinds[p.Differences[0].Kind]++
+	}
+	return kinds
+}
+
+// Differences counts all differences by kind.
+func (r Report) Differences() map[Kind]int {
+	kinds := map[Kind]int{}
+	for _, p := range r.Parted {
+		for kind, n := range p.kinds() {
+			kinds[kind] += n
+		}
+	}
+	return kinds
+}
+
+func (p Parted) kinds() map[Kind]int {
+	kinds := map[Kind]int{}
+	for _, d := range p.Differences {
+		kinds[d.Kind]++
+	}
+	return kinds
+}
+
+// Compare compares, call by call, what was told with what the other side holds.
+// Both come in the order of their streams.
 func Compare(want []Told, have []Held, scope Scope) Report {
 	var r Report
-	wanted, holding := map[string][]Told{}, map[string][]Held{}
+	wanted, holding := map[string][]*Told{}, map[string][]Held{}
 	known, cut := map[string]bool{}, map[string]bool{}
 	for key, at := range scope.Heard {
 		cut[key] = at < scope.Sure
 	}
 	for _, h := range have {
 		switch {
-		case h.Stated && h.At.In < scope.Sure:
+		case h.Early || h.Stated && h.At.In < scope.Sure:
 			cut[h.key()] = true
 			holding[h.key()] = nil
 		case h.Stated && h.At.In > scope.Last:
 		default:
-			known[id(h.Header)] = true
+			known[h.ID] = true
 			holding[h.key()] = append(holding[h.key()], h)
 		}
 	}
-	for _, t := range want {
-		if scope.Reached != nil && t.At.After(scope.Reached[t.Partition]) && !known[id(t.Header)] {
-			r.Behind = append(r.Behind, t)
+	for i := range want {
+		t := &want[i]
+		if scope.Reached != nil && t.At.After(scope.Reached[t.Partition]) && !known[t.id()] {
+			r.Behind = append(r.Behind, *t)
 			continue
 		}
 		wanted[t.key()] = append(wanted[t.key()], t)
@@ -103,7 +132,7 @@ func (p Parted) at() bus.Position {
 	return d.Have.At
 }
 
-func union(a map[string][]Told, b map[string][]Held) map[string]bool {
+func union(a map[string][]*Told, b map[string][]Held) map[string]bool {
 	all := make(map[string]bool, len(a))
 	for k := range a {
 		all[k] = true
@@ -117,30 +146,32 @@ func union(a map[string][]Told, b map[string][]Held) map[string]bool {
 // part walks along both sides of one call. Where they disagree on the next
 // event, the one that comes later on the other side is out of place, and one
 // that never comes is missing or extra.
-func part(want []Told, have []Held) []Difference {
+func part(want []*Told, have []Held) []Difference {
 	var found []Difference
+	var late []string // out of place, and taken out
 	i, j := 0, 0
 	have = slices.Clone(have)
 	for i < len(want) || j < len(have) {
+		again := j < len(have) && (slices.Contains(late, have[j].ID) || slices.ContainsFunc(have[:j], func(h Held) bool { return h.ID == have[j].ID }))
 		switch wantAt, haveAt := next(want, have, i, j); {
+		case again:
+			found = append(found, Difference{Kind: Doubled, Nth: j + 1, Have: &have[j]})
+			j++
 		case i == len(want) || j < len(have) && haveAt < 0 && wantAt >= 0:
-			kind := Extra
-			if slices.ContainsFunc(have[:j], func(h Held) bool { return id(h.Header) == id(have[j].Header) }) {
-				kind = Doubled
-			}
-			found = append(found, Difference{Kind: kind, Nth: j + 1, Have: &have[j]})
+			found = append(found, Difference{Kind: Extra, Nth: j + 1, Have: &have[j]})
 			j++
 		case j == len(have) || wantAt < 0 && haveAt >= 0:
-			found = append(found, Difference{Kind: Missing, Nth: i + 1, Want: &want[i]})
+			found = append(found, Difference{Kind: Missing, Nth: i + 1, Want: want[i]})
 			i++
 		case wantAt > j:
-			late := have[wantAt]
-			found = append(found, Difference{Kind: Misplaced, Nth: i + 1, Want: &want[i], Have: &late})
+			moved := have[wantAt]
+			late = append(late, moved.ID)
+			found = append(found, Difference{Kind: Misplaced, Nth: i + 1, Want: want[i], Have: &moved})
 			have = slices.Delete(have, wantAt, wantAt+1)
 			i++
 		default: // the same event, or two that each side has alone
-			if fields := fieldsThatDiffer(want[i], have[j]); len(fields) > 0 {
-				found = append(found, Difference{Kind: Changed, Nth: i + 1, Want: &want[i], Have: &have[j], Fields: fields})
+			if fields := unlike(want[i], have[j]); len(fields) > 0 {
+				found = append(found, Difference{Kind: Changed, Nth: i + 1, Want: want[i], Have: &have[j], Fields: fields})
 			}
 			i++
 			j++
@@ -149,15 +180,27 @@ func part(want []Told, have []Held) []Difference {
 	return found
 }
 
+// unlike lists in what two events differ.
+func unlike(told *Told, have Held) []Field {
+	if have.Same == told {
+		return nil
+	}
+	want, err := told.Encoded()
+	if err != nil {
+		return []Field{{"data", err.Error(), "an event"}}
+	}
+	return fieldsThatDiffer(want, have)
+}
+
 // next tells where have still holds want[i], and where want still tells
 // have[j]; -1 if nowhere.
-func next(want []Told, have []Held, i, j int) (wantAt, haveAt int) {
+func next(want []*Told, have []Held, i, j int) (wantAt, haveAt int) {
 	wantAt, haveAt = -1, -1
 	if i < len(want) {
-		wantAt = offset(j, slices.IndexFunc(have[j:], func(h Held) bool { return id(h.Header) == id(want[i].Header) }))
+		wantAt = offset(j, slices.IndexFunc(have[j:], func(h Held) bool { return h.ID == want[i].id() }))
 	}
 	if j < len(have) {
-		haveAt = offset(i, slices.IndexFunc(want[i:], func(t Told) bool { return id(t.Header) == id(have[j].Header) }))
+		haveAt = offset(i, slices.IndexFunc(want[i:], func(t *Told) bool { return t.id() == have[j].ID }))
 	}
 	return wantAt, haveAt
 }

@@ -14,6 +14,7 @@ import (
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/call"
 	"ringstream/transform/internal/fold"
+	"ringstream/transform/internal/replay/explain"
 	"ringstream/transform/internal/replay/stream"
 )
 
@@ -23,39 +24,84 @@ const (
 	sourceLag = time.Second
 )
 
-// diff compares CALLS with the fold.
-func (c *command) diff(ctx context.Context, js jetstream.JetStream, s Settings, wait time.Duration) error {
+// differing is what diff was asked for.
+type differing struct {
+	against string        // a file, or CALLS
+	wait    time.Duration // for CALLS
+	until   time.Time     // zero: to the end
+	limit   int           // so many calls are listed; 0: all
+	format  string
+}
+
+// diff compares the fold with CALLS, or with what another binary made of RTE.
+func (c *command) diff(ctx context.Context, js jetstream.JetStream, s Settings, asked differing) error {
 	rte, err := stream.LookRTE(ctx, js, s.Partitions)
 	if err != nil {
 		return err
+	}
+	if asked.against != "" {
+		return c.diffLines(ctx, js, s, asked, rte)
 	}
 	calls, err := stream.Look(ctx, js, topology.Calls)
 	if err != nil {
 		return err
 	}
-	wanted, err := c.foldAll(ctx, js, rte, s.Limits)
+	wanted, err := c.foldAll(ctx, js, rte, s.Limits, asked.until)
 	if err != nil {
 		return err
 	}
-	h := holdings{js: js, next: calls.First, end: wanted.rte.Last, absent: wanted.ids(), bar: progress{w: c.bar, what: "reading"}}
-	reached, err := h.collect(ctx, rte.Partitions, wait)
+	h := holdings{js: js, wanted: wanted, next: calls.First, bar: progress{w: c.bar, what: "reading"}}
+	reached, err := h.collect(ctx, rte.Partitions, asked.wait)
 	if err != nil {
 		return err
 	}
 	scope := Scope{Sure: wanted.sureFrom(h.oldest), Heard: wanted.heard, Last: wanted.rte.Last, Reached: reached}
 	r := Compare(wanted.told, h.held, scope)
+	err = c.tellDifferences(findings{Report: r, side: sideCalls, upTo: fmt.Sprintf("CALLS up to %d", h.last), rte: wanted.rte, limits: s.Limits}, asked)
+	if err == nil && len(r.Behind) > 0 {
+		return fmt.Errorf("%w: what transform has not told yet was not compared; is transform running? see its /readyz, or give it longer with --wait", ErrBehind)
+	}
+	return err
+}
+
+// diffLines compares the fold with what another binary has printed.
+func (c *command) diffLines(ctx context.Context, js jetstream.JetStream, s Settings, asked differing, rte stream.Span) error {
+	lines, err := c.lines(asked.against)
+	if err != nil {
+		return err
+	}
+	wanted, err := c.foldAll(ctx, js, rte, s.Limits, asked.until)
+	if err != nil {
+		return err
+	}
+	if len(lines) == 0 && len(wanted.told) > 0 {
+		return fmt.Errorf("%w: %s has no call event; did replay run -o json fail?", stream.ErrNothing, asked.against)
+	}
+	for i, l := range lines {
+		lines[i].Early = wanted.rte.First > 1 && !l.Recorded.IsZero() && l.Recorded.Before(wanted.rte.From)
+	}
+	r := Compare(wanted.told, lines, Scope{Sure: wanted.sureFrom(0), Heard: wanted.heard, Last: wanted.rte.Last})
+	f := findings{Report: r, side: sideFile, upTo: explain.Count(len(lines), "line") + " of FILE", rte: wanted.rte, limits: s.Limits}
+	f.short = endsShort(r, wanted.told)
+	return c.tellDifferences(f, asked)
+}
+
+func (c *command) tellDifferences(f findings, asked differing) error {
 	out := bufio.NewWriter(c.out)
-	c.colour.report(out, r, wanted, h.last, s.Limits)
-	if err := out.Flush(); err != nil {
+	var err error
+	if asked.format == "json" {
+		err = f.printJSON(out, asked.limit)
+	} else {
+		c.colour.report(out, f, asked.limit)
+	}
+	if err := errors.Join(err, out.Flush()); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	switch {
-	case len(r.Parted) > 0:
+	case len(f.Parted) > 0:
 		return ErrDiffer
-	case r.Calls == 0 && len(r.Cut) > 0:
+	case f.Calls == 0 && len(f.Cut) > 0:
 		return fmt.Errorf("%w that can be compared: every call may have begun before RTE's first message", stream.ErrNothing)
-	case len(r.Behind) > 0:
-		return fmt.Errorf("%w: what transform has not told yet was not compared; is transform running? see its /readyz, or give it longer with --wait", ErrBehind)
 	}
 	return nil
 }
@@ -70,29 +116,30 @@ type wanted struct {
 	sureIfRung, sure uint64
 }
 
-func (c *command) foldAll(ctx context.Context, js jetstream.JetStream, rte stream.Span, limits call.Limits) (*wanted, error) {
+func (c *command) foldAll(ctx context.Context, js jetstream.JetStream, rte stream.Span, limits call.Limits, until time.Time) (*wanted, error) {
 	w := &wanted{rte: rte, heard: map[string]uint64{}}
 	refold := NewRefold(rte.Partitions, limits)
 	bar := progress{w: c.bar, what: "folding"}
 	defer bar.done()
 	var began time.Time
 	err := stream.Read(ctx, js, rte, rte.First, func(m bus.Message) error {
+		if (Selection{Until: until}).Past(m.Stored) {
+			return stream.ErrEnd
+		}
 		if began.IsZero() {
 			began, w.rte.First, w.rte.From = m.Stored, m.Seq, m.Stored // the oldest may have expired meanwhile
 		}
+		w.rte.Last, w.rte.To = m.Seq, m.Stored
 		in, told := refold.Take(m)
-		for _, t := range told {
-			t, err := t.Encoded()
-			if err != nil {
-				return err
-			}
-			w.told = append(w.told, t)
-		}
+		w.told = append(w.told, told...)
 		w.doubt(in, m.Stored.Sub(began), limits)
 		bar.at(rte, m.Seq)
 		return nil
 	})
-	w.sureIfRung, w.sure = cmp.Or(w.sureIfRung, rte.Last+1), cmp.Or(w.sure, rte.Last+1)
+	if err == nil && began.IsZero() {
+		err = fmt.Errorf("%w: RTE holds nothing stored before %s", stream.ErrNothing, until.Format(time.RFC3339))
+	}
+	w.sureIfRung, w.sure = cmp.Or(w.sureIfRung, w.rte.Last+1), cmp.Or(w.sure, w.rte.Last+1)
 	return w, err
 }
 
@@ -127,11 +174,11 @@ func (w *wanted) sureFrom(oldest uint64) uint64 {
 	}
 }
 
-// ids are those of every event told, with its place.
-func (w *wanted) ids() map[string]Told {
-	all := make(map[string]Told, len(w.told))
-	for _, t := range w.told {
-		all[id(t.Header)] = t
+// ids tell where in told each event is.
+func (w *wanted) ids() map[string]int {
+	all := make(map[string]int, len(w.told))
+	for i := range w.told {
+		all[w.told[i].id()] = i
 	}
 	return all
 }
@@ -139,37 +186,51 @@ func (w *wanted) ids() map[string]Told {
 // holdings is what CALLS has, as it grows.
 type holdings struct {
 	js     jetstream.JetStream
+	wanted *wanted
 	held   []Held
-	next   uint64          // position of CALLS to read on from
-	last   uint64          // newest position read
-	oldest uint64          // the smallest position in RTE that a message states
-	end    uint64          // what was caused behind this position of RTE is not kept
-	absent map[string]Told // not seen yet, by id
+	next   uint64         // position of CALLS to read on from
+	last   uint64         // newest position read
+	oldest uint64         // the smallest position in RTE that a message states
+	ids    map[string]int // of what is wanted
+	seen   []bool         // of what is wanted
+	absent int            // not seen yet
 	bar    progress
 }
 
 // collect reads CALLS until it has an event of every id, or as long as waiting
 // is allowed. Then, if some are absent, it returns how far transform has come.
-func (h *holdings) collect(ctx context.Context, partitions int, wait time.Duration) ([]bus.Position, error) {
+// What transform has come past is waited for only as long as it may be on its way.
+func (h *holdings) collect(ctx context.Context, partitions int, wait time.Duration) (reached []bus.Position, err error) {
 	defer h.bar.done()
-	err := h.await(ctx, wait, func() bool { return len(h.absent) == 0 })
-	if err != nil || len(h.absent) == 0 {
+	h.ids, h.seen, h.absent = h.wanted.ids(), make([]bool, len(h.wanted.told)), len(h.wanted.told)
+	whole := func() bool { return h.absent == 0 }
+	if err := h.readOn(ctx); err != nil || whole() {
 		return nil, err
 	}
-	reached := make([]bus.Position, partitions)
-	for p := range reached {
-		if reached[p], err = reachedBy(ctx, h.js, p); err != nil {
+	if reached, err = reachedBy(ctx, h.js, partitions); err != nil {
+		return nil, err
+	}
+	if h.lacks(func(t *Told) bool { return t.At.After(reached[t.Partition]) }) {
+		if err := h.await(ctx, wait, whole); err != nil || whole() {
+			return nil, err
+		}
+		if reached, err = reachedBy(ctx, h.js, partitions); err != nil {
 			return nil, err
 		}
 	}
 	return reached, h.await(ctx, sourceLag, func() bool {
-		for _, t := range h.absent {
-			if !t.At.After(reached[t.Partition]) {
-				return false
-			}
-		}
-		return true
+		return !h.lacks(func(t *Told) bool { return !t.At.After(reached[t.Partition]) })
 	})
+}
+
+// lacks reports whether an event of some sort is absent.
+func (h *holdings) lacks(sort func(*Told) bool) bool {
+	for i := range h.wanted.told {
+		if !h.seen[i] && sort(&h.wanted.told[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // await reads on until it has enough or the time is over.
@@ -201,30 +262,50 @@ func (h *holdings) readOn(ctx context.Context) error {
 		return err
 	}
 	return stream.Read(ctx, h.js, calls, h.next, func(m bus.Message) error {
-		h.take(held(m))
 		h.bar.at(calls, m.Seq)
-		return nil
+		return h.take(held(m))
 	})
 }
 
-func (h *holdings) take(m Held) {
+func (h *holdings) take(m Held) (err error) {
 	h.last, h.next = m.Seq, m.Seq+1
-	delete(h.absent, id(m.Header))
+	if i, is := h.ids[m.ID]; is {
+		if !h.seen[i] {
+			h.seen[i] = true
+			h.absent--
+		}
+		if m, err = m.beside(&h.wanted.told[i]); err != nil {
+			return err
+		}
+	}
 	if !m.Stated {
 		h.held = append(h.held, m)
-		return
+		return nil
 	}
 	if h.oldest == 0 || m.At.In < h.oldest {
 		h.oldest = m.At.In
 	}
-	if m.At.In <= h.end {
+	if m.At.In <= h.wanted.rte.Last {
 		h.held = append(h.held, m)
 	}
+	return nil
 }
 
-// reachedBy reads the last message of a partition's log: transform has folded
+// reachedBy tells how far transform has come, by partition.
+func reachedBy(ctx context.Context, js jetstream.JetStream, partitions int) ([]bus.Position, error) {
+	reached := make([]bus.Position, partitions)
+	for p := range reached {
+		var err error
+		if reached[p], err = reachedIn(ctx, js, p); err != nil {
+			return nil, err
+		}
+	}
+	return reached, nil
+}
+
+// reachedIn reads the last message of a partition's log: transform has folded
 // what it states.
-func reachedBy(ctx context.Context, js jetstream.JetStream, p int) (bus.Position, error) {
+func reachedIn(ctx context.Context, js jetstream.JetStream, p int) (bus.Position, error) {
 	log, err := stream.Look(ctx, js, topology.CallLog(p))
 	if err != nil {
 		return bus.Position{}, err

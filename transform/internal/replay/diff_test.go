@@ -2,6 +2,7 @@ package replay
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -120,11 +121,13 @@ func TestDiffWaitsForTransform(t *testing.T) {
 	}
 }
 
-// RTE keeps less than CALLS: what began before its first message is no difference.
-func TestDiffAfterRetention(t *testing.T) {
+// newShortLived has an RTE that may be purged, and does not say how many
+// partitions it has.
+func newShortLived(t *testing.T) *rig {
+	t.Helper()
 	r := &rig{T: t, server: bustest.Run(t)}
 	r.js = r.server.JetStream("test")
-	_, err := r.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: topology.RTE, Subjects: []string{"rte.>", "feed.>"}}) // may be purged
+	_, err := r.js.CreateStream(t.Context(), jetstream.StreamConfig{Name: topology.RTE, Subjects: []string{"rte.>", "feed.>"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,8 +135,25 @@ func TestDiffAfterRetention(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.point()
-	t.Setenv("PARTITIONS", "2") // this RTE does not say
+	t.Setenv("PARTITIONS", fmt.Sprint(partitions))
+	return r
+}
 
+// purge lets RTE forget up to a position.
+func (r *rig) purge(last uint64) {
+	r.Helper()
+	rte, err := r.js.Stream(r.Context(), topology.RTE)
+	if err != nil {
+		r.Fatal(err)
+	}
+	if err := rte.Purge(r.Context(), jetstream.WithPurgeSequence(last+1)); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// RTE keeps less than CALLS: what began before its first message is no difference.
+func TestDiffAfterRetention(t *testing.T) {
+	r := newShortLived(t)
 	t.Setenv("RING_TIMEOUT", "1s")
 	usual := quick
 	quick.Ring = time.Second
@@ -152,13 +172,7 @@ func TestDiffAfterRetention(t *testing.T) {
 	r.raw(agencyOrg, later, "UserCallInUserConnected", tom)
 	r.transformed()
 
-	rte, err := r.js.Stream(t.Context(), topology.RTE)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := rte.Purge(t.Context(), jetstream.WithPurgeSequence(cut+1)); err != nil {
-		t.Fatal(err)
-	}
+	r.purge(cut)
 	out, errs, code := r.replay("diff", "--wait", "0s")
 	if code != Clean {
 		t.Errorf("exit %d, said %q", code, errs)

@@ -27,6 +27,9 @@ type Told struct {
 
 // Encoded returns the event with its header and body, which few need.
 func (t Told) Encoded() (Told, error) {
+	if t.Body != nil {
+		return t, nil
+	}
 	var err error
 	t.Header, t.Body, err = fold.Encode(fold.Output{Call: t.Call, Trace: t.Trace})
 	return t, err

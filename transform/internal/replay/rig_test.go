@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -253,8 +254,13 @@ func (r *rig) replay(args ...string) (out, errs string, code int) {
 }
 
 func replay(ctx context.Context, args ...string) (out, errs string, code int) {
+	return fed(ctx, "", args...)
+}
+
+// fed is replay with standard input.
+func fed(ctx context.Context, in string, args ...string) (out, errs string, code int) {
 	var stdout, stderr bytes.Buffer
-	code = Main(ctx, args, IO{Out: &stdout, Err: &stderr, Now: time.Now()})
+	code = Main(ctx, args, IO{In: strings.NewReader(in), Out: &stdout, Err: &stderr, Now: time.Now()})
 	return stdout.String(), stderr.String(), code
 }
 
