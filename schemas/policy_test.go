@@ -15,7 +15,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"coverage":       {"std", "-net", "-os", "-io", "-sync", "-context", "./event", policytest.Pure},
 		"topology":       {"std", "-net", "-os", policytest.Pure},
 		"bus":            {"std", "./probe", "./topology", "github.com/nats-io/nats.go", "github.com/nats-io/nkeys", "github.com/nats-io/nuid"},
-		"bustest":        {"std", "./bus", "./event", "./topology", "github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "go.uber.org/goleak"},
+		"bustest":        {"std", "./bus", "./event", "./topology", "github.com/nats-io/nats.go", "github.com/nats-io/nats-server/v2", "github.com/klauspost/compress/s2", "go.uber.org/goleak"},
 		"telemetry":      {"std", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel"},
 		"probe":          {"std", "github.com/prometheus/client_golang"},
 		"program":        {"std", "./probe", "./telemetry", "github.com/kelseyhightower/envconfig"},
