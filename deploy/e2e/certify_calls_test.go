@@ -183,10 +183,8 @@ type generator struct {
 	counted counted
 }
 
-// plan is what to publish within span: at least so many different raw events
-// that are to be stored, and the coverage events of two replicas of ingest.
-func plan(seed uint64, stories []story, span time.Duration, events int) ([]planned, counted) {
-	g := &generator{random: rand.New(rand.NewPCG(seed, 1)), span: span, stories: stories}
+func newGenerator(seed uint64, span time.Duration) *generator {
+	g := &generator{random: rand.New(rand.NewPCG(seed, 1)), span: span}
 	for n := range 60 {
 		id := g.guid()
 		g.users = append(g.users, rawData{UserID: id, UserName: fmt.Sprintf("user%d@agency.example", n), UserNumber: fmt.Sprintf("+4416329601%02d", n)})
@@ -194,6 +192,14 @@ func plan(seed uint64, stories []story, span time.Duration, events int) ([]plann
 	for range 5 {
 		g.queues, g.orgs = append(g.queues, g.guid()), append(g.orgs, g.guid())
 	}
+	return g
+}
+
+// plan is what to publish within span: at least so many different raw events
+// that are to be stored, and the coverage events of two replicas of ingest.
+func plan(seed uint64, stories []story, span time.Duration, events int) ([]planned, counted) {
+	g := newGenerator(seed, span)
+	g.stories = stories
 	for g.counted.stored < events {
 		g.life()
 	}

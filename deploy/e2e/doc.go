@@ -13,4 +13,7 @@
 // test says call events itself, and reapit-sim, which refuses, hangs and breaks
 // off. Their checker goes by what was said, what reapit-sim received and what
 // the streams hold.
+//
+// And so is the corpus of replay diff: calls that are known by their making, and
+// replays that are built with one rule of the call model changed.
 package e2e
