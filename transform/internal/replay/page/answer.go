@@ -117,15 +117,21 @@ func (s *Site) unknown(r *http.Request, id string) refusal {
 	return refusal{http.StatusNotFound, "No stream holds anything of this call", fmt.Sprintf("RTE, CALLS and DELIVERIES know no call %q.", fit(id, 80)), try}
 }
 
-// called says what became of a call.
+// called says what became of a call, with what the book knows beside its evidence.
 func (s *Site) called(e explain.Evidence, messages []message) called {
-	a := explain.Conclude(e, "", s.follower.rules.Deadlines, s.pages.numbers)
-	slices.SortStableFunc(messages, func(a, b message) int { return a.At.Compare(b.At) })
 	s.follower.mu.Lock()
 	defer s.follower.mu.Unlock()
+	c := s.pages.called(e, s.follower.rules.Deadlines, s.gaps(e), messages)
+	c.Condition, c.Heard = s.follower.condition(), s.follower.book.Heard(e.Call)
+	return c
+}
+
+func (p *pages) called(e explain.Evidence, deadlines explain.Deadlines, gaps []coverage.Gap, messages []message) called {
+	a := explain.Conclude(e, "", deadlines, p.numbers)
+	slices.SortStableFunc(messages, func(a, b message) int { return a.At.Compare(b.At) })
 	return called{
-		Query: Query{Show: ShowAll}, Condition: s.follower.condition(), Answer: a, When: a.When, Heard: s.follower.book.Heard(e.Call),
-		State: stateOf(e), Diagram: Draw(e, a.Users, s.gaps(e), s.pages.numbers), Messages: messages, Masked: bool(s.pages.numbers),
+		Query: Query{Show: ShowAll}, Answer: a, When: a.When, State: stateOf(e),
+		Diagram: Draw(e, a.Users, gaps, p.numbers), Messages: messages, Masked: bool(p.numbers),
 	}
 }
 

@@ -64,20 +64,20 @@ func (a Arrow) Head() int {
 
 // Beside is something that happened at one lane.
 type Beside struct {
-	X, Until    int // Until: a span that reaches to another lane
-	Kind        string
-	Label, Note string
+	X, Until int // Until: a span that reaches to another lane
+	Kind     string
+	Label    string
 }
 
 // Places of the lanes, and how much text fits between them.
 const (
 	services                            = 4
-	hubX, ingestX, transformX, deliverX = 170, 410, 630, 870
-	screenX, screenStep                 = 1090, 200
+	hubX, ingestX, transformX, deliverX = 156, 364, 550, 742
+	screenX, screenStep                 = 924, 182
 	rowStep, pauseStep                  = 46, 22
 	headHeight, footHeight              = 72, 64
 
-	heardFits, stepFits, toldFits, outcomeFits = 33, 29, 32, 28
+	heardFits, stepFits, toldFits, outcomeFits = 30, 26, 27, 27
 )
 
 const notablePause = time.Second
@@ -136,7 +136,7 @@ func footOf(v explain.Verdict) string {
 	if v.Told {
 		return "told"
 	}
-	return causeText(v.Cause)
+	return fit(causeText(v.Cause), 24)
 }
 
 // lane is that of a user, or of the negotiator who the user is.
@@ -265,8 +265,10 @@ func (w *drawing) outcome(o explain.Ended) {
 		note += ", " + explain.Count(o.Attempts, "attempt")
 	}
 	a := w.arrow(deliverX, to, outcomeFits, label, note, o.Entry(w.numbers).What)
-	a.Text, a.Anchor = to-12, "end"
 	a.Tone, a.Dashed, a.Lost = tones[o.Outcome.Outcome], o.Attempts == 0, o.Outcome.Outcome != event.Delivered
+	if a.Text, a.Anchor = to-12, "end"; a.Lost && a.Dashed {
+		a.Text, a.Anchor = deliverX+10, "start"
+	}
 	w.rows = append(w.rows, Row{At: o.Stored, Arrows: []Arrow{a}})
 }
 
@@ -288,11 +290,11 @@ func (w *drawing) gap(g coverage.Gap) {
 	if g.Entity != coverage.Everything {
 		whom += " to " + g.Entity
 	}
-	note := "for " + explain.Took(g.Until.Sub(g.From))
+	long := explain.Took(g.Until.Sub(g.From))
 	if g.Open {
-		note = "still open"
+		long = "still open"
 	}
-	w.rows = append(w.rows, Row{At: g.From, Mark: &Beside{X: hubX, Until: ingestX, Kind: "gap", Label: fit(whom, heardFits), Note: note}})
+	w.rows = append(w.rows, Row{At: g.From, Mark: &Beside{X: hubX, Until: ingestX, Kind: "gap", Label: fit(whom, heardFits-len(long)) + ", " + long}})
 }
 
 // stack puts the rows below each other, a cause above what came of it.
@@ -312,7 +314,7 @@ func (w *drawing) stack() {
 	}
 	last := w.d.Lanes[len(w.d.Lanes)-1].X
 	w.d.Rows, w.d.Top, w.d.Bottom = w.rows, headHeight, at+26
-	w.d.Width, w.d.Height = last+110, w.d.Bottom+footHeight
+	w.d.Width, w.d.Height = last+100, w.d.Bottom+footHeight
 }
 
 // known has the name of a user that some other message tells.

@@ -1,7 +1,6 @@
 package page
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -22,7 +21,7 @@ type Tick struct {
 
 // The size of the plot and of the strip, in SVG's units.
 const (
-	plotLeft, plotRight = 52, 628
+	plotLeft, plotRight = 52, 620
 	plotTop, plotBottom = 10, 138
 )
 
@@ -108,38 +107,82 @@ func plot(all []*Summary, s Span) Plot {
 	for _, d := range []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, time.Second, 10 * time.Second} {
 		p.Levels = append(p.Levels, Tick{y(d), axisText(d)})
 	}
-	by := map[event.CallType][]Delivery{}
-	var failed, fine []Delivery
+	by := map[event.CallType]*ink{}
+	slow := top{most: slowMarks, before: func(a, b *Delivery) bool { return a.Took > b.Took }}
+	failed := top{most: failedMarks, before: func(a, b *Delivery) bool { return a.At.After(b.At) }}
 	for _, c := range all {
-		for _, d := range c.Deliveries {
-			switch {
+		for i := range c.Deliveries {
+			switch d := &c.Deliveries[i]; {
 			case d.At.Before(s.From) || d.At.After(s.Until):
 			case d.Outcome == event.Delivered:
-				by[d.Type] = append(by[d.Type], d)
-				fine = append(fine, d)
+				draw(by, s, d)
+				slow.add(d)
 			case slices.Contains(failures, d.Outcome):
-				failed = append(failed, d)
+				failed.add(d)
 			}
 		}
 	}
 	for _, t := range event.CallTypes() {
-		if n := len(by[t]); n > 0 {
-			p.Series = append(p.Series, Series{Type: t, N: n, Path: s.path(t, by[t])})
+		if k := by[t]; k != nil {
+			p.Series = append(p.Series, Series{Type: t, N: k.n, Path: k.path.String()})
 		}
 	}
-	slices.SortFunc(failed, func(a, b Delivery) int { return b.At.Compare(a.At) })
-	slices.SortFunc(fine, func(a, b Delivery) int { return cmp.Or(cmp.Compare(b.Took, a.Took), b.At.Compare(a.At)) })
-	p.More = max(0, len(failed)-failedMarks)
-	p.Marks = slices.Concat(s.marks(fine[:min(len(fine), slowMarks)]), s.marks(failed[:len(failed)-p.More]))
+	p.More = failed.more
+	p.Marks = slices.Concat(s.marks(slow.all), s.marks(failed.all))
 	return p
 }
 
-func (s Span) marks(all []Delivery) []Mark {
+// top keeps the first few of many.
+type top struct {
+	most   int
+	before func(a, b *Delivery) bool
+	all    []*Delivery
+	more   int // that were left out
+}
+
+func (t *top) add(d *Delivery) {
+	if len(t.all) == t.most {
+		t.more++
+		if !t.before(d, t.all[t.most-1]) {
+			return
+		}
+		t.all = t.all[:t.most-1]
+	}
+	place := len(t.all)
+	for place > 0 && t.before(d, t.all[place-1]) {
+		place--
+	}
+	t.all = slices.Insert(t.all, place, d)
+}
+
+func (s Span) marks(all []*Delivery) []Mark {
 	marks := make([]Mark, len(all))
 	for i, d := range all {
-		marks[i] = Mark{X: s.X(d.At), Y: y(d.Took), Delivery: d}
+		marks[i] = Mark{X: s.X(d.At), Y: y(d.Took), Delivery: *d}
 	}
 	return marks
+}
+
+// ink is what is drawn of one type.
+type ink struct {
+	n    int
+	seen map[[2]int]bool
+	path strings.Builder
+}
+
+// draw draws what is at the same place once.
+func draw(by map[event.CallType]*ink, s Span, d *Delivery) {
+	k := by[d.Type]
+	if k == nil {
+		k = &ink{seen: map[[2]int]bool{}}
+		by[d.Type] = k
+	}
+	k.n++
+	at := [2]int{s.X(d.At) &^ 1, y(d.Took) &^ 1}
+	if !k.seen[at] {
+		k.seen[at] = true
+		fmt.Fprintf(&k.path, "M%d %d%s", at[0], at[1], Shape(d.Type))
+	}
 }
 
 // shapes tell the types apart for those who see no colours, each about a point.
@@ -152,21 +195,6 @@ var shapes = map[event.CallType]string{
 
 // Shape of a type, as a path about a point.
 func Shape(t event.CallType) string { return shapes[t] }
-
-// path draws what is at the same place once.
-func (s Span) path(t event.CallType, all []Delivery) string {
-	seen := map[[2]int]bool{}
-	var b strings.Builder
-	for _, d := range all {
-		at := [2]int{s.X(d.At) &^ 1, y(d.Took) &^ 1}
-		if seen[at] {
-			continue
-		}
-		seen[at] = true
-		fmt.Fprintf(&b, "M%d %d%s", at[0], at[1], Shape(t))
-	}
-	return b.String()
-}
 
 // axisText is a duration on an axis: 10 ms, 1 s.
 func axisText(d time.Duration) string {

@@ -58,11 +58,17 @@ func stateOf(e explain.Evidence) State {
 	now := map[side]string{}
 	var told []event.CallType
 	for _, s := range e.Steps {
-		for _, m := range s.Moves {
-			now[side{m.User.UserID, m.Outbound}] = m.To
-		}
 		for _, c := range s.Told {
 			told = append(told, c.Type)
+			switch {
+			case c.Inferred: // by a time limit: nobody moved, and the call is over
+				clear(now)
+			case c.Type == event.Incoming && len(c.Audience) > 0: // of a new life, too
+				now[side{c.Audience[0].UserID, false}] = "ringing"
+			}
+		}
+		for _, m := range s.Moves {
+			now[side{m.User.UserID, m.Outbound}] = m.To
 		}
 	}
 	for _, d := range doing {

@@ -42,9 +42,12 @@ type Percentiles struct {
 func (b *Book) View(q Query, now time.Time) View {
 	all := b.summaries(now)
 	v := View{Query: q, Now: now, Window: b.window, Dropped: b.dropped, Figures: figures(all)}
-	found := slices.DeleteFunc(slices.Clone(all), func(s *Summary) bool { return !q.matches(s) })
+	found := all
+	if q.Narrow() {
+		found = slices.DeleteFunc(slices.Clone(all), func(s *Summary) bool { return !q.matches(s) })
+	}
 	v.Found, v.Pages = len(found), max(1, (len(found)+rowsAPage-1)/rowsAPage)
-	v.Query.Page = min(q.Page, v.Pages)
+	v.Query.Page = max(1, min(q.Page, v.Pages))
 	from := (v.Query.Page - 1) * rowsAPage
 	v.Rows = found[from:min(len(found), from+rowsAPage)]
 	span := Span{From: now.Add(-b.window), Until: now}
