@@ -11,13 +11,14 @@ import (
 // complete. A flag of a file has the shell's own completion, any other none.
 var offers = map[string]map[string][]string{
 	"replay run":      {"output": {"text", "json", "story"}},
+	"replay diff":     {"output": {"text", "json"}},
 	"replay coverage": {"output": {"text", "json"}},
 	"replay explain":  {"output": {"text", "json"}},
 	"replay tail":     {"output": {"text", "json"}, "type": callTypes()},
 }
 
 // files are the flags that name a file, by command, and of all commands.
-var files = map[string]bool{"replay export output": true, "creds": true, "ca": true, "cert": true, "key": true}
+var files = map[string]bool{"replay export output": true, "replay diff against": true, "creds": true, "ca": true, "cert": true, "key": true}
 
 func callTypes() (names []string) {
 	for _, t := range event.CallTypes() {
