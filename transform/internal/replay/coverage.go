@@ -128,11 +128,11 @@ func (c *command) coverage(ctx context.Context, js jetstream.JetStream, s Settin
 	if unreadable > 0 {
 		fmt.Fprintf(c.err, "%s of RTE could not be read and changed nothing\n", explain.Count(unreadable, "coverage event"))
 	}
-	return c.uncovered(l, a)
+	return c.uncovered(l, a, rte.Present(c.now))
 }
 
 // uncovered prints what a ledger says.
-func (c *command) uncovered(l *ledgers, a asked) error {
+func (c *command) uncovered(l *ledgers, a asked, now time.Time) error {
 	switch {
 	case l.Newest().IsZero():
 		return fmt.Errorf("%w: RTE holds no coverage event (feed.>); ingest writes one a second: has it run?", stream.ErrNothing)
@@ -141,7 +141,7 @@ func (c *command) uncovered(l *ledgers, a asked) error {
 	case !a.until.IsZero() && !a.until.After(l.First()):
 		return fmt.Errorf("%w: the coverage events of RTE begin at %s", stream.ErrNothing, l.First().Format(explain.StoredFormat))
 	}
-	v := view{ledgers: l, asked: a, window: coverage.Window{From: a.since, Until: a.until, Now: explain.Present(l.Ledger, c.now)}}
+	v := view{ledgers: l, asked: a, window: coverage.Window{From: a.since, Until: a.until, Now: explain.Present(l.Ledger, now)}}
 	v.gaps = a.gaps(l.Ledger, v.window)
 	out := bufio.NewWriter(c.out)
 	var err error

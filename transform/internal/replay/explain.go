@@ -148,7 +148,7 @@ func (a asking) masking() explain.Masking { return explain.Masking(!a.numbers) }
 // gatherer looks at RTE, which tells how many partitions there are.
 func (c *command) gatherer(ctx context.Context, js jetstream.JetStream, s Settings) (explain.Gatherer, error) {
 	rte, err := stream.RTE(ctx, js, s.Partitions)
-	return explain.Gatherer{JS: js, RTE: rte, Limits: s.Limits, Now: c.now}, err
+	return explain.Gatherer{JS: js, RTE: rte, Limits: s.Limits, Now: rte.Present(c.now)}, err
 }
 
 func (c *command) explainCall(ctx context.Context, js jetstream.JetStream, s Settings, id string, a asking) error {
@@ -179,8 +179,8 @@ func (c *command) explainUser(ctx context.Context, js jetstream.JetStream, s Set
 		return err
 	}
 	f := explain.Search{Gatherer: g, At: at, From: at.Add(-a.within), Until: at.Add(a.within)}
-	if f.Until.After(c.now) {
-		f.Until = c.now
+	if f.Until.After(g.Now) {
+		f.Until = g.Now
 	}
 	if !f.From.Before(f.Until) || f.Until.Before(g.RTE.From) {
 		return fmt.Errorf("%w: RTE reaches from %s to %s", stream.ErrNothing, g.RTE.From.Format(explain.StoredFormat), g.RTE.To.Format(explain.StoredFormat))

@@ -233,10 +233,16 @@ func settled(s string) string {
 
 func (r *rig) explain(now time.Time, args ...string) (out, errs string, code int) {
 	r.Helper()
+	return r.replayed(now, append([]string{"explain"}, args...)...)
+}
+
+// replayed runs the command line at some time.
+func (r *rig) replayed(now time.Time, args ...string) (out, errs string, code int) {
+	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
-	code = Main(ctx, append([]string{"explain"}, args...), IO{Out: &stdout, Err: &stderr, Now: now})
+	code = Main(ctx, args, IO{Out: &stdout, Err: &stderr, Now: now})
 	return stdout.String(), stderr.String(), code
 }
 

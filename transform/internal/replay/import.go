@@ -31,7 +31,7 @@ No client can set when a message was stored, so each says in a header when it wa
 where it comes from. replay goes by that; transform and deliver do
 not: an imported server is there to be looked at, not to run them on.`
 
-	importExamples = `  nats-server -js -sd /tmp/look &
+	importExamples = `  make run ARGS=-empty    # in another terminal; or: nats-server -js -sd /tmp/look
   replay import call.bundle --into nats://127.0.0.1:4222
   replay run && replay diff`
 )

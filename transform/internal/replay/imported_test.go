@@ -12,11 +12,13 @@ import (
 
 	"ringstream/schemas/bustest"
 	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
 	"ringstream/transform/internal/replay/explain"
 )
 
-// lived is everything that happens in the scenes, and nobody listens in the end.
-func (r *rig) lived() (all []scene) {
+// lived is everything that happens in the scenes. Around unheard nobody listens, and
+// end is when the last was stored.
+func (r *rig) lived() (all []scene, unheard, end time.Time) {
 	r.Helper()
 	r.connects("e1", 30*time.Second)
 	for i, s := range scenes {
@@ -28,7 +30,8 @@ func (r *rig) lived() (all []scene) {
 		all = append(all, s)
 	}
 	r.replica(0, event.Closed, "e1")
-	<-time.After(2 * quick.Settle) // by the server's clock; then a heartbeat fires the timer
+	unheard = time.Now().Add(500 * time.Millisecond)
+	<-time.After(time.Second) // by the server's clock; then a heartbeat fires the timers
 	r.replica(0, event.Heartbeat, "")
 	r.transformed()
 	d := r.deliveries()
@@ -37,7 +40,9 @@ func (r *rig) lived() (all []scene) {
 			d.end(s.id, e)
 		}
 	}
-	return all
+	r.replica(0, event.Heartbeat, "")
+	held := bustest.Messages(r, r.js, topology.RTE)
+	return all, unheard, held[len(held)-1].Stored
 }
 
 // taken is the server to which what r holds was exported and imported.
@@ -58,8 +63,7 @@ func (r *rig) taken(how ...string) *rig {
 // times in the same order.
 func TestExplainWhatWasImported(t *testing.T) {
 	r := newRig(t)
-	scenes := r.lived()
-	now := time.Now()
+	scenes, unheard, now := r.lived()
 	asked := [][]string{}
 	for _, s := range scenes {
 		asked = append(asked, []string{"call", s.id})
@@ -67,16 +71,15 @@ func TestExplainWhatWasImported(t *testing.T) {
 	for _, who := range []string{"jane@agency.example", tom, "TOM", ann, ben} {
 		asked = append(asked, []string{"user", who, "--at", now.Add(-time.Second).Format(time.RFC3339Nano)})
 	}
-	asked = append(asked, []string{"user", tom, "--at", now.Add(time.Minute).Format(time.RFC3339Nano), "--within", "30s"}) // when nobody listened
+	asked = append(asked, []string{"user", tom, "--at", unheard.Format(time.RFC3339Nano), "--within", "300ms"})
 
 	other := r.taken("--real")
-	later := time.Now().Add(2 * time.Minute)
 	for _, args := range asked {
-		want, errs, code := r.explain(later, append(args, "--server", r.server.URL())...)
+		want, errs, code := r.explain(now, append(args, "--server", r.server.URL())...)
 		if code == Trouble {
 			t.Errorf("%v: %s", args, errs)
 		}
-		got, errs, same := r.explain(later, append(args, "--server", other.server.URL())...)
+		got, errs, same := r.explain(now.Add(72*time.Hour), append(args, "--server", other.server.URL())...)
 		if numberless(got) != numberless(want) || same != code {
 			t.Errorf("%v: exit %d, not %d, says %q\n%s\nand was\n%s", args, same, code, errs, got, want)
 		}
@@ -84,10 +87,20 @@ func TestExplainWhatWasImported(t *testing.T) {
 
 	aliased := r.taken()
 	for _, s := range scenes {
-		want, got := r.outline(s.id, r.server.URL()), r.outline(s.id, aliased.server.URL())
+		want, got := r.outline(s.id, now, r.server.URL()), r.outline(s.id, time.Now(), aliased.server.URL())
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s, under aliases:\n%+v\nand was\n%+v", s.name, got, want)
 		}
+	}
+	for _, args := range [][]string{{"coverage"}, {"coverage", "--days"}} {
+		want, _, _ := r.replayed(now, append(args, "--server", r.server.URL())...)
+		got, errs, _ := r.replayed(now.Add(72*time.Hour), append(args, "--server", other.server.URL())...)
+		if got != want {
+			t.Errorf("%v says %q\n%s\nand said\n%s", args, errs, got, want)
+		}
+	}
+	if _, errs, code := r.explain(now.Add(72*time.Hour), "user", tom, "--at", "1m", "--server", other.server.URL()); code != Trouble || !strings.Contains(errs, "nothing found: RTE reaches from ") {
+		t.Errorf("behind the end: exit %d, %q", code, errs)
 	}
 	if out, errs, code := r.replay("run", "--until", "2020-01-01", "--server", other.server.URL()); code != Clean || out != "" || !strings.Contains(errs, now.UTC().Format(time.DateOnly)) {
 		t.Errorf("exit %d, %q, %q", code, out, errs)
@@ -114,9 +127,9 @@ type outlined struct {
 }
 
 // outline is what explain says of a call on a server, but for names and words.
-func (r *rig) outline(id, server string) (all outlines) {
+func (r *rig) outline(id string, now time.Time, server string) (all outlines) {
 	r.Helper()
-	text, errs, _ := r.explain(time.Now(), "call", id, "-o", "json", "--server", server)
+	text, errs, _ := r.explain(now, "call", id, "-o", "json", "--server", server)
 	var a explain.Answered
 	if err := json.Unmarshal([]byte(text), &a); err != nil {
 		r.Fatal(err, errs)

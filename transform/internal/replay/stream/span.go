@@ -39,6 +39,14 @@ type Span struct {
 // Empty reports whether it has no message.
 func (s Span) Empty() bool { return s.Last == 0 || s.First > s.Last }
 
+// Present is the time to go by: nothing is known of what was behind an import.
+func (s Span) Present(now time.Time) time.Time {
+	if s.Imported {
+		return s.To
+	}
+	return now
+}
+
 // Look asks for the ends of a stream.
 func Look(ctx context.Context, js jetstream.JetStream, stream string) (Span, error) {
 	s, err := js.Stream(ctx, stream)
