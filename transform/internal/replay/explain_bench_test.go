@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"ringstream/schemas/bustest"
 	"ringstream/schemas/event"
@@ -39,7 +40,7 @@ func BenchmarkExplainCall(b *testing.B) {
 				b.Fatal(err)
 			}
 			header := event.EncodeRaw(raw, "hub.example", raw.Key(), time.Now(), "")
-			if _, err := js.PublishMsgAsync(&nats.Msg{Subject: topology.Raw(partition, agencyOrg, kind, id(n)), Header: header, Data: data}); err != nil {
+			if _, err := js.PublishMsgAsync(&nats.Msg{Subject: topology.Raw(partition, agencyOrg, kind, id(n)), Header: header, Data: data}, jetstream.WithStallWait(time.Minute)); err != nil {
 				b.Fatal(err)
 			}
 		}
