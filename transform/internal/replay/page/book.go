@@ -26,6 +26,7 @@ type Book struct {
 	calls  map[string]*record
 	ledger coverage.Ledger
 	names  map[string]string // of users, by id
+	seen   overview
 
 	dropped int // calls that were too many
 }

@@ -219,6 +219,9 @@ func (f *follower) announce() {
 	}
 	if f.dirty {
 		f.dirty = false
+		if len(f.reading) == 0 { // nobody is to wait for it
+			f.book.Refresh(f.now())
+		}
 		close(f.changed)
 		f.changed = make(chan struct{})
 	}

@@ -51,8 +51,9 @@ func newPages(numbers explain.Masking) *pages {
 		"date":  func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
 		"glyph": func(t Tone) string { return glyphs[t] },
 		"add":   func(a, b int) int { return a + b }, "sub": func(a, b int) int { return a - b }, "mul": func(a, b int) int { return a * b },
-		"first": func(n int, all []Screen) []Screen { return all[:min(n, len(all))] },
-		"more":  func(n int, all []Screen) int { return max(0, len(all)-n) },
+		"first":  func(n int, all []Screen) []Screen { return all[:min(n, len(all))] },
+		"more":   func(n int, all []Screen) int { return max(0, len(all)-n) },
+		"unsaid": unsaid,
 		"moved": func(m explain.Move) string {
 			side := ""
 			if m.Outbound {
@@ -67,6 +68,16 @@ func newPages(numbers explain.Masking) *pages {
 
 // glyphs tell the tones apart for those who see no colours.
 var glyphs = map[Tone]string{Good: "✓", Waiting: "…", Quiet: "–", Bad: "✗"}
+
+// unsaid leaves out what was said of an earlier screen.
+func unsaid(all []explain.Verdict, n int) (checks []string) {
+	for _, check := range all[n].Check {
+		if !slices.ContainsFunc(all[:n], func(v explain.Verdict) bool { return slices.Contains(v.Check, check) }) {
+			checks = append(checks, check)
+		}
+	}
+	return checks
+}
 
 // class is a name as a class of the style sheet.
 func class(s any) string { return strings.ReplaceAll(fmt.Sprint(s), " ", "-") }

@@ -38,10 +38,32 @@ type Percentiles struct {
 	P50, P99, Max time.Duration
 }
 
+// overview is what is the same whatever is asked for.
+type overview struct {
+	at      time.Time
+	all     []*Summary
+	figures Figures
+	plot    Plot
+	strip   Strip
+}
+
+// A reader may be shown what was worked out so long ago, for another one.
+const overviewFor = 400 * time.Millisecond
+
+// Refresh works out what all readers are shown. It takes a while when there are many calls.
+func (b *Book) Refresh(now time.Time) {
+	span := Span{From: now.Add(-b.window), Until: now}
+	all := b.summaries(now)
+	b.seen = overview{at: now, all: all, figures: figures(all), plot: plot(all, span), strip: b.strip(span)}
+}
+
 // View answers a query. The rows belong to the book: they are to be used before it changes.
 func (b *Book) View(q Query, now time.Time) View {
-	all := b.summaries(now)
-	v := View{Query: q, Now: now, Window: b.window, Dropped: b.dropped, Figures: figures(all)}
+	if age := now.Sub(b.seen.at); age < 0 || age >= overviewFor {
+		b.Refresh(now)
+	}
+	v := View{Query: q, Now: now, Window: b.window, Dropped: b.dropped, Figures: b.seen.figures, Plot: b.seen.plot, Strip: b.seen.strip}
+	all := b.seen.all
 	found := all
 	if q.Narrow() {
 		found = slices.DeleteFunc(slices.Clone(all), func(s *Summary) bool { return !q.matches(s) })
@@ -50,9 +72,6 @@ func (b *Book) View(q Query, now time.Time) View {
 	v.Query.Page = max(1, min(q.Page, v.Pages))
 	from := (v.Query.Page - 1) * rowsAPage
 	v.Rows = found[from:min(len(found), from+rowsAPage)]
-	span := Span{From: now.Add(-b.window), Until: now}
-	v.Plot = plot(all, span)
-	v.Strip = b.strip(span)
 	return v
 }
 
