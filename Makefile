@@ -8,7 +8,7 @@ BINARIES := ./ingest/cmd/... ./transform/cmd/... ./deliver/cmd/...
 # Packages in which goroutines meet; the race detector is slow on two cores.
 CONCURRENT := ./schemas/bus/... ./schemas/probe/... ./schemas/program/... ./schemas/telemetry/... \
 	./ingest/internal/hub/... ./ingest/internal/feed/... ./ingest/internal/rtesim/... ./ingest/internal/app/... \
-	./transform/internal/app/... ./transform/internal/fold/... \
+	./transform/internal/app/... ./transform/internal/fold/... ./transform/internal/replay/page/... \
 	./deliver/internal/app/... ./deliver/internal/directory/... ./deliver/internal/reapit/... ./deliver/internal/reapitsim/... \
 	./deploy/local/...
 FUZZTIME ?= 20s
@@ -51,6 +51,7 @@ bench: build ## what ingest and transform sustain and how long a call takes to r
 	@go test -run '^$$' -bench '^BenchmarkRinging$$' -benchtime 1x -timeout 1h ./deploy/e2e $(RINGFLAGS)
 	@go test -run '^$$' -bench . -benchtime 1s -timeout 1h ./transform/internal/fold $(FOLDFLAGS)
 	@go test -run '^$$' -bench '^BenchmarkExplainCall$$' -benchtime 20x -timeout 1h ./transform/internal/replay $(EXPLAINFLAGS)
+	@go test -run '^$$' -bench '^BenchmarkList$$' -benchtime 5x ./transform/internal/replay/page
 
 .PHONY: profile
 profile: ## where transform's CPU time goes; NATS, which is in the process, left out

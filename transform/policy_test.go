@@ -62,7 +62,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/replay/selection.go": pure("fmt", "strings", "time", event, call),
 		"internal/replay/story.go":     pure("fmt", "strings", "time", "golang.org/x/tools/txtar", event, topology, call, fold, bundle),
 
-		"internal/replay/serve.go": may("github.com/nats-io/nats.go", jetstream, "github.com/spf13/cobra", bus, program, page), // its connection never gives up
+		"internal/replay/serve.go": may("github.com/nats-io/nats.go", jetstream, "github.com/spf13/cobra", bus, program, stream, page), // its connection never gives up
 
 		"internal/replay/stream": may(jetstream, bus, topology),
 
@@ -79,7 +79,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/replay/page/follow.go": may(jetstream, bus, event, topology, call, fold, explain, stream),
 		"internal/replay/page/guard.go":  may(),
 		"internal/replay/page/render.go": may(bus, explain),
-		"internal/replay/page/site.go":   may(jetstream, explain),
+		"internal/replay/page/site.go":   may(jetstream, explain, stream),
 
 		"internal/replay/bundle":            may(bus, event, topology, call),
 		"internal/replay/bundle/alias.go":   pure("fmt", "strings", call),

@@ -12,6 +12,7 @@ import (
 	"ringstream/schemas/bus"
 	"ringstream/schemas/program"
 	"ringstream/transform/internal/replay/page"
+	"ringstream/transform/internal/replay/stream"
 )
 
 const (
@@ -96,9 +97,15 @@ func (c *command) serve(ctx context.Context, asked serving) error {
 }
 
 func (c *command) show(ctx context.Context, js jetstream.JetStream, connected func() bool, s Settings, asked serving, token string) error {
+	rte, err := stream.RTE(ctx, js, s.Partitions)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
 	site, err := page.Open(ctx, js, page.Options{
-		Listen: asked.listen, Token: token, Since: asked.since, Numbers: asked.numbers, Partitions: s.Partitions,
-		Rules: page.Rules{Limits: s.Limits, Deadlines: s.Deadlines}, Connected: connected, Now: time.Now,
+		Listen: asked.listen, Token: token, Since: asked.since, Numbers: asked.numbers, RTE: rte,
+		Rules: page.Rules{Limits: s.Limits, Deadlines: s.Deadlines}, Connected: connected,
+		Now: func() time.Time { return rte.Present(c.now.Add(time.Since(began))) },
 	})
 	if err != nil {
 		return err

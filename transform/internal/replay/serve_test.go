@@ -21,12 +21,17 @@ import (
 // the address that it prints.
 func (r *rig) serve(args ...string) (site string, end func() (string, int)) {
 	r.Helper()
+	return r.serveAt(time.Now(), args...)
+}
+
+func (r *rig) serveAt(now time.Time, args ...string) (site string, end func() (string, int)) {
+	r.Helper()
 	ctx, cancel := context.WithCancelCause(r.Context())
 	printed, out := io.Pipe()
 	errs := new(screen)
 	code := make(chan int, 1)
 	go func() {
-		code <- Main(ctx, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...), IO{Out: out, Err: errs, Now: time.Now()})
+		code <- Main(ctx, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...), IO{Out: out, Err: errs, Now: now})
 		_ = out.Close()
 	}()
 	line, err := bufio.NewReader(printed).ReadString('\n')
@@ -233,6 +238,20 @@ func TestServeOlderCalls(t *testing.T) {
 	site, end := r.serve("--since", "1m")
 	r.eventually(browser(), site, "/call/"+answered, "/call/"+missed, "beyond rte")
 	end()
+}
+
+// Of what was imported the present is its end: the list is that of its last hour.
+func TestServeWhatWasImported(t *testing.T) {
+	r := newRig(t)
+	r.raw(agencyOrg, answered, rings, jane)
+	r.transformed()
+	r.deliveries().end(answered, ending{user: jane, outcome: event.Delivered, status: 202, tries: 1})
+	other := r.taken("--real")
+	site, end := other.serveAt(time.Now().Add(72*time.Hour), "--server", other.server.URL())
+	r.eventually(browser(), site, `data-state="live"`, "/call/"+answered, "What these streams hold was imported", `<span class="state ringing">`, `<span class="cause">told</span>`)
+	if errs, code := end(); code != Clean {
+		t.Errorf("exit %d, said %q", code, errs)
+	}
 }
 
 func TestServeToken(t *testing.T) {

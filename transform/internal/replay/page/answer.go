@@ -27,6 +27,7 @@ type refusal struct {
 type listed struct {
 	View
 	Condition Condition
+	Imported  bool // the streams were, and nothing comes any more
 }
 
 // tab is a selection of the list.
@@ -43,7 +44,7 @@ func (listed) Shows() []tab {
 func (s *Site) list(w http.ResponseWriter, r *http.Request) {
 	var out bytes.Buffer
 	_, err := s.follower.view(ReadQuery(r.URL.Query()), func(v View, c Condition) error {
-		return s.pages.render(&out, "list", listed{v, c})
+		return s.pages.render(&out, "list", listed{v, c, s.follower.rte.Imported})
 	})
 	s.pages.write(w, r, http.StatusOK, out.Bytes(), err)
 }

@@ -227,7 +227,7 @@ func TestPagesOfManyCalls(t *testing.T) {
 			t.Fatalf("page %d: %d rows of %d, %d pages", page, len(v.Rows), v.Found, v.Pages)
 		}
 		var out counter
-		if err := newPages(true).render(&out, "list", listed{v, Condition{State: "live"}}); err != nil {
+		if err := newPages(true).render(&out, "list", listed{View: v, Condition: Condition{State: "live"}}); err != nil {
 			t.Fatal(err)
 		}
 		size = max(size, int(out))
@@ -249,7 +249,7 @@ func (c *counter) Write(b []byte) (int, error) {
 func BenchmarkList(b *testing.B) {
 	p := newPages(true)
 	show := func(book *Book, now time.Duration) {
-		if err := p.render(io.Discard, "list", listed{book.View(Query{Show: ShowAll, Page: 1}, at(now)), Condition{State: "live"}}); err != nil {
+		if err := p.render(io.Discard, "list", listed{View: book.View(Query{Show: ShowAll, Page: 1}, at(now)), Condition: Condition{State: "live"}}); err != nil {
 			b.Fatal(err)
 		}
 	}

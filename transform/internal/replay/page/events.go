@@ -75,7 +75,9 @@ func (s *Site) listChanges(r *http.Request) teller {
 	var said []byte
 	return func(to events) (<-chan struct{}, error) {
 		var out bytes.Buffer
-		more, err := s.follower.view(q, func(v View, c Condition) error { return s.pages.render(&out, "live", listed{v, c}) })
+		more, err := s.follower.view(q, func(v View, c Condition) error {
+			return s.pages.render(&out, "live", listed{v, c, s.follower.rte.Imported})
+		})
 		if err != nil || bytes.Equal(out.Bytes(), said) {
 			return more, err
 		}

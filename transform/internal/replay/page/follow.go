@@ -23,11 +23,11 @@ import (
 // follower fills the book from the streams, first with what the window holds
 // and then with what comes.
 type follower struct {
-	js         jetstream.JetStream
-	connected  func() bool
-	partitions int // where RTE does not say how many there are
-	rules      Rules
-	now        func() time.Time
+	js        jetstream.JetStream
+	connected func() bool
+	rte       stream.Span // at the beginning
+	rules     Rules
+	now       func() time.Time
 
 	mu      sync.Mutex
 	book    *Book
@@ -114,6 +114,9 @@ func (f *follower) begin(ctx context.Context, s *source) error {
 // start is the position of the first message of the window, or of the next one.
 func (f *follower) start(ctx context.Context, name string, span stream.Span) (uint64, error) {
 	now, from := f.now(), span.Last+1
+	if f.rte.Imported { // all of it, and not in the order of its times
+		return max(span.First, 1), nil
+	}
 	err := stream.Between(ctx, f.js, name, now.Add(-f.book.window), now, func(m bus.Message) error {
 		from = min(from, m.Seq)
 		return stream.ErrEnd
@@ -246,7 +249,7 @@ func (f *follower) complete(ctx context.Context) {
 
 // gather looks for all that there is of a call.
 func (f *follower) gather(ctx context.Context, id string, seen func(string, bus.Message)) (explain.Evidence, error) {
-	rte, err := stream.RTE(ctx, f.js, f.partitions)
+	rte, err := stream.RTE(ctx, f.js, f.rte.Partitions)
 	if err != nil {
 		return explain.Evidence{}, err
 	}

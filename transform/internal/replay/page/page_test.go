@@ -43,7 +43,7 @@ func TestList(t *testing.T) {
 	}
 	v := b.View(Query{Show: ShowAll, Page: 1}, at(10*time.Minute))
 	var out bytes.Buffer
-	if err := newPages(true).render(&out, "list", listed{v, Condition{State: "live"}}); err != nil {
+	if err := newPages(true).render(&out, "list", listed{View: v, Condition: Condition{State: "live"}}); err != nil {
 		t.Fatal(err)
 	}
 	wellFormed(t, out.Bytes())
@@ -55,7 +55,7 @@ func TestEmptyList(t *testing.T) {
 	for _, c := range []Condition{{State: "live"}, {"lost", "No connection"}, {"reading", "so many are left"}} {
 		v := NewBook(rules, 90*time.Minute, 10).View(Query{Show: ShowAll, Page: 7}, at(0))
 		var out bytes.Buffer
-		if err := newPages(true).render(&out, "list", listed{v, c}); err != nil {
+		if err := newPages(true).render(&out, "list", listed{View: v, Condition: c}); err != nil {
 			t.Fatal(err)
 		}
 		wellFormed(t, out.Bytes())

@@ -15,18 +15,19 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"ringstream/transform/internal/replay/explain"
+	"ringstream/transform/internal/replay/stream"
 )
 
 // Options of a site.
 type Options struct {
-	Listen     string        // host and port
-	Token      string        // empty: none is asked for, which only loopback should do
-	Since      time.Duration // the window
-	Numbers    bool          // telephone numbers in full
-	Partitions int           // of RTE, where it does not say itself
-	Rules      Rules
-	Connected  func() bool // whether NATS is
-	Now        func() time.Time
+	Listen    string        // host and port
+	Token     string        // empty: none is asked for, which only loopback should do
+	Since     time.Duration // the window
+	Numbers   bool          // telephone numbers in full
+	RTE       stream.Span   // as it stands at the beginning
+	Rules     Rules
+	Connected func() bool // whether NATS is
+	Now       func() time.Time
 }
 
 // Site is the pages, and the server in front of them.
@@ -57,7 +58,7 @@ func Open(ctx context.Context, js jetstream.JetStream, o Options) (*Site, error)
 		return nil, fmt.Errorf("listen on %s: %w", o.Listen, err)
 	}
 	f := &follower{
-		js: js, connected: o.Connected, partitions: o.Partitions, rules: o.Rules, now: o.Now,
+		js: js, connected: o.Connected, rte: o.RTE, rules: o.Rules, now: o.Now,
 		book: NewBook(o.Rules, o.Since, mostCalls), trouble: map[string]string{}, changed: make(chan struct{}), reading: map[string]uint64{},
 	}
 	for _, s := range f.sources() {
