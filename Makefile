@@ -8,7 +8,7 @@ BINARIES := ./ingest/cmd/... ./transform/cmd/... ./deliver/cmd/...
 # Packages in which goroutines meet; the race detector is slow on two cores.
 CONCURRENT := ./schemas/bus/... ./schemas/probe/... ./schemas/program/... ./schemas/telemetry/... \
 	./ingest/internal/hub/... ./ingest/internal/feed/... ./ingest/internal/rtesim/... ./ingest/internal/app/... \
-	./transform/internal/app/... ./transform/internal/fold/... ./transform/internal/replay/page/... \
+	./transform/internal/app/... ./transform/internal/fold/... ./transform/internal/replay/... \
 	./deliver/internal/app/... ./deliver/internal/directory/... ./deliver/internal/reapit/... ./deliver/internal/reapitsim/... \
 	./deploy/local/...
 FUZZTIME ?= 20s
