@@ -32,6 +32,9 @@ func TestBundleMovesToAnotherMachine(t *testing.T) {
 		calls = append(calls, done.CallIDs...)
 	}
 	here := replayAt(t, r.NATSURL())
+	if said := here.clean("explain", "call", calls[0]); !arrival.MatchString(said) {
+		t.Errorf("nobody has heard it:\n%s", said)
+	}
 	for name, export := range map[string][]string{"aliases": nil, "real": {"--real"}} {
 		file := filepath.Join(t.TempDir(), "morning.bundle")
 		here.clean(append([]string{"export", "--since", "1h", "-o", file}, export...)...)
@@ -88,9 +91,10 @@ func (r replayed) clean(args ...string) string {
 func lines(s string) []string { return strings.Split(strings.TrimSpace(s), "\n") }
 
 var (
-	names  = regexp.MustCompile(`"(userName|caller|called)":"[^"]*"`)
-	places = regexp.MustCompile(`(RTE|CALLS|DELIVERIES) +\d+ *`)
-	clocks = regexp.MustCompile(`^\d\d:\d\d:\d\d\.\d{3}  (RTE|CALLS|DELIVERIES|DEADLETTERS)`)
+	names   = regexp.MustCompile(`"(userName|caller|called)":"[^"]*"`)
+	places  = regexp.MustCompile(`(RTE|CALLS|DELIVERIES) +\d+ *`)
+	arrival = regexp.MustCompile(`RTE \d+ .*, dated \d\d:\d\d:\d\d\.\d{3}, heard \d\d:\d\d:\d\d\.\d{3} by ingest-[12]\n`)
+	clocks  = regexp.MustCompile(`^\d\d:\d\d:\d\d\.\d{3}  (RTE|CALLS|DELIVERIES|DEADLETTERS)`)
 )
 
 // withoutNames leaves out of call events what an alias replaces.
