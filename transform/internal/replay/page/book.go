@@ -28,6 +28,7 @@ type Book struct {
 	names  map[string]string // of users, by id
 	seen   overview
 
+	filling bool
 	dropped int // calls that were too many
 }
 
@@ -46,6 +47,9 @@ type record struct {
 func NewBook(rules Rules, window time.Duration, most int) *Book {
 	return &Book{rules: rules, window: window, most: most, calls: map[string]*record{}, names: map[string]string{}}
 }
+
+// Fill says whether the book is still being filled with what there was.
+func (b *Book) Fill(on bool) { b.filling = on }
 
 // Hear takes a raw event.
 func (b *Book) Hear(h explain.Heard) {
@@ -189,15 +193,24 @@ func (b *Book) advance(now time.Time) {
 	b.dropped += over
 }
 
-// unsettledFor is how long what is said of a call under way is not worked out anew.
-const unsettledFor = time.Second
+const (
+	// unsettledFor is how long what is said of a call under way is not worked out anew.
+	unsettledFor = time.Second
+	// unsettledAtOnce is of how many at most it is: of more, some wait longer.
+	unsettledAtOnce = 1000
+)
 
 // summaries are those of all calls, the newest first.
 func (b *Book) summaries(now time.Time) []*Summary {
 	b.advance(now)
 	all := make([]*Summary, 0, len(b.calls))
+	again := 0
 	for _, r := range b.calls {
-		if r.at.IsZero() || !r.summary.settled && now.Sub(r.at) >= unsettledFor {
+		old := !r.summary.settled && now.Sub(r.at) >= unsettledFor && again < unsettledAtOnce
+		if old && !r.at.IsZero() {
+			again++
+		}
+		if old || r.at.IsZero() {
 			r.summary, r.at = summarize(r, b.rules, now), now
 		}
 		all = append(all, &r.summary)

@@ -269,3 +269,19 @@ func BenchmarkList(b *testing.B) {
 		}
 	})
 }
+
+// A thousand calls at once, all of them under way, are worked out by and by.
+func TestManyUnsettledCalls(t *testing.T) {
+	b := NewBook(rules, time.Hour, mostCalls)
+	const calls = 3 * unsettledAtOnce
+	for i := range calls {
+		scene{id: fmt.Sprint("c", i), story: ring}.into(t, b)
+	}
+	b.View(Query{Show: ShowAll}, at(2*time.Second))
+	for i, want := range []int{calls - unsettledAtOnce, calls - 2*unsettledAtOnce, 0} {
+		now := at(4*time.Minute + time.Duration(i)*overviewFor)
+		if got := b.View(Query{Show: ShowAll}, now).Figures.Ringing; got != want {
+			t.Errorf("look %d: %d ring, want %d", i, got, want)
+		}
+	}
+}

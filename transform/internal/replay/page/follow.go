@@ -291,5 +291,6 @@ func (f *follower) condition() Condition {
 func (f *follower) view(q Query, render func(View, Condition) error) (more <-chan struct{}, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.book.Fill(len(f.reading) > 0)
 	return f.changed, render(f.book.View(q, f.now()), f.condition())
 }

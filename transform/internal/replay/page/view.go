@@ -47,8 +47,12 @@ type overview struct {
 	strip   Strip
 }
 
-// A reader may be shown what was worked out so long ago, for another one.
-const overviewFor = 400 * time.Millisecond
+// A reader may be shown what was worked out so long ago, for another one. While
+// the book is filled it is not to be worked out all the time.
+const (
+	overviewFor = 400 * time.Millisecond
+	whileFilled = 2 * time.Second
+)
 
 // Refresh works out what all readers are shown. It takes a while when there are many calls.
 func (b *Book) Refresh(now time.Time) {
@@ -59,7 +63,11 @@ func (b *Book) Refresh(now time.Time) {
 
 // View answers a query. The rows belong to the book: they are to be used before it changes.
 func (b *Book) View(q Query, now time.Time) View {
-	if age := now.Sub(b.seen.at); age < 0 || age >= overviewFor {
+	keep := overviewFor
+	if b.filling {
+		keep = whileFilled
+	}
+	if age := now.Sub(b.seen.at); age < 0 || age >= keep {
 		b.Refresh(now)
 	}
 	v := View{Query: q, Now: now, Window: b.window, Dropped: b.dropped, Figures: b.seen.figures, Plot: b.seen.plot, Strip: b.seen.strip}
