@@ -5,8 +5,8 @@
 // It owns the commands, saying where two runs of a call part ([Compare]), and
 // telling a call as a story that the tests of package call can replay, with
 // nobody's name or number in it. Reading the streams is package stream's, why a
-// screen was told or not is package explain's, and the file that carries calls
-// to another server package bundle's.
+// screen was told or not is package explain's, the page in the browser package
+// page's, and the file that carries calls to another server package bundle's.
 //
 // It refuses to write: to a stream, to a consumer's position, to anything but
 // the output it is given. Only import writes, to streams that are empty. It needs

@@ -113,7 +113,7 @@ func (s *Site) unknown(r *http.Request, id string) refusal {
 		"search the list for the caller's last digits or for a user; replay explain user finds calls by their time",
 	}
 	if rte, err := stream.Look(r.Context(), s.follower.js, "RTE"); err == nil && !rte.Empty() {
-		try = append(try, "RTE reaches back to "+rte.From.Format(explain.StoredFormat)+"; CALLS and DELIVERIES further")
+		try = append(try, "RTE reaches back to "+rte.From.Format(explain.StoredFormat))
 	}
 	return refusal{http.StatusNotFound, "No stream holds anything of this call", fmt.Sprintf("RTE, CALLS and DELIVERIES know no call %q.", fit(id, 80)), try}
 }
