@@ -22,6 +22,10 @@ func Program() program.Program[Settings] {
 	return program.Program[Settings]{
 		Name: Name, Summary: "folds the raw events of RTE into call events, one state machine per call",
 		Run: Run, Check: Check,
+		Commands: map[string]program.Command[Settings]{"provision": {
+			Summary: "create or verify the streams and buckets of all services, and end",
+			Needs:   []string{"NATS_", "LOG_LEVEL", "LOG_FORMAT", "STREAM_REPLICAS", "DUPLICATE_WINDOW", "PARTITIONS"}, Run: Provision,
+		}},
 	}
 }
 
