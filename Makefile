@@ -101,6 +101,29 @@ $(TOOLS)/golangci-lint $(TOOLS)/gofumpt &: deploy/tools/go.mod
 	@GOBIN=$(TOOLS) GOWORK=off go -C deploy/tools install tool
 	@touch $(TOOLS)/golangci-lint $(TOOLS)/gofumpt
 
+.PHONY: chart
+chart: chart-rules $(TOOLS)/helm-docs $(TOOLS)/gofumpt ## the Helm chart: lint, schemas of three versions, an API server's validation, PodSecurity, rules, documentation
+	@test -z "$$($(TOOLS)/gofumpt -l deploy/chart/verify | tee /dev/stderr)" || { echo "not formatted: make chart-docs"; exit 1; }
+	@cd deploy/chart/verify && export GOWORK=off && go mod tidy -diff && go test -count=1 -timeout 15m $(TESTFLAGS) ./...
+	@$(TOOLS)/helm-docs --chart-search-root deploy/chart --dry-run --log-level error | diff deploy/chart/README.md - || { echo "its README is not up to date: make chart-docs"; exit 1; }
+
+.PHONY: chart-docs
+chart-docs: $(TOOLS)/helm-docs ## make the chart's README, its copies of rules and dashboards, and deploy/kustomize/base anew
+	@rm -rf deploy/chart/files
+	@for f in $$(grep -ls '^groups:' deploy/alerts/*.yaml) $$(ls deploy/dashboards/*.json 2>/dev/null); do install -m 644 -D "$$f" "deploy/chart/files/$$(basename "$$(dirname "$$f")")/$$(basename "$$f")"; done
+	@$(TOOLS)/helm-docs --chart-search-root deploy/chart --log-level error
+	@cd deploy/chart/verify && GOWORK=off go test -count=1 -run '^TestKustomize' ./... -update > /dev/null
+
+# promtool is Prometheus' own: apt-get install --no-install-recommends prometheus.
+.PHONY: chart-rules
+chart-rules:
+	@rules=$$(grep -ls '^groups:' deploy/alerts/*.yaml || true); tests=$$(grep -ls '^rule_files:' deploy/alerts/*.yaml || true); \
+		if [ -n "$$rules" ]; then promtool check rules $$rules; fi; if [ -n "$$tests" ]; then promtool test rules $$tests; fi
+
+$(TOOLS)/helm-docs: deploy/tools/chart/go.mod
+	@GOBIN=$(TOOLS) GOWORK=off go -C deploy/tools/chart install tool
+	@touch $@
+
 .PHONY: clean
 clean: ## remove what was built and the data of make run
 	@rm -rf bin .bin .ringstream
