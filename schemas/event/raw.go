@@ -102,12 +102,12 @@ func ReadRaw(body []byte) (Raw, error) {
 	if !message.open() {
 		return Raw{ID: FallbackID(body)}, errNoObject
 	}
-	var s, d fields
-	var data []byte
+	var d fields
+	var data, subscription []byte
 	for name := message.next(); name != nil; name = message.next() {
 		switch string(name) {
 		case "subscription":
-			s = message.fields()
+			subscription = message.value()
 		case "data":
 			message.token()
 			from := message.at
@@ -119,10 +119,10 @@ func ReadRaw(body []byte) (Raw, error) {
 	}
 	r := Raw{
 		ID:             d[id].id(),
-		EventType:      first(d[eventType].trimmed(), s[eventType].trimmed()),
-		EntityType:     first(d[entityType].trimmed(), s[entityType].trimmed()),
-		EntityID:       first(d[entityID].id(), s[entityID].id()),
-		OrganizationID: first(d[organizationID].id(), s[organizationID].id(), d.organization(), s.organization()),
+		EventType:      d[eventType].trimmed(),
+		EntityType:     d[entityType].trimmed(),
+		EntityID:       d[entityID].id(),
+		OrganizationID: d[organizationID].id(),
 		CallID:         d[callID].id(),
 		UserID:         d[userID].id(),
 		UserName:       d[userName].trimmed(),
@@ -130,6 +130,9 @@ func ReadRaw(body []byte) (Raw, error) {
 		CallerNumber:   d[callerNumber].trimmed(),
 		TargetNumber:   d[targetNumber].trimmed(),
 		TechQueueID:    d[techQueueID].id(),
+	}
+	if r.EventType == "" || r.EntityType == "" || r.EntityID == "" || r.OrganizationID == "" {
+		r.complete(&d, subscription)
 	}
 	if r.ID == "" {
 		r.ID = r.fallbackID(body, data)
@@ -142,6 +145,17 @@ func ReadRaw(body []byte) (Raw, error) {
 		r.Reason = &d[reason].value
 	}
 	return r, nil
+}
+
+// complete takes what the data do not say from the subscription, which is not
+// worth reading otherwise.
+func (r *Raw) complete(d *fields, subscription []byte) {
+	c := cursor{b: subscription}
+	s := c.fields()
+	r.EventType = first(r.EventType, s[eventType].trimmed())
+	r.EntityType = first(r.EntityType, s[entityType].trimmed())
+	r.EntityID = first(r.EntityID, s[entityID].id())
+	r.OrganizationID = first(r.OrganizationID, s[organizationID].id(), d.organization(), s.organization())
 }
 
 func first(values ...string) string {
