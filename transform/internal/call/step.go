@@ -91,8 +91,12 @@ func classify(eventType string) (k kind, queue bool) {
 // Concerns reports whether the event belongs to a telephone call: it names a
 // CallId, and its type is one of UserCall* or QueueCall*, known or not.
 func Concerns(r event.Raw) bool {
-	name := strings.ToLower(r.EventType)
-	return r.CallID != "" && (strings.HasPrefix(name, "usercall") || strings.HasPrefix(name, "queuecall"))
+	return r.CallID != "" && (begins(r.EventType, "usercall") || begins(r.EventType, "queuecall"))
+}
+
+// begins compares in any casing. The prefix is ASCII.
+func begins(name, prefix string) bool {
+	return len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix)
 }
 
 // step is a raw event as the model reads it.
