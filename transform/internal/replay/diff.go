@@ -122,7 +122,10 @@ func (c *command) foldAll(ctx context.Context, js jetstream.JetStream, rte strea
 	bar := progress{w: c.bar, what: "folding"}
 	defer bar.done()
 	var began time.Time
-	err := stream.Read(ctx, js, rte, rte.First, func(m bus.Message) error {
+	all := func(ctx context.Context, handle func(bus.Message) error) error {
+		return stream.Read(ctx, js, rte, rte.First, handle)
+	}
+	err := ahead(ctx, all, func(m decoded) error {
 		if (Selection{Until: until}).Past(m.Stored) {
 			return stream.ErrEnd
 		}
@@ -130,9 +133,8 @@ func (c *command) foldAll(ctx context.Context, js jetstream.JetStream, rte strea
 			began, w.rte.First, w.rte.From = m.Stored, m.Seq, m.Stored // the oldest may have expired meanwhile
 		}
 		w.rte.Last, w.rte.To = m.Seq, m.Stored
-		in, told := refold.Take(m)
-		w.told = append(w.told, told...)
-		w.doubt(in, m.Stored.Sub(began), limits)
+		w.told = append(w.told, refold.step(m)...)
+		w.doubt(m.in, m.Stored.Sub(began), limits)
 		bar.at(rte, m.Seq)
 		return nil
 	})

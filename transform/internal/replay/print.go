@@ -17,12 +17,9 @@ func printers(c palette) map[string]printer {
 	return map[string]printer{"text": c.textLine, "json": jsonLine}
 }
 
+// jsonLine is the data as they are encoded, without what CALLS has in the header.
 func jsonLine(w io.Writer, t Told) error {
-	t, err := t.Encoded()
-	if err == nil {
-		_, err = fmt.Fprintf(w, "%s\n", t.Body)
-	}
-	return err
+	return printLine(w, t.Call)
 }
 
 // textLine is one event a line, in columns: when the fold told it, when it

@@ -54,17 +54,33 @@ func NewRefold(partitions int, limits call.Limits) *Refold {
 
 // Take folds one message and returns it as the fold read it, and what is told.
 func (r *Refold) Take(m bus.Message) (fold.Input, []Told) {
+	d := decode(m)
+	return d.in, r.step(d)
+}
+
+// decoded is a message, and what the fold reads in it.
+type decoded struct {
+	bus.Message
+	in  fold.Input
+	err error // it only carries the clock on
+}
+
+func decode(m bus.Message) decoded {
 	in, err := fold.Decode(m)
-	if err != nil {
+	return decoded{m, in, err}
+}
+
+// step folds what is decoded and returns what is told.
+func (r *Refold) step(m decoded) (told []Told) {
+	if m.err != nil {
 		r.Unreadable++
 	}
-	var told []Told
 	for _, p := range r.concerned(m.Subject) {
-		for i, out := range r.folds[p].Step(in).Outputs {
+		for i, out := range r.folds[p].Step(m.in).Outputs {
 			told = append(told, Told{Call: out.Call, Partition: p, At: bus.Position{In: m.Seq, Idx: i}, Stored: m.Stored, Trace: out.Trace})
 		}
 	}
-	return in, told
+	return told
 }
 
 // reads reports whether a partition reads a subject.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"ringstream/schemas/bus"
 	"ringstream/transform/internal/call"
 	"ringstream/transform/internal/replay/explain"
 	"ringstream/transform/internal/replay/stream"
@@ -34,7 +33,7 @@ func (c *command) run(ctx context.Context, s tape, sel Selection, format string)
 	if format == "story" {
 		r.story = newWitness(sel.Call, s.limits)
 	}
-	err := s.read(ctx, r.take)
+	err := ahead(ctx, s.read, r.take)
 	r.bar.done()
 	if err == nil && r.story != nil {
 		err = r.tell(s.limits)
@@ -54,13 +53,12 @@ func (c *command) run(ctx context.Context, s tape, sel Selection, format string)
 	return nil
 }
 
-func (r *running) take(m bus.Message) error {
+func (r *running) take(m decoded) error {
 	if r.sel.Past(m.Stored) {
 		return stream.ErrEnd
 	}
-	in, told := r.refold.Take(m)
-	r.heard = r.heard || in.Raw != nil && r.sel.Asks(*in.Raw)
-	for _, t := range told {
+	r.heard = r.heard || m.in.Raw != nil && r.sel.Asks(*m.in.Raw)
+	for _, t := range r.refold.step(m) {
 		if !r.sel.Has(t) {
 			continue
 		}
@@ -73,7 +71,7 @@ func (r *running) take(m bus.Message) error {
 	if r.story == nil || !r.refold.reads(partitionOf(r.sel.Call, r.rte.Partitions), m.Subject) {
 		return nil
 	}
-	r.story.see(in)
+	r.story.see(m.in)
 	return nil
 }
 

@@ -139,10 +139,14 @@ const HeaderStored = "Ringstream-Stored"
 // Stored is when a message was stored, where it was first: that is its time for
 // the fold.
 func Stored(m bus.Message) time.Time {
-	if t, err := time.Parse(time.RFC3339Nano, m.Header.Get(HeaderStored)); err == nil {
-		return t.UTC()
+	if !imported(m) {
+		return m.Stored
 	}
-	return m.Stored
+	t, err := time.Parse(time.RFC3339Nano, m.Header.Get(HeaderStored))
+	if err != nil {
+		return m.Stored
+	}
+	return t.UTC()
 }
 
 func imported(m bus.Message) bool { return m.Header.Get(HeaderStored) != "" }
