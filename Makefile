@@ -46,11 +46,11 @@ race: ## the race detector on the concurrent packages; a cluster only makes its 
 	@go test -race -short -skip '^TestCluster' $(TESTFLAGS) $(CONCURRENT)
 
 .PHONY: bench
-bench: build ## what ingest and transform sustain and how long a call takes to ring, as ratios to bare readers, publishers and relays
+bench: build ## what ingest, transform and replay sustain and how long a call takes to ring, as ratios to bare readers, publishers and relays
 	@go test -run '^$$' -bench '^Benchmark(Ingest|Transform)$$' -benchtime 1x -timeout 1h ./deploy/e2e $(BENCHFLAGS)
 	@go test -run '^$$' -bench '^BenchmarkRinging$$' -benchtime 1x -timeout 1h ./deploy/e2e $(RINGFLAGS)
 	@go test -run '^$$' -bench . -benchtime 1s -timeout 1h ./transform/internal/fold $(FOLDFLAGS)
-	@go test -run '^$$' -bench '^BenchmarkExplainCall$$' -benchtime 20x -timeout 1h ./transform/internal/replay $(EXPLAINFLAGS)
+	@go test -run '^$$' -bench '^BenchmarkReplay$$' -benchtime 1x -timeout 2h ./deploy/e2e $(EXPLAINFLAGS)
 	@go test -run '^$$' -bench '^BenchmarkList$$' -benchtime 5x ./transform/internal/replay/page
 
 .PHONY: profile

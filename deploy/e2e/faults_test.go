@@ -376,7 +376,7 @@ func minus(a, b []span) (left []span) {
 // TestMain makes the test binary one of the processes that the tests need.
 func TestMain(m *testing.M) {
 	for role, play := range map[string]func(string){
-		asNATS: serveNATS, asReader: readBare, asRelay: relayBare, asPublisher: publishBare, asFolder: foldBare,
+		asNATS: serveNATS, asReader: readBare, asRelay: relayBare, asPublisher: publishBare, asFolder: foldBare, asRereader: rereadBare,
 		asGenerator: generate, asHop: hop, asPoster: postBare, asReceiver: receive,
 	} {
 		if what := os.Getenv(role); what != "" {

@@ -104,15 +104,23 @@ func emptyWorld(t testing.TB) *world {
 func newBus(t testing.TB) *world {
 	t.Helper()
 	w := emptyWorld(t)
+	w.startBus()
+	return w
+}
+
+// store is where NATS keeps its data.
+func (w *world) store() string { return filepath.Join(w.dir, "js") }
+
+func (w *world) startBus() {
+	w.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	port := freePort(t)
-	w.nats = w.program("nats", self, "", asNATS+"="+filepath.Join(w.dir, "js"), fmt.Sprintf("%s=%d", natsPort, port), syncAlways+"="+os.Getenv(syncAlways))
+	port := freePort(w.t)
+	w.nats = w.program("nats", self, "", asNATS+"="+w.store(), fmt.Sprintf("%s=%d", natsPort, port), syncAlways+"="+os.Getenv(syncAlways))
 	w.nats.start()
 	w.nats.url = fmt.Sprintf("nats://127.0.0.1:%d", port)
-	return w
 }
 
 // users are the ids of the hub's users.

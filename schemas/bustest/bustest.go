@@ -30,8 +30,14 @@ type Server struct {
 // Run starts a server that ends with the test.
 func Run(tb testing.TB) *Server {
 	tb.Helper()
+	return RunIn(tb, tb.TempDir())
+}
+
+// RunIn starts one that keeps its data in a directory, for another to find there.
+func RunIn(tb testing.TB, dir string) *Server {
+	tb.Helper()
 	s := &Server{tb: tb, opts: server.Options{
-		ServerName: "bustest", Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: tb.TempDir(),
+		ServerName: "bustest", Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: dir,
 		NoSigs: true, NoLog: true, MaxControlLine: 4096,
 	}}
 	s.Start()
