@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,10 @@ type guard struct {
 	local bool   // on loopback: the name that is asked for must be of loopback too
 	token string // empty: none is asked for
 }
+
+// public is what says nothing of any call: probes ask for the one, and the page
+// that asks for the token looks as the others do.
+var public = []string{"/healthz", "/assets/page.css", "/assets/page.js", "/assets/icon.svg"}
 
 const cookieName = "replay_token"
 
@@ -48,7 +53,9 @@ func (g guard) protect(next http.Handler, refuse func(http.ResponseWriter, *http
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if g.local { // browsers heed it where nobody can listen in between, and complain elsewhere
+			h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		}
 		switch {
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			h.Set("Allow", "GET, HEAD")
@@ -60,7 +67,7 @@ func (g guard) protect(next http.Handler, refuse func(http.ResponseWriter, *http
 				"This page listens on this machine alone, and answers to 127.0.0.1, [::1] and localhost. A name that leads here from elsewhere may be somebody's trick to read it.",
 				[]string{"open it by the address that replay serve printed", "to be reached from another machine: replay serve --listen ADDRESS:PORT, which asks for a token"},
 			})
-		case g.token == "" || r.URL.Path == "/healthz":
+		case g.token == "" || slices.Contains(public, r.URL.Path):
 			next.ServeHTTP(w, r)
 		case r.URL.Query().Has("token") && g.fits(r.URL.Query().Get("token")):
 			g.admit(w, r)

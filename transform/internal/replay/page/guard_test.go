@@ -65,6 +65,11 @@ func TestMethods(t *testing.T) {
 			}
 		}
 	}
+	for local, want := range map[bool]string{true: "same-origin", false: ""} {
+		if got := ask(guard{local: local}, "GET", "/", host("127.0.0.1")).Header().Get("Cross-Origin-Opener-Policy"); got != want {
+			t.Errorf("local %v: %q", local, got)
+		}
+	}
 	if p := ask(guard{}, "GET", "/").Header().Get("Content-Security-Policy"); strings.Contains(p, "unsafe") {
 		t.Errorf("%s", p)
 	}
@@ -72,6 +77,11 @@ func TestMethods(t *testing.T) {
 
 func TestToken(t *testing.T) {
 	g := guard{token: "open sesame"}
+	for _, path := range public[1:] {
+		if _, err := files.Open(strings.TrimPrefix(path, "/")); err != nil {
+			t.Error(err)
+		}
+	}
 	for name, tt := range map[string]struct {
 		target string
 		change func(*http.Request)
@@ -85,6 +95,8 @@ func TestToken(t *testing.T) {
 		"a header":         {"/", func(r *http.Request) { r.Header.Set("Authorization", "Bearer open sesame") }, 200},
 		"a wrong header":   {"/", func(r *http.Request) { r.Header.Set("Authorization", "Bearer close sesame") }, 401},
 		"health":           {"/healthz", func(*http.Request) {}, 200},
+		"the looks":        {"/assets/page.css", func(*http.Request) {}, 200},
+		"what is not":      {"/assets/../call/c1", func(*http.Request) {}, 401},
 		"the right one":    {"/call/c1?q=1&token=open+sesame", func(*http.Request) {}, 303},
 	} {
 		w := ask(g, "GET", tt.target, tt.change)
