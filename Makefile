@@ -41,6 +41,19 @@ test: build ## every test that needs only Go, the end-to-end ones included
 e2e: build ## the end-to-end stories over the real binaries
 	@go test -count=1 $(TESTFLAGS) ./deploy/e2e/...
 
+BROWSER := deploy/e2e/browser
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+.PHONY: browser
+browser: build $(BROWSER)/node_modules/.package-lock.json ## what replay serve shows, in a headless Chromium; needs node and chromium
+	@test -x "$(CHROMIUM)" || { echo "no Chromium: apt-get install chromium, or CHROMIUM=/path/to/it"; exit 1; }
+	@CHROMIUM="$(CHROMIUM)" go test -count=1 -v -run '^TestServe$$' -timeout 10m $(TESTFLAGS) ./deploy/e2e -browser
+
+# npm ci, once for each change of what it installs.
+$(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json $(BROWSER)/package.json $(BROWSER)/.npmrc
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "no node: apt-get install nodejs npm (20 or newer)"; exit 1; }
+	@cd $(BROWSER) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .PHONY: race
 race: ## the race detector on the concurrent packages; a cluster only makes its servers slow
 	@go test -race -short -skip '^TestCluster' $(TESTFLAGS) $(CONCURRENT)
