@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ringstream/deliver/internal/reapit"
+	"ringstream/deliver/internal/schedule"
 )
 
 // burst makes 200 requests of different lengths at once and tells when Reapit
@@ -274,6 +275,23 @@ func TestWhoRingsIsWokenForTheFirstRequest(t *testing.T) {
 				t.Fatalf("the first is told in %v, and is there in %v", time.Until(room.More), next)
 			}
 			time.Sleep(time.Second / 20)
+		}
+	})
+}
+
+// A plan that sent all that the rate allowed does not last until an answer comes.
+func TestWhoeverStillWaitsGoesWithTheNextOfTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		term := &term{engine: &engine{budget: newBudget(20, 50, 1e6, time.Now), now: time.Now}}
+		plan := schedule.Plan{Send: make([]schedule.Request, term.budget.room().Rate), Waiting: 1}
+		for range plan.Send {
+			term.budget.claim()
+		}
+		if wait := term.until(plan); wait <= 0 || wait > time.Second/20 {
+			t.Errorf("the next goes in %v", wait)
+		}
+		if plan.Waiting = 0; term.until(plan) < time.Hour {
+			t.Errorf("nobody waits, and it is looked again in %v", term.until(plan))
 		}
 	})
 }

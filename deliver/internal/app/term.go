@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -150,10 +151,20 @@ func (t *term) step() time.Duration {
 	}
 	t.save()
 	t.seen.state(t.memory, t.unread, plan.Waiting)
-	if plan.Due.IsZero() {
-		return longest
+	return min(t.until(plan), longest)
+}
+
+// until is how long a plan holds. What it sent took of the rate, and so whoever
+// still waits may go when there is more.
+func (t *term) until(plan schedule.Plan) time.Duration {
+	due := plan.Due
+	if more := t.budget.room().More; plan.Waiting > 0 && !more.IsZero() && (due.IsZero() || more.Before(due)) {
+		due = more
 	}
-	return min(max(plan.Due.Sub(t.now()), 0), longest)
+	if due.IsZero() {
+		return math.MaxInt64
+	}
+	return max(due.Sub(t.now()), 0)
 }
 
 // before is closed when what must be stored before a plan goes out is stored;
