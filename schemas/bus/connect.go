@@ -16,6 +16,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"ringstream/schemas/topology"
 )
 
 const (
@@ -25,12 +27,12 @@ const (
 	publishTimeout = 5 * time.Second // an ack that takes longer counts as lost
 )
 
-// Dial connects once. name is shown by the server and makes the inbox prefix
-// _INBOX_<name>, so that permissions can be given per service. The error names
-// the setting to look at.
+// Dial connects once. name is shown by the server and makes the inbox prefix,
+// which is that of the [topology.Role] of this name. The error names the setting
+// to look at.
 func Dial(cfg Config, name string, extra ...nats.Option) (*nats.Conn, error) {
 	opts := []nats.Option{
-		nats.Name("ringstream " + name), nats.CustomInboxPrefix("_INBOX_" + name),
+		nats.Name("ringstream " + name), nats.CustomInboxPrefix(topology.InboxPrefix(topology.Role(name))),
 		nats.Timeout(dialTimeout),
 	}
 	nc, err := nats.Connect(strings.Join(cfg.Servers(), ","), slices.Concat(opts, cfg.admission(), extra)...)

@@ -129,7 +129,7 @@ func (l *Leases) acquire(ctx context.Context, key, value string, ttl time.Durati
 func (l *Leases) evict(ctx context.Context, key string, ttl time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, ttl)
 	defer cancel()
-	stream, err := l.js.Stream(ctx, "KV_"+topology.Leases)
+	stream, err := l.js.Stream(ctx, topology.BucketStream(topology.Leases))
 	if err != nil {
 		return false
 	}

@@ -152,11 +152,11 @@ func verifyBucket(ctx context.Context, js jetstream.JetStream, b topology.Bucket
 		return fmt.Errorf("%w: bucket %s; a start with NATS_PROVISION=create makes it", ErrMissing, b.Name)
 	}
 	if err != nil {
-		return lookUp("KV_"+b.Name, err)
+		return lookUp(topology.BucketStream(b.Name), err)
 	}
 	status, err := kv.Status(ctx)
 	if err != nil {
-		return lookUp("KV_"+b.Name, err)
+		return lookUp(topology.BucketStream(b.Name), err)
 	}
 	if b.MarkerTTL == 0 {
 		return lasting(b, status)

@@ -95,7 +95,7 @@ func Streams(l Layout) []Stream {
 	})
 	merged := Stream{
 		Name: Calls, Description: "Call events of every partition, merged by the server.", MaxAge: derived, Duplicates: shortest,
-		Republish: "calls.>",
+		Republish: CallAll,
 	}
 	for p := range l.Partitions {
 		all = append(all, Stream{
@@ -150,6 +150,9 @@ func Plains() []Plain {
 // Redrive is the subject on which the deliver that has the lease is asked, by the
 // command of the same program, to try dead letters again.
 const Redrive = "redrive.deliver"
+
+// BucketStream names the stream that is behind a bucket.
+func BucketStream(bucket string) string { return "KV_" + bucket }
 
 // Partition is FNV-1a 32 of the key mod n, as the server's own partition() computes it.
 func Partition(key string, n int) int {
@@ -210,6 +213,9 @@ func CallEvent(partition int, organizationID, kind, callID string) string {
 func Call(organizationID, kind, callID string) string {
 	return "calls." + KeyToken(organizationID) + "." + kind + "." + KeyToken(callID)
 }
+
+// CallAll selects every call event of CALLS, and is where plain subscribers hear them.
+const CallAll = "calls.>"
 
 // Delivery is the subject of an outcome: deliveries.<customer>.<negotiator>.<outcome>.<callId>.
 func Delivery(customer, negotiator, outcome, callID string) string {

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -14,38 +13,11 @@ import (
 	"ringstream/schemas/topology"
 )
 
-// What replay may do, and all it needs: to look at streams, to read them by
-// consumers of its own, of one subject too, and to hear the answers.
-var least = server.Permissions{
-	Publish: &server.SubjectPermission{Allow: []string{
-		"$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.CREATE.*.*", "$JS.API.CONSUMER.CREATE.*.>", "$JS.API.CONSUMER.MSG.NEXT.*.*", "$JS.API.CONSUMER.DELETE.*.*",
-	}},
-	Subscribe: &server.SubjectPermission{Allow: []string{"_INBOX_replay.>"}},
-}
-
-var nothing = server.Permissions{Publish: &server.SubjectPermission{Deny: []string{">"}}}
-
-// guarded starts a server on which replay has no more than that, and somebody nothing at all.
-func guarded(t *testing.T) *server.Server {
-	t.Helper()
-	s, err := server.NewServer(&server.Options{
-		Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
-		Users: []*server.User{{Username: "all", Password: "all"}, {Username: "replay", Password: "looks", Permissions: &least}, {Username: "nothing", Password: "nothing", Permissions: &nothing}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(20 * time.Second) {
-		t.Fatal("nats-server is not ready")
-	}
-	return s
-}
+var nothing = server.User{Username: "nothing", Password: "nothing", Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{">"}}}}
 
 func TestLeastPrivilege(t *testing.T) {
-	s := guarded(t)
-	nc, err := bus.Dial(bus.Config{URL: s.ClientURL(), User: "all", Password: "all"}, "test")
+	s := bustest.RunGuarded(t, partitions)
+	nc, err := bus.Dial(s.As(bustest.Everything, partitions), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,8 +30,8 @@ func TestLeastPrivilege(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.limits()
-	t.Setenv("NATS_URL", s.ClientURL())
-	t.Setenv("NATS_PASSWORD", "looks")
+	t.Setenv("NATS_URL", s.URL())
+	t.Setenv("NATS_PASSWORD", "replay")
 	r.morning()
 	r.forge(func(told []Told) []Told { return told[:len(told)-1] }) // so that diff looks at the logs too
 
@@ -107,13 +79,13 @@ func TestLeastPrivilege(t *testing.T) {
 }
 
 func TestWithoutPermission(t *testing.T) {
-	s := guarded(t)
+	s := bustest.RunGuarded(t, partitions, &nothing)
 	t.Setenv("NATS_USER", "nothing")
 	t.Setenv("NATS_PASSWORD", "nothing")
-	if _, errs, code := replay(t.Context(), "run", "--server", s.ClientURL()); code != Trouble || !strings.Contains(errs, "may this user publish to $JS.API.STREAM.INFO.RTE? see --help") {
+	if _, errs, code := replay(t.Context(), "run", "--server", s.URL()); code != Trouble || !strings.Contains(errs, "may this user publish to $JS.API.STREAM.INFO.RTE? see --help") {
 		t.Errorf("exit %d, said %q", code, errs)
 	}
-	if _, errs, code := replay(t.Context(), "run", "--server", s.ClientURL(), "--user", "nobody"); code != Trouble || !strings.Contains(errs, "NATS_USER, NATS_PASSWORD") {
+	if _, errs, code := replay(t.Context(), "run", "--server", s.URL(), "--user", "nobody"); code != Trouble || !strings.Contains(errs, "NATS_USER, NATS_PASSWORD") {
 		t.Errorf("exit %d, said %q", code, errs)
 	}
 }
