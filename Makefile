@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-MODULES := schemas ingest transform deliver deploy/local deploy/examples deploy/e2e
+MODULES := schemas ingest transform deliver deploy/local deploy/examples deploy/nats deploy/e2e
 BINARIES := ./ingest/cmd/... ./transform/cmd/... ./deliver/cmd/...
 # Packages in which goroutines meet; the race detector is slow on two cores.
 CONCURRENT := ./schemas/bus/... ./schemas/probe/... ./schemas/program/... ./schemas/telemetry/... \
@@ -92,7 +92,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 .PHONY: gen
 gen: ## make every generated file anew
-	@go generate ./schemas/...
+	@go generate ./schemas/... ./deploy/nats
 	@go test ./transform/internal/call -run 'Stat|Diagram|Picture' -update > /dev/null
 
 .PHONY: fmt
