@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"ringstream/deploy/local/stack"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/topology"
 )
@@ -30,7 +32,7 @@ type trial struct {
 	*world
 	limits   []string // of the call model, as settings
 	ttl      time.Duration
-	cfg      bus.Config
+	urls     string
 	nodes    []*program
 	replicas []*program
 	js       jetstream.JetStream
@@ -51,12 +53,9 @@ func newTrial(w *world, ttl time.Duration, limits []string) *trial {
 	w.t.Helper()
 	c := &trial{world: w, ttl: ttl, limits: limits, seen: map[string]int{}}
 	c.startNodes()
-	c.cfg.Provision, c.cfg.Replicas, c.cfg.Partitions = bus.ProvisionCreate, certifyNodes, certifyPartitions
 	c.connect()
 	w.eventually(3*time.Minute, "a leader of the cluster", c.led)
-	if err := bus.Prepare(w.t.Context(), c.js, c.cfg, c.log("provisioner")); err != nil {
-		w.t.Fatal(err)
-	}
+	c.provision(c.as(string(topology.Provisioner)))
 	w.eventually(3*time.Minute, "three replicas of each stream", c.whole)
 	for n := range certifyReplicas {
 		c.startReplica(fmt.Sprintf("transform-%d", n+1))
@@ -82,20 +81,27 @@ func (c *trial) startNodes() {
 	}
 	for n := range certifyNodes {
 		port, name := freePort(c.t), fmt.Sprintf("nats-%d", n+1)
-		p := c.program(name, self, fmt.Sprintf("nats://127.0.0.1:%d", port), asNATS+"="+filepath.Join(c.dir, "js", name), syncAlways+"=true",
+		p := c.program(name, self, c.natsURL(port), c.guard(), asNATS+"="+filepath.Join(c.dir, "js", name), syncAlways+"=true",
 			fmt.Sprintf("%s=%d", natsPort, port), fmt.Sprintf("%s=%d", natsRoute, ports[n]), natsRoutes+"="+strings.Join(routes, ","))
 		p.start()
 		c.nodes, urls = append(c.nodes, p), append(urls, p.url)
 	}
-	c.cfg.URL = strings.Join(urls, ",")
+	c.urls = strings.Join(urls, ",")
+}
+
+// as is how a user reaches the cluster.
+func (c *trial) as(user string) bus.Config {
+	cfg := c.world.as(user)
+	cfg.URL, cfg.Replicas, cfg.Partitions = c.urls, certifyNodes, certifyPartitions
+	return cfg
 }
 
 func (c *trial) startReplica(name string) {
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(c.t))
-	p := c.program(name, filepath.Join(binaries, "transform"), "http://"+addr, append([]string{
-		"HTTP_ADDR=" + addr, "NATS_URL=" + c.cfg.URL, "NATS_PROVISION=verify", "TRANSFORM_INSTANCE=" + name, "LEASE_TTL=" + c.ttl.String(),
+	p := c.program(name, filepath.Join(binaries, "transform"), "http://"+addr, slices.Concat(stack.Settings(c.as("transform")), []string{
+		"HTTP_ADDR=" + addr, "NATS_PROVISION=verify", "TRANSFORM_INSTANCE=" + name, "LEASE_TTL=" + c.ttl.String(),
 		fmt.Sprintf("STREAM_REPLICAS=%d", certifyNodes), fmt.Sprintf("PARTITIONS=%d", certifyPartitions),
-	}, c.limits...)...)
+	}, c.limits)...)
 	p.start()
 	c.replicas = append(c.replicas, p)
 }
@@ -104,7 +110,7 @@ func (c *trial) startReplica(name string) {
 // alone may depose the leader of the cluster.
 func (c *trial) connect() {
 	c.t.Helper()
-	nc, err := bus.Connect(c.t.Context(), c.cfg, "certify", c.log("certify"))
+	nc, err := bus.Connect(c.t.Context(), c.as(tester), tester, c.log("certify"))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -112,10 +118,9 @@ func (c *trial) connect() {
 	if c.js, err = bus.JetStream(nc); err != nil {
 		c.t.Fatal(err)
 	}
-	if c.operator, err = nats.Connect(c.cfg.URL, nats.UserInfo(system, system), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true)); err != nil {
-		c.t.Fatal(err)
-	}
-	c.t.Cleanup(c.operator.Close)
+	operator := c.as(system)
+	operator.Password = system
+	c.operator = dial(c.t, operator, nats.RetryOnFailedConnect(true))
 }
 
 // log is a file among those of the processes.
@@ -139,7 +144,7 @@ func (c *trial) led() bool {
 
 // streams are all that have replicas.
 func (c *trial) streams() (names []string) {
-	for _, s := range topology.Streams(c.cfg.Layout()) {
+	for _, s := range topology.Streams(topology.Layout{Partitions: certifyPartitions, Replicas: certifyNodes}) {
 		names = append(names, s.Name)
 	}
 	return append(names, "KV_"+topology.Leases)
@@ -248,7 +253,7 @@ func wait(ctx context.Context, d time.Duration) {
 func (c *trial) replay(args ...string) (out []byte, err error) {
 	var said strings.Builder
 	cmd := exec.CommandContext(c.t.Context(), filepath.Join(binaries, "replay"), args...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "NATS_URL=" + c.cfg.URL}, c.limits...)
+	cmd.Env = slices.Concat([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, stack.Settings(c.as("replay")), c.limits)
 	cmd.Stderr = &said
 	out, err = cmd.Output()
 	if err != nil {

@@ -107,7 +107,7 @@ func (c *trial) strike(seed uint64, span time.Duration, table *timetable) time.D
 // publish sends what is planned, as ingest does, until the returned function is called.
 func (c *trial) publish(messages []planned, span time.Duration) (*timetable, func()) {
 	table := newTimetable(messages, span, certifyPartitions)
-	p := bus.NewPublisher(c.cfg, "certify-ingest", table, c.log("publisher"))
+	p := bus.NewPublisher(c.as("ingest"), "ingest", table, c.log("publisher"))
 	p.Stored, p.Settled = table.stored, table.settled
 	p.Refused = func(m bus.Outgoing, err error) *bus.Outgoing {
 		c.t.Errorf("%s was refused: %v", m.Subject, err)

@@ -145,7 +145,7 @@ func (r *rig) compare(calls, want []string, doubles bool) {
 func (r *rig) foldIsEqual() {
 	r.t.Helper()
 	cmd := exec.CommandContext(r.t.Context(), filepath.Join(binaries, "replay"), "diff")
-	cmd.Env = append(os.Environ(), "NATS_URL="+r.NATSURL())
+	cmd.Env = append(os.Environ(), r.settings("replay")...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		r.t.Errorf("replay diff: %v\n%s", err, out)
 	}

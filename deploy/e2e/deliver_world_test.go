@@ -8,10 +8,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"ringstream/deploy/local/stack"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
@@ -82,19 +83,8 @@ func (d *desk) book() string {
 // connect makes the streams and counts the outcomes that come.
 func (d *desk) connect() {
 	d.t.Helper()
-	cfg := bus.Config{URL: d.nats.url, Provision: bus.ProvisionCreate, Replicas: 1, Partitions: deskPartitions}
-	quiet := slog.New(slog.DiscardHandler)
-	var nc *nats.Conn
-	d.eventually(time.Minute, "NATS", func() (ok bool) {
-		var err error
-		nc, err = nats.Connect(d.nats.url)
-		return err == nil
-	})
-	d.t.Cleanup(nc.Close)
-	js, err := bus.JetStream(nc)
-	if err == nil {
-		err = bus.Prepare(d.t.Context(), js, cfg, quiet)
-	}
+	d.provision(d.as(string(topology.Provisioner)))
+	js, err := bus.JetStream(dial(d.t, d.as(tester)))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -123,11 +113,11 @@ func (d *desk) open(replicas int, settings ...string) {
 	d.t.Helper()
 	for n := range replicas {
 		addr, name := fmt.Sprintf("127.0.0.1:%d", freePort(d.t)), fmt.Sprintf("deliver-%d", n+1)
-		p := d.program(name, filepath.Join(binaries, "deliver"), "http://"+addr, append([]string{
-			"HTTP_ADDR=" + addr, "NATS_URL=" + d.nats.url, "NATS_PROVISION=verify", fmt.Sprintf("PARTITIONS=%d", deskPartitions), "DELIVER_INSTANCE=" + name,
+		p := d.program(name, filepath.Join(binaries, "deliver"), "http://"+addr, slices.Concat(stack.Settings(d.as("deliver")), []string{
+			"HTTP_ADDR=" + addr, "NATS_PROVISION=verify", fmt.Sprintf("PARTITIONS=%d", deskPartitions), "DELIVER_INSTANCE=" + name,
 			"REAPIT_API_URL=" + d.address, "REAPIT_TOKEN_URL=" + d.address + "/oauth/token", "REAPIT_CLIENT_ID=demo-client", "REAPIT_CLIENT_SECRET=demo-secret",
 			"LOG_FORMAT=text", "LEASE_TTL=1s",
-		}, settings...)...)
+		}, settings)...)
 		p.start()
 		d.desks = append(d.desks, p)
 	}

@@ -197,7 +197,7 @@ func (c causes) explain(t *testing.T, i int, f fate) (said string, code int) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(binaries, "replay"), args...)
-	cmd.Env = []string{"NATS_URL=" + c.NATSURL(), "SETTLE_TIMEOUT=1s", "DEADLINE_INCOMING=" + ringDeadline.String()}
+	cmd.Env = c.settings("replay", "SETTLE_TIMEOUT=1s", "DEADLINE_INCOMING="+ringDeadline.String())
 	out, err := cmd.CombinedOutput()
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {

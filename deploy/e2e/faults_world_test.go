@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -25,13 +26,15 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sys/unix"
 
+	"ringstream/deploy/local/stack"
 	"ringstream/schemas/bus"
+	"ringstream/schemas/bustest"
 	"ringstream/schemas/coverage"
 	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
 )
 
 // asNATS makes the test binary a NATS server with this store, so that it can be
@@ -41,6 +44,7 @@ const (
 	natsPort   = "E2E_NATS_PORT"
 	natsRoutes = "E2E_NATS_ROUTES"
 	natsRoute  = "E2E_NATS_ROUTE" // the port of its own
+	natsTrust  = "E2E_NATS_TRUST" // directory of the certificate; empty: no users, no TLS
 	syncAlways = "E2E_NATS_SYNC_ALWAYS"
 	system     = "system" // user and password of the cluster's operator
 )
@@ -58,10 +62,14 @@ func serveNATS(dir string) {
 		options.Cluster.Name, options.Cluster.Host = "e2e", "127.0.0.1"
 		options.Cluster.Port, _ = strconv.Atoi(os.Getenv(natsRoute))
 	}
+	if dir := os.Getenv(natsTrust); dir != "" {
+		must(protect(options, bustest.TrustIn(dir)))
+	}
 	ns, err := server.NewServer(options)
 	if err != nil {
 		panic(err)
 	}
+	ns.ConfigureLogger()
 	ns.Start()
 	ns.WaitForShutdown()
 }
@@ -69,6 +77,7 @@ func serveNATS(dir string) {
 // world is what the fault run is about, each a process of its own.
 type world struct {
 	t       testing.TB
+	guarded bool
 	dir     string
 	nats    *program
 	sim     *program
@@ -82,6 +91,7 @@ type world struct {
 func newWorld(t testing.TB, hub ...string) *world {
 	t.Helper()
 	w := newBus(t)
+	w.provision(w.as(string(topology.Provisioner)))
 	w.sim = w.program("rte-sim", binaries+"/rte-sim", "", append([]string{fmt.Sprintf("RTE_SIM_ADDR=127.0.0.1:%d", freePort(t))}, hub...)...)
 	w.sim.url = "http://" + strings.TrimPrefix(w.sim.env[0], "RTE_SIM_ADDR=")
 	w.sim.start()
@@ -91,8 +101,12 @@ func newWorld(t testing.TB, hub ...string) *world {
 
 // emptyWorld has no process yet.
 func emptyWorld(t testing.TB) *world {
-	w := &world{t: t, dir: t.TempDir(), hurts: map[string]int{}}
+	_, bench := t.(*testing.B)
+	w := &world{t: t, guarded: !bench, dir: t.TempDir(), hurts: map[string]int{}}
 	t.Cleanup(func() {
+		if w.guarded {
+			allowed(t, w.dir)
+		}
 		if t.Failed() {
 			w.keepLogs()
 		}
@@ -118,9 +132,55 @@ func (w *world) startBus() {
 		w.t.Fatal(err)
 	}
 	port := freePort(w.t)
-	w.nats = w.program("nats", self, "", asNATS+"="+w.store(), fmt.Sprintf("%s=%d", natsPort, port), syncAlways+"="+os.Getenv(syncAlways))
+	w.nats = w.program("nats", self, w.natsURL(port), asNATS+"="+w.store(), fmt.Sprintf("%s=%d", natsPort, port),
+		syncAlways+"="+os.Getenv(syncAlways), w.guard())
 	w.nats.start()
-	w.nats.url = fmt.Sprintf("nats://127.0.0.1:%d", port)
+}
+
+func (w *world) natsURL(port int) string {
+	if w.guarded {
+		return fmt.Sprintf("tls://127.0.0.1:%d", port)
+	}
+	return fmt.Sprintf("nats://127.0.0.1:%d", port)
+}
+
+// guard is the setting that makes a server let in only whom it knows.
+func (w *world) guard() string {
+	if w.guarded {
+		return natsTrust + "=" + filepath.Dir(trust().Cert)
+	}
+	return natsTrust + "="
+}
+
+// as is how a user reaches NATS.
+func (w *world) as(user string) bus.Config {
+	cfg := bus.Config{}
+	if w.guarded {
+		cfg = as(user)
+	}
+	if w.nats != nil {
+		cfg.URL = w.nats.url
+	}
+	cfg.Provision, cfg.Partitions, cfg.Replicas = bus.ProvisionVerify, topology.DefaultPartitions, 1
+	return cfg
+}
+
+// provision makes the streams, as the user does who alone may.
+func (w *world) provision(cfg bus.Config) {
+	w.t.Helper()
+	nc, err := bus.Connect(w.t.Context(), cfg, string(topology.Provisioner), slog.New(slog.DiscardHandler))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := bus.JetStream(nc)
+	if err == nil {
+		cfg.Provision = bus.ProvisionCreate
+		err = bus.Prepare(w.t.Context(), js, cfg, slog.New(slog.DiscardHandler))
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // users are the ids of the hub's users.
@@ -138,10 +198,10 @@ func (w *world) users() (ids []string) {
 func (w *world) ingest(name string) *program {
 	w.t.Helper()
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(w.t))
-	p := w.program(name, binaries+"/ingest", "http://"+addr,
-		"HTTP_ADDR="+addr, "NATS_URL="+w.nats.url, "NATS_PROVISION=create", "RTE_INSTANCE="+name, "SPOOL_DIR="+filepath.Join(w.dir, "spool", name),
+	p := w.program(name, binaries+"/ingest", "http://"+addr, append(stack.Settings(w.as("ingest")),
+		"HTTP_ADDR="+addr, "RTE_INSTANCE="+name, "SPOOL_DIR="+filepath.Join(w.dir, "spool", name),
 		"ENREACH_DISCOVERY_URL="+w.sim.url+"/api/user", "ENREACH_USERNAME=demo@agency.example", "ENREACH_SECRET_KEY=demo-secret",
-		"RTE_SUBSCRIPTIONS=user:"+strings.Join(w.users(), ",user:"), "LOG_FORMAT=text")
+		"RTE_SUBSCRIPTIONS=user:"+strings.Join(w.users(), ",user:"), "LOG_FORMAT=text")...)
 	p.start()
 	w.ingests = append(w.ingests, p)
 	w.eventually(time.Minute, name, p.ready)
@@ -374,7 +434,7 @@ func (w *world) ledger() (all []sentEntry) {
 
 func (w *world) read(filter string, take func(bus.Message)) {
 	w.t.Helper()
-	nc, err := nats.Connect(w.nats.url)
+	nc, err := bus.Dial(w.as(tester), tester)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,8 +25,13 @@ func TestSubscriberOfTheReadme(t *testing.T) {
 		t.Fatal("the README has no subscriber")
 	}
 	r := start(t, stack.Options{Env: map[string][]string{"transform": {"SETTLE_TIMEOUT=100ms"}}})
-	program := strings.ReplaceAll(string(code[1]), "nats://127.0.0.1:4222", r.NATSURL())
-	lines := run(t, program)
+	me := r.NATS("subscriber")
+	address, err := url.Parse(me.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address.User = url.UserPassword(me.User, me.Password)
+	lines := run(t, strings.ReplaceAll(string(code[1]), "nats://127.0.0.1:4222", address.String()), "SSL_CERT_FILE="+me.CA)
 
 	done := r.play(play{Text: "-- call --\ncaller=+447700900100 called=+442071838750\n+0s UserCallInComing user=jane\n+0s UserCallInUserAllocated user=jane\n" +
 		"+0.5s UserCallInDisconnected user=jane reason=remote\n", Wait: true})
@@ -41,7 +47,7 @@ func TestSubscriberOfTheReadme(t *testing.T) {
 
 // run builds a program inside this module, whose dependencies it shares, and
 // returns the lines that it prints.
-func run(t *testing.T, program string) <-chan string {
+func run(t *testing.T, program string, env ...string) <-chan string {
 	t.Helper()
 	dir, err := os.MkdirTemp(".", "testdata-subscriber-")
 	if err != nil {
@@ -56,6 +62,7 @@ func run(t *testing.T, program string) <-chan string {
 		t.Fatalf("it does not build: %v\n%s", err, out)
 	}
 	cmd := exec.CommandContext(t.Context(), binary)
+	cmd.Env = append(os.Environ(), env...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"ringstream/deploy/local/stack"
@@ -34,29 +33,30 @@ func start(t *testing.T, o stack.Options) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Dir, o.Bin, o.NATSPort = dir, binaries, -1
+	o.Dir, o.Bin, o.NATSPort, o.Guard = dir, binaries, -1, guard()
 	s, err := stack.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		s.Stop()
+		allowed(t, s.LogDir())
 		if t.Failed() {
 			t.Logf("the logs are in %s", s.LogDir())
 			return
 		}
 		_ = os.RemoveAll(dir)
 	})
-	nc, err := nats.Connect(s.NATSURL(), nats.MaxReconnects(-1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(dial(t, s.NATS(tester)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &rig{Stack: s, t: t, js: js}
+}
+
+// settings are those with which a program connects as this user, and more.
+func (r *rig) settings(user string, more ...string) []string {
+	return append(stack.Settings(r.NATS(user)), more...)
 }
 
 // playing is how a played scenario stands.

@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"ringstream/deploy/local/stack"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
@@ -208,7 +209,7 @@ func newPipeline(t testing.TB, limits ...string) *pipeline {
 func (w *world) service(name string, env ...string) *program {
 	w.t.Helper()
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(w.t))
-	p := w.program(name, binaries+"/"+name, "http://"+addr, append(env, "HTTP_ADDR="+addr, "NATS_URL="+w.nats.url)...)
+	p := w.program(name, binaries+"/"+name, "http://"+addr, slices.Concat(env, stack.Settings(w.as(name)), []string{"HTTP_ADDR=" + addr})...)
 	p.start()
 	w.eventually(time.Minute, name, p.ready)
 	return p

@@ -34,16 +34,18 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 	r.post(r.ReapitSim()+"/control/knobs", map[string]any{"cachedTokens": false}, nil) // one that is another check's would be refused first
 	good := map[string][]string{
 		"ingest": {
-			"HTTP_ADDR=127.0.0.1:0", "NATS_URL=" + r.NATSURL(), "ENREACH_API_URL=" + r.RTESim(), "ENREACH_USERNAME=demo@agency.example",
+			"HTTP_ADDR=127.0.0.1:0", "ENREACH_API_URL=" + r.RTESim(), "ENREACH_USERNAME=demo@agency.example",
 			"ENREACH_SECRET_KEY=demo-secret", "RTE_SUBSCRIPTIONS=user:" + jane,
 		},
-		"transform": {"HTTP_ADDR=127.0.0.1:0", "NATS_URL=" + r.NATSURL()},
+		"transform": {"HTTP_ADDR=127.0.0.1:0"},
 		"deliver": {
-			"HTTP_ADDR=127.0.0.1:0", "NATS_URL=" + r.NATSURL(), "REAPIT_API_URL=" + r.ReapitSim(), "REAPIT_TOKEN_URL=" + r.ReapitSim() + "/oauth/token",
+			"HTTP_ADDR=127.0.0.1:0", "REAPIT_API_URL=" + r.ReapitSim(), "REAPIT_TOKEN_URL=" + r.ReapitSim() + "/oauth/token",
 			"REAPIT_CLIENT_ID=demo-client", "REAPIT_CLIENT_SECRET=demo-secret", "REAPIT_CUSTOMER=SBOX",
 		},
 	}
 	for service, settings := range good {
+		settings = append(settings, r.settings(service)...)
+		good[service] = settings
 		if out, exit := check(t, service, settings...); exit != 0 {
 			t.Errorf("%s with good settings: exit %d\n%s", service, exit, out)
 		}

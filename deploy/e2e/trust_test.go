@@ -64,15 +64,13 @@ func TestPrivateCAIsTrustedBySetting(t *testing.T) {
 		t.Fatal(err)
 	}
 	ingest := func(api string) []string {
-		return []string{
-			"NATS_URL=" + r.NATSURL(), "ENREACH_API_URL=" + api, "ENREACH_USERNAME=demo@agency.example", "ENREACH_SECRET_KEY=demo-secret",
-			"RTE_SUBSCRIPTIONS=user:" + jane,
-		}
+		return r.settings("ingest",
+			"ENREACH_API_URL="+api, "ENREACH_USERNAME=demo@agency.example", "ENREACH_SECRET_KEY=demo-secret",
+			"RTE_SUBSCRIPTIONS=user:"+jane)
 	}
-	deliver := []string{
-		"NATS_URL=" + r.NATSURL(), "REAPIT_API_URL=" + reapit.URL, "REAPIT_TOKEN_URL=" + reapit.URL + "/oauth/token",
-		"REAPIT_CLIENT_ID=demo-client", "REAPIT_CLIENT_SECRET=demo-secret", "REAPIT_CUSTOMER=SBOX",
-	}
+	deliver := r.settings("deliver",
+		"REAPIT_API_URL="+reapit.URL, "REAPIT_TOKEN_URL="+reapit.URL+"/oauth/token",
+		"REAPIT_CLIENT_ID=demo-client", "REAPIT_CLIENT_SECRET=demo-secret", "REAPIT_CUSTOMER=SBOX")
 	host := func(s *httptest.Server) string { return strings.TrimPrefix(s.URL, "https://") }
 	const untrusted, unknown = "the certificate is not trusted (SSL_CERT_FILE", "certificate signed by unknown authority"
 	for _, c := range []struct {

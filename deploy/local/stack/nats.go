@@ -22,8 +22,9 @@ const (
 
 // natsNode is an embedded server that keeps its port and data over Stop and Start.
 type natsNode struct {
-	opts server.Options
-	ns   *server.Server // nil while stopped
+	opts  server.Options
+	guard *Guard         // nil: none
+	ns    *server.Server // nil while stopped
 }
 
 // newNATS finds a port; note says why it is not the usual one.
@@ -46,7 +47,7 @@ func newNATS(o Options, free func() (int, error)) (n *natsNode, note string, err
 			return nil, "", fmt.Errorf("find a port for NATS: %w", err)
 		}
 	}
-	return &natsNode{opts: server.Options{
+	return &natsNode{guard: o.Guard, opts: server.Options{
 		ServerName: "ringstream-local", Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: o.store(),
 		NoSigs: true, MaxControlLine: 4096, Logtime: true, LogFile: filepath.Join(o.logs(), "nats.log"),
 	}}, note, nil
@@ -57,6 +58,11 @@ func (n *natsNode) start() error {
 		return fmt.Errorf("start NATS: %w", ErrRunning)
 	}
 	opts := n.opts // the server writes into what it is given
+	if n.guard != nil {
+		if err := n.guard.Server(&opts); err != nil {
+			return fmt.Errorf("guard NATS: %w", err)
+		}
+	}
 	ns, err := server.NewServer(&opts)
 	if err != nil {
 		return fmt.Errorf("start NATS: %w", err)
@@ -81,13 +87,17 @@ func (n *natsNode) stop() {
 }
 
 func (n *natsNode) url() string {
-	return "nats://" + net.JoinHostPort(n.opts.Host, fmt.Sprint(n.opts.Port))
+	scheme := "nats://"
+	if n.guard != nil {
+		scheme = "tls://"
+	}
+	return scheme + net.JoinHostPort(n.opts.Host, fmt.Sprint(n.opts.Port))
 }
 
 // provision creates the streams that are not there and refuses those of
 // another layout.
 func (n *natsNode) provision(ctx context.Context, partitions int) error {
-	nc, err := bus.Connect(ctx, bus.Config{URL: n.url()}, "local", slog.New(slog.DiscardHandler))
+	nc, err := bus.Connect(ctx, n.guard.config(provisioner, n.url()), provisioner, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

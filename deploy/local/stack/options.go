@@ -32,6 +32,8 @@ type Options struct {
 	// Bare starts NATS alone, without streams, for what replay imports.
 	Bare bool
 
+	Guard *Guard // whom NATS lets in; nil: whoever is on this machine
+
 	NATSPort  int // 0: 4222, or a free one when that is in use; less than 0: a free one
 	FirstPort int // where to begin to look for free ports; 0: anywhere
 

@@ -100,11 +100,11 @@ func (p *planner) process(name, program, ready string) (plan, error) {
 }
 
 func (p *planner) common(service plan) []string {
-	return []string{
-		"NATS_URL=" + p.nats, "NATS_PROVISION=verify", fmt.Sprintf("PARTITIONS=%d", p.options.Partitions),
-		"HTTP_ADDR=" + service.host, "LOG_FORMAT=text",
+	return append(Settings(p.options.Guard.config(service.program, p.nats)),
+		"NATS_PROVISION=verify", fmt.Sprintf("PARTITIONS=%d", p.options.Partitions),
+		"HTTP_ADDR="+service.host, "LOG_FORMAT=text",
 		fmt.Sprintf("SHUTDOWN_TIMEOUT=%s", p.options.Grace*3/4), // sooner than it is killed
-	}
+	)
 }
 
 func (p *planner) ingest(name, subscriptions string) []string {
