@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ringstream/deploy/local/stack"
+	"ringstream/schemas/bus"
 )
 
 // TestBundleMovesToAnotherMachine: what replay exports of one stack and imports
@@ -31,14 +32,14 @@ func TestBundleMovesToAnotherMachine(t *testing.T) {
 		r.settled(done)
 		calls = append(calls, done.CallIDs...)
 	}
-	here := replayAt(t, r.NATSURL())
+	here := replayAt(t, r.NATS("replay"))
 	if said := here.clean("explain", "call", calls[0]); !arrival.MatchString(said) {
 		t.Errorf("nobody has heard it:\n%s", said)
 	}
 	for name, export := range map[string][]string{"aliases": nil, "real": {"--real"}} {
 		file := filepath.Join(t.TempDir(), "morning.bundle")
 		here.clean(append([]string{"export", "--since", "1h", "-o", file}, export...)...)
-		there := replayAt(t, start(t, stack.Options{Bare: true}).NATSURL())
+		there := replayAt(t, start(t, stack.Options{Bare: true}).NATS(tester)) // who imports makes streams
 		there.clean("import", file)
 
 		want, got := lines(here.clean("run", "-o", "json")), lines(there.clean("run", "-o", "json"))
@@ -64,11 +65,11 @@ func TestBundleMovesToAnotherMachine(t *testing.T) {
 
 // replayed is the program, asked about one server.
 type replayed struct {
-	t   *testing.T
-	url string
+	t    *testing.T
+	nats bus.Config
 }
 
-func replayAt(t *testing.T, url string) replayed { return replayed{t, url} }
+func replayAt(t *testing.T, nats bus.Config) replayed { return replayed{t, nats} }
 
 // clean runs it and wants it to end well.
 func (r replayed) clean(args ...string) string {
@@ -76,7 +77,7 @@ func (r replayed) clean(args ...string) string {
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(binaries, "replay"), args...)
-	cmd.Env = []string{"NATS_URL=" + r.url, "SETTLE_TIMEOUT=1s"}
+	cmd.Env = append(stack.Settings(r.nats), "SETTLE_TIMEOUT=1s")
 	out, err := cmd.Output()
 	if err != nil {
 		var ended *exec.ExitError

@@ -19,6 +19,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"ringstream/deploy/local/stack"
 	"ringstream/schemas/bustest"
 	"ringstream/schemas/topology"
 )
@@ -55,7 +56,7 @@ func TestDiff(t *testing.T) {
 	}
 	for n, r := range rules[:min(*diffRules, len(rules))] {
 		t.Run(r.name, func(t *testing.T) {
-			s := &shadow{s.corpus, t, s.url, s.js}
+			s := &shadow{s.corpus, t, s.as, s.js}
 			changed := r.changed(t, t.TempDir())
 			s.lists(r, changed, nil)
 			if n > 0 {
@@ -73,18 +74,19 @@ func TestDiff(t *testing.T) {
 // shadow is a NATS with the corpus in RTE, and transform at work on it.
 type shadow struct {
 	*corpus
-	t   *testing.T
-	url string
-	js  jetstream.JetStream
+	t  *testing.T
+	as func(user string) []string
+	js jetstream.JetStream
 }
 
 func newShadow(t *testing.T, c *corpus) *shadow {
 	t.Helper()
-	server := bustest.Run(t)
-	s := &shadow{corpus: c, t: t, url: server.URL(), js: server.Provisioned(corpusPartitions)}
+	server := bustest.RunGuarded(t, corpusPartitions)
+	as := func(user string) []string { return stack.Settings(server.As(user, corpusPartitions)) }
+	s := &shadow{corpus: c, t: t, as: as, js: server.Provisioned(corpusPartitions)}
 	server.Restore(s.js, topology.RTE, c.messages(t))
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	p := emptyWorld(t).program("transform", binaries+"/transform", "http://"+addr, "HTTP_ADDR="+addr, "NATS_URL="+s.url)
+	p := emptyWorld(t).program("transform", binaries+"/transform", "http://"+addr, append(s.as("transform"), "HTTP_ADDR="+addr)...)
 	p.start()
 	return s
 }
@@ -94,7 +96,7 @@ func (s *shadow) replay(binary string, stdin []byte, args ...string) (out []byte
 	s.t.Helper()
 	var said strings.Builder
 	cmd := exec.CommandContext(s.t.Context(), binary, args...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "NATS_URL=" + s.url}
+	cmd.Env = append(s.as("replay"), "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"))
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(stdin), &said
 	out, err := cmd.Output()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {

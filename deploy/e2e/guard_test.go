@@ -90,21 +90,55 @@ var violation = regexp.MustCompile(`cid:\d+ - (.* - (?:Publish|Subscription) Vio
 // allowed fails the test if a server has refused anything: each service has what it needs.
 func allowed(t testing.TB, logs string) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(logs, "nats*.log"))
-	if err != nil || files == nil {
-		t.Errorf("no log of NATS in %s: %v", logs, err)
+	for what, times := range refusals(t, logs) {
+		t.Errorf("NATS refused, %d times: %s", times, what)
 	}
+}
+
+// refusals are what the logs of servers say of it, and how often.
+func refusals(t testing.TB, logs string) map[string]int {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(logs, "nats*.log"))
+	if err != nil {
+		t.Error(err)
+	}
+	refused := map[string]int{}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Error(err)
 		}
-		refused := map[string]int{}
 		for _, found := range violation.FindAllSubmatch(text, -1) {
 			refused[string(found[1])]++
 		}
-		for what, times := range refused {
-			t.Errorf("%s, %d times: %s", filepath.Base(file), times, what)
+	}
+	return refused
+}
+
+// A refusal does not go unseen, and nobody gets in who is not known.
+func TestRefusalIsSeen(t *testing.T) {
+	s, err := stack.Start(t.Context(), stack.Options{Dir: t.TempDir(), Bin: binaries, NATSPort: -1, Bare: true, Guard: guard()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	nc := dial(t, s.NATS("subscriber"))
+	if err := nc.Publish("rte.0.any.any.any", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := nc.SubscribeSync("rte.>"); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if found := refusals(t, s.LogDir()); len(found) != 2 {
+		t.Errorf("refused were %v", found)
+	}
+	for _, cfg := range []bus.Config{{CA: trust().Cert}, {User: tester, Password: "guessed", CA: trust().Cert}, {User: tester, Password: passwordOf(tester)}} {
+		cfg.URL = s.NATSURL()
+		if _, err := bus.Dial(cfg, "somebody"); err == nil {
+			t.Errorf("%+v is let in", cfg)
 		}
 	}
 }

@@ -25,6 +25,7 @@ type Server struct {
 	tb   testing.TB
 	opts server.Options
 	ns   *server.Server
+	ca   string // of a guarded one
 }
 
 // Run starts a server that ends with the test.
@@ -88,7 +89,12 @@ func (s *Server) Stop() {
 }
 
 // URL is where clients connect; it stays the same over Stop and Start.
-func (s *Server) URL() string { return fmt.Sprintf("nats://127.0.0.1:%d", s.opts.Port) }
+func (s *Server) URL() string {
+	if s.ca != "" {
+		return fmt.Sprintf("tls://127.0.0.1:%d", s.opts.Port)
+	}
+	return fmt.Sprintf("nats://127.0.0.1:%d", s.opts.Port)
+}
 
 // Config is bus settings for this server, in create mode.
 func (s *Server) Config(partitions int) bus.Config {
@@ -110,7 +116,7 @@ func (s *Server) Provisioned(partitions int) jetstream.JetStream {
 // ends with the test.
 func (s *Server) JetStream(name string) jetstream.JetStream {
 	s.tb.Helper()
-	return connect(s.tb, s.URL(), name)
+	return connect(s.tb, s.As(Everything, 0), name)
 }
 
 // Messages reads a stream to its present end.

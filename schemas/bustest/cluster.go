@@ -38,7 +38,7 @@ func Cluster(tb testing.TB, n int) []*Server {
 		}
 		tb.Cleanup(node.Stop)
 	}
-	js := connect(tb, ClusterURL(nodes), "cluster")
+	js := connect(tb, bus.Config{URL: ClusterURL(nodes)}, "cluster")
 	Eventually(tb, "a replicated stream", func() bool {
 		_, err := js.CreateStream(tb.Context(), jetstream.StreamConfig{Name: "READY", Subjects: []string{"ready"}, Replicas: n})
 		return err == nil
@@ -63,9 +63,9 @@ func (s *Server) Leads(stream string) bool {
 	return s.ns.JetStreamIsStreamLeader(server.DEFAULT_GLOBAL_ACCOUNT, stream)
 }
 
-func connect(tb testing.TB, url, name string) jetstream.JetStream {
+func connect(tb testing.TB, cfg bus.Config, name string) jetstream.JetStream {
 	tb.Helper()
-	nc, err := bus.Dial(bus.Config{URL: url}, name, nats.MaxReconnects(-1))
+	nc, err := bus.Dial(cfg, name, nats.MaxReconnects(-1))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -13,8 +13,8 @@ import (
 // are the roles of the contract. The password of each is its name.
 const Everything = "test"
 
-// RunGuarded starts a server on which each role may do what the contract gives
-// it, and has it made for so many partitions.
+// RunGuarded starts a server, with TLS, on which each role may do what the
+// contract gives it for so many partitions.
 func RunGuarded(tb testing.TB, partitions int, more ...*server.User) *Server {
 	tb.Helper()
 	users := append(more, &server.User{Username: Everything, Password: Everything})
@@ -23,8 +23,17 @@ func RunGuarded(tb testing.TB, partitions int, more ...*server.User) *Server {
 			Username: string(r), Password: string(r), Permissions: permissions(topology.Permissions(r, topology.Layout{Partitions: partitions, Replicas: 1})),
 		})
 	}
-	s := &Server{tb: tb, opts: server.Options{
-		ServerName: "bustest", Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: tb.TempDir(), NoSigs: true, NoLog: true, MaxControlLine: 4096, Users: users,
+	trust, err := NewTrust(tb.TempDir())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	shown, err := trust.Server()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := &Server{tb: tb, ca: trust.Cert, opts: server.Options{
+		ServerName: "bustest", Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: tb.TempDir(), NoSigs: true, NoLog: true, MaxControlLine: 4096,
+		Users: users, TLSConfig: shown,
 	}}
 	s.Start()
 	tb.Cleanup(s.Stop)
@@ -37,9 +46,13 @@ func permissions(p topology.Permission) *server.Permissions {
 	}
 }
 
-// As is bus settings for a user of a guarded server, in verify mode.
+// As is bus settings for a user of a guarded server, and for anybody of
+// another, in verify mode.
 func (s *Server) As(user string, partitions int) bus.Config {
 	cfg := s.Config(partitions)
-	cfg.User, cfg.Password, cfg.Provision = user, user, bus.ProvisionVerify
+	cfg.Provision = bus.ProvisionVerify
+	if s.ca != "" {
+		cfg.User, cfg.Password, cfg.CA = user, user, s.ca
+	}
 	return cfg
 }

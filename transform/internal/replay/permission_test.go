@@ -7,7 +7,6 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 
-	"ringstream/schemas/bus"
 	"ringstream/schemas/bustest"
 	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
@@ -17,21 +16,11 @@ var nothing = server.User{Username: "nothing", Password: "nothing", Permissions:
 
 func TestLeastPrivilege(t *testing.T) {
 	s := bustest.RunGuarded(t, partitions)
-	nc, err := bus.Dial(s.As(bustest.Everything, partitions), "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	r := &rig{T: t}
-	if r.js, err = bus.JetStream(nc); err != nil {
-		t.Fatal(err)
-	}
-	if err := bus.Create(t.Context(), r.js, topology.Layout{Partitions: partitions, Replicas: 1}); err != nil {
-		t.Fatal(err)
-	}
+	r := &rig{T: t, js: s.Provisioned(partitions)}
 	r.limits()
 	t.Setenv("NATS_URL", s.URL())
 	t.Setenv("NATS_PASSWORD", "replay")
+	t.Setenv("NATS_CA", s.As("replay", partitions).CA)
 	r.morning()
 	r.forge(func(told []Told) []Told { return told[:len(told)-1] }) // so that diff looks at the logs too
 
@@ -80,6 +69,7 @@ func TestLeastPrivilege(t *testing.T) {
 
 func TestWithoutPermission(t *testing.T) {
 	s := bustest.RunGuarded(t, partitions, &nothing)
+	t.Setenv("NATS_CA", s.As("nothing", partitions).CA)
 	t.Setenv("NATS_USER", "nothing")
 	t.Setenv("NATS_PASSWORD", "nothing")
 	if _, errs, code := replay(t.Context(), "run", "--server", s.URL()); code != Trouble || !strings.Contains(errs, "may this user publish to $JS.API.STREAM.INFO.RTE? see --help") {
