@@ -77,7 +77,7 @@ const (
 	rowStep, pauseStep                  = 46, 22
 	headHeight, footHeight              = 72, 64
 
-	heardFits, stepFits, toldFits, outcomeFits = 30, 26, 27, 27
+	heardFits, stepFits, toldFits, outcomeFits, clockFits = 30, 26, 27, 27, 60
 )
 
 const notablePause = time.Second
@@ -209,7 +209,7 @@ func (w *drawing) limit(s explain.Step) {
 	if s.Seq > 0 || len(s.Moves)+len(s.Told) == 0 {
 		return
 	}
-	w.rows = append(w.rows, Row{At: s.At, Mark: &Beside{X: transformX, Kind: "clock", Label: fit(s.Entry().What, 40)}})
+	w.rows = append(w.rows, Row{At: s.At, Mark: &Beside{X: transformX, Kind: "clock", Label: fit(s.Entry().What, clockFits)}})
 }
 
 // told draws a call event.
@@ -251,8 +251,11 @@ func (w *drawing) outcome(o explain.Ended) {
 	if len(o.Users) > 0 {
 		user = o.Users[0]
 	}
-	to := w.lane(user, o.NegotiatorID).X
-	label := cmp.Or(o.SubType, string(o.Type))
+	to := w.lane(user, o.NegotiatorID)
+	label, fits := cmp.Or(o.SubType, string(o.Type)), outcomeFits
+	if to.X > screenX { // the lane may be out of sight
+		label, fits = to.Title+": "+label, 2*outcomeFits
+	}
 	if o.Status != 0 {
 		label += fmt.Sprintf(" %d", o.Status)
 	}
@@ -264,11 +267,9 @@ func (w *drawing) outcome(o explain.Ended) {
 	if o.Attempts > 1 {
 		note += ", " + explain.Count(o.Attempts, "attempt")
 	}
-	a := w.arrow(deliverX, to, outcomeFits, label, note, o.Entry(w.numbers).What)
+	a := w.arrow(deliverX, to.X, fits, label, note, o.Entry(w.numbers).What)
+	a.Text, a.Anchor = deliverX+10, "start"
 	a.Tone, a.Dashed, a.Lost = tones[o.Outcome.Outcome], o.Attempts == 0, o.Outcome.Outcome != event.Delivered
-	if a.Text, a.Anchor = to-12, "end"; a.Lost && a.Dashed {
-		a.Text, a.Anchor = deliverX+10, "start"
-	}
 	w.rows = append(w.rows, Row{At: o.Stored, Arrows: []Arrow{a}})
 }
 
