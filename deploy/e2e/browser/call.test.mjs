@@ -36,6 +36,11 @@ story("the diagram has a lane for each service and each negotiator", {}, async (
   const ends = await page.locator("svg.diagram .message.good path.head").evaluateAll((heads) => heads.map((h) => Math.round(h.getBBox().x + h.getBBox().width)));
   const at = await page.locator("svg.diagram .lane.screen > line").evaluateAll((lines) => lines.map((l) => Math.round(l.x1.baseVal.value)));
   assert.deepEqual([...new Set(ends)].sort((a, b) => a - b), at, "arrows end at the lanes");
+  const out = await page.locator("svg.diagram .message.good .label").evaluateAll((labels) => {
+    const seen = labels[0].closest(".scroll").getBoundingClientRect().right;
+    return labels.filter((l) => l.getBoundingClientRect().right > seen).map((l) => l.textContent);
+  });
+  assert.deepEqual(out, [], "one has to scroll to read what an arrow is");
 });
 
 story("what failed is marked as failed", {}, async (page) => {

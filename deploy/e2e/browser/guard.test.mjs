@@ -1,6 +1,6 @@
 // Who is let in, and what a page may load.
 import assert from "node:assert/strict";
-import { live, newCall, open, row, show, story, until } from "./stage.mjs";
+import { live, newCall, open, picture, row, show, story, until } from "./stage.mjs";
 
 const guarded = new URL(show.guarded);
 const bare = new URL("/", guarded).href;
@@ -10,6 +10,7 @@ story("where others can reach it, it wants the token", { at: bare, expects: [/st
     const answer = await page.goto(at);
     assert.equal(answer.status(), 401);
     await until(page.locator("h1"), "This page wants its token");
+    await picture(page, "token");
     const text = await page.content();
     assert.ok(!text.includes("agency.example") && !text.includes(guarded.searchParams.get("token")));
   }

@@ -1,6 +1,6 @@
 // The list of calls.
 import assert from "node:assert/strict";
-import { callPage, live, newCall, numbers, open, row, rows, show, story, until } from "./stage.mjs";
+import { callPage, live, newCall, numbers, open, picture, row, rows, show, story, until } from "./stage.mjs";
 
 const states = { told: "ended", group: "ended", unmapped: "missed", rejected: "missed", dead: "missed", expired: "missed", withheld: "missed", outbound: "ended", gap: "missed" };
 const screens = {
@@ -155,10 +155,11 @@ story("coverage and latency of the last hour are drawn", {}, async (page) => {
 });
 
 story("the window may be 400 pixels wide", { viewport: { width: 400, height: 800 }, expects: [/status of 404/] }, async (page) => {
-  for (const at of [show.site, callPage("group"), callPage("rejected"), new URL("/nowhere", show.site).href]) {
+  for (const [name, at] of Object.entries({ list: show.site, call: callPage("group"), failure: callPage("rejected"), refusal: new URL("/nowhere", show.site).href })) {
     await page.goto(at);
     const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.equal(over, 0, `${at} is wider than the window by ${over}`);
+    await picture(page, name + "-narrow");
   }
   await open(page, show.site);
   await row(page, show.calls.expired.id).getByRole("link").click();

@@ -1,13 +1,11 @@
 // Colours, contrast, what assistive software makes of the pages, and pictures of them.
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import path from "node:path";
-import { callPage, open, show, story } from "./stage.mjs";
+import { callPage, open, picture, show, story } from "./stage.mjs";
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const pages = { list: show.site, call: callPage("group"), failure: callPage("rejected") };
-await mkdir(show.screenshots, { recursive: true });
 
 // faint lists the texts whose contrast to what is behind them is less than 4.5.
 function faint() {
@@ -49,7 +47,7 @@ for (const colorScheme of ["light", "dark"]) {
   for (const [name, at] of Object.entries(pages)) {
     story(`${name}, ${colorScheme}: it can be read, and has no serious violation of accessibility`, { colorScheme }, async (page) => {
       await open(page, at);
-      await page.screenshot({ path: path.join(show.screenshots, `${name}-${colorScheme}.png`), fullPage: true, animations: "disabled" });
+      await picture(page, `${name}-${colorScheme}`);
       await page.evaluate(() => document.querySelectorAll("details").forEach((d) => { d.open = true; }));
       const { out, least } = await page.evaluate(faint);
       assert.deepEqual(out, [], "too faint");

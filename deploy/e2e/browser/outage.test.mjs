@@ -1,6 +1,6 @@
 // When NATS goes away.
 import assert from "node:assert/strict";
-import { live, newCall, open, row, rows, show, story, until } from "./stage.mjs";
+import { live, newCall, open, picture, row, rows, show, story, until } from "./stage.mjs";
 
 const stage = async (what) => assert.equal((await fetch(show.stage + what, { method: "POST" })).status, 200, what);
 
@@ -12,6 +12,7 @@ story("without NATS a banner says so, and with it the rows go on", {}, async (pa
   try {
     await until(page.locator("#banner"), "No connection to NATS");
     assert.ok(await page.locator("#banner").isVisible());
+    await picture(page, "outage");
     assert.equal(await rows(page), before, "what was known is gone");
   } finally {
     await stage("/nats/start");

@@ -1,6 +1,7 @@
 // What every test of the pages stands on: a headless Chromium, and a watch over
 // what a page must not do. What there is to see, and where, the Go test says.
 import assert from "node:assert/strict";
+import path from "node:path";
 import { after, test } from "node:test";
 import { chromium } from "playwright-core";
 
@@ -66,6 +67,11 @@ export async function until(locator, text) {
 
 export async function rows(page) {
   return page.locator("#rows tr").count();
+}
+
+// picture keeps what a page looks like, for people.
+export function picture(page, name) {
+  return page.screenshot({ path: path.join(show.screenshots, name + ".png"), fullPage: true, animations: "disabled" });
 }
 
 // newCall is a call that a test plays itself, step by step.
