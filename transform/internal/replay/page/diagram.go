@@ -253,7 +253,7 @@ func (w *drawing) outcome(o explain.Ended) {
 	}
 	to := w.lane(user, o.NegotiatorID)
 	label, fits := cmp.Or(o.SubType, string(o.Type)), outcomeFits
-	if to.X > screenX { // the lane may be out of sight
+	if len(w.d.Lanes) > services+1 { // the lane may be out of sight
 		label, fits = to.Title+": "+label, 2*outcomeFits
 	}
 	if o.Status != 0 {
