@@ -42,7 +42,7 @@ func newCrowd(t *testing.T, calls int) *crowd {
 	r.answer(r.say(calls))
 	want := uint64(len(crowdLife) * calls)
 	r.eventually(2*time.Minute, say("transform to have told of %d calls", calls), func() bool { return r.stored("CALLS", "calls.>") >= want })
-	return &crowd{Site: serveAt(t, r.NATSURL(), "--listen", "127.0.0.1:0"), Calls: calls}
+	return &crowd{Site: r.serve("--listen", "127.0.0.1:0"), Calls: calls}
 }
 
 // say fills RTE, and returns when each call was heard of.

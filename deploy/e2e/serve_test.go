@@ -84,14 +84,10 @@ func TestServe(t *testing.T) {
 
 // serve runs replay serve until the test is over, and gives the address to open.
 func (r *rig) serve(args ...string) string {
-	r.t.Helper()
-	return serveAt(r.t, r.NATSURL(), args...)
-}
-
-func serveAt(t *testing.T, natsURL string, args ...string) string {
+	t := r.t
 	t.Helper()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(binaries, "replay"), append([]string{"serve"}, args...)...)
-	cmd.Env = append(sceneSettings(), "NATS_URL="+natsURL)
+	cmd.Env = r.settings("replay", sceneSettings()...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -134,7 +130,7 @@ func (r *rig) explained(id string) string {
 	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(binaries, "replay"), "explain", "call", id)
-	cmd.Env = append(sceneSettings(), "NATS_URL="+r.NATSURL())
+	cmd.Env = r.settings("replay", sceneSettings()...)
 	out, err := cmd.Output()
 	if err != nil {
 		r.t.Fatalf("replay explain call %s: %v", id, err)
