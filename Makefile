@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 MODULES := schemas ingest transform deliver deploy/local deploy/examples deploy/nats deploy/e2e
-BINARIES := ./ingest/cmd/... ./transform/cmd/... ./deliver/cmd/...
+BINARIES := ./ingest/cmd/... ./transform/cmd/... ./deliver/cmd/... ./deploy/local/trial
 # Packages in which goroutines meet; the race detector is slow on two cores.
 CONCURRENT := ./schemas/bus/... ./schemas/probe/... ./schemas/program/... ./schemas/telemetry/... \
 	./ingest/internal/hub/... ./ingest/internal/feed/... ./ingest/internal/rtesim/... ./ingest/internal/app/... \
