@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-MODULES := schemas ingest transform deliver deploy/local deploy/examples deploy/nats deploy/e2e
+MODULES := schemas ingest transform deliver deploy/local deploy/examples deploy/nats deploy/e2e deploy/image/sbom deploy/image/try
 BINARIES := ./ingest/cmd/... ./transform/cmd/... ./deliver/cmd/... ./deploy/local/trial
 # Packages in which goroutines meet; the race detector is slow on two cores.
 CONCURRENT := ./schemas/bus/... ./schemas/probe/... ./schemas/program/... ./schemas/telemetry/... \
@@ -136,6 +136,14 @@ chart-rules:
 $(TOOLS)/helm-docs: deploy/tools/chart/go.mod
 	@GOBIN=$(TOOLS) GOWORK=off go -C deploy/tools/chart install tool
 	@touch $@
+
+.PHONY: image
+image: ## images of SERVICES ("ingest transform deliver"), by docker, podman or buildah; without a registry: deploy/image/base.sh first
+	@VERSION='$(VERSION)' REVISION='$(REVISION)' deploy/image/build.sh $(or $(SERVICES),ingest transform deliver)
+
+.PHONY: image-try
+image-try: build ## run the three images that buildah built under runc, confined as in a restricted pod, and ask their probes; needs root
+	@VERSION='$(VERSION)' deploy/image/try.sh
 
 .PHONY: clean
 clean: ## remove what was built and the data of make run
