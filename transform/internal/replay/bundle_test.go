@@ -247,7 +247,7 @@ func TestDamagedBundles(t *testing.T) {
 	for want, bytes := range map[string][]byte{
 		"gzip":                       []byte("a file of another kind"),
 		"it is cut off":              whole[:len(whole)-20],
-		"unexpected EOF":             zipped(t, strings.Join(lines[:len(lines)-2], "")),
+		"a bundle: it is cut off":    zipped(t, strings.Join(lines[:len(lines)-2], "")),
 		"messages of RTE, not":       zipped(t, lines[0]+strings.Join(lines[2:], "")),
 		"more stands behind its end": zipped(t, text+"{}\n"),
 		"it has version 7":           zipped(t, strings.Replace(text, `"version":1`, `"version":7`, 1)),

@@ -21,7 +21,7 @@ type progress struct {
 
 // at tells that the span was read up to a position.
 func (p *progress) at(s stream.Span, seq uint64) {
-	if p.w == nil || s.Empty() || seq < s.First {
+	if p.w == nil || s.Empty() || seq < s.First || seq > s.Last {
 		return
 	}
 	done, all := seq-s.First+1, s.Last-s.First+1

@@ -40,6 +40,10 @@ func TestProgress(t *testing.T) {
 	if n := strings.Count(text, "\r"); n != 102 || !strings.HasSuffix(text, "[####################] 100 %\x1b[K\r\x1b[K") || !strings.Contains(text, "\rreading RTE [##########          ] 50 %\x1b[K") {
 		t.Errorf("%d times: %q", n, text)
 	}
+	p.at(s, s.Last+1) // of what grew meanwhile
+	if w.String() != text {
+		t.Errorf("behind the end: %q", w.String())
+	}
 	none := progress{what: "reading"}
 	none.at(s, s.First) // without a terminal
 	none.done()

@@ -7,13 +7,17 @@
 package bundle
 
 import (
+	"bufio"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -22,8 +26,13 @@ import (
 	"ringstream/transform/internal/call"
 )
 
-// ErrUnreadable means that a file is no bundle, or not a whole one.
-var ErrUnreadable = errors.New("cannot be read as a bundle")
+// Sentinels of the package.
+var (
+	// ErrUnreadable means that a file is no bundle, or not a whole one.
+	ErrUnreadable = errors.New("cannot be read as a bundle")
+
+	errNotRegular = errors.New("is no regular file")
+)
 
 // What a bundle says of itself.
 const (
@@ -61,7 +70,7 @@ func SettingsOf(l call.Limits) Settings {
 	return Settings{Ring: l.Ring.String(), Talk: l.Talk.String(), Settle: l.Settle.String(), Memory: l.Memory.String()}
 }
 
-// Limits reads them.
+// Limits reads them, and refuses those that transform refuses.
 func (b Settings) Limits() (l call.Limits, err error) {
 	for _, p := range []struct {
 		to   *time.Duration
@@ -70,6 +79,13 @@ func (b Settings) Limits() (l call.Limits, err error) {
 		var bad error
 		*p.to, bad = time.ParseDuration(p.from)
 		err = errors.Join(err, bad)
+	}
+	if err != nil {
+		return l, err
+	}
+	bad := l.Invalid()
+	for _, name := range slices.Sorted(maps.Keys(bad)) {
+		err = errors.Join(err, fmt.Errorf("%s %s", name, bad[name]))
 	}
 	return l, err
 }
@@ -129,6 +145,10 @@ type Writer struct {
 
 // Create begins a bundle in a file beside path, which Finish puts in its place.
 func Create(path string, head Head) (*Writer, error) {
+	path, err := replaceable(path)
+	if err != nil {
+		return nil, fmt.Errorf("write bundle: %w", err)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return nil, fmt.Errorf("write bundle: %w", err)
@@ -141,6 +161,21 @@ func Create(path string, head Head) (*Writer, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// replaceable is the file that a path leads to. A pipe, a terminal or a device
+// has no other put in its place.
+func replaceable(path string) (string, error) {
+	is, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return path, nil
+	case err != nil:
+		return "", err
+	case !is.Mode().IsRegular():
+		return "", fmt.Errorf("%s: %w", path, errNotRegular)
+	}
+	return filepath.EvalSymlinks(path)
 }
 
 func (w *Writer) line(v any) error {
@@ -182,53 +217,115 @@ func Read(path string, head func(Head) error, handle func(Record) error) error {
 		return fmt.Errorf("read bundle: %w", err)
 	}
 	defer f.Close()
-	zip, err := gzip.NewReader(f)
-	if err != nil {
-		return fmt.Errorf("%s: %w: %w", path, ErrUnreadable, err)
+	err = read(f, head, handle)
+	if errors.Is(err, ErrUnreadable) {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	lines := json.NewDecoder(zip)
+	return err
+}
+
+// longest is more than a server takes as one message, however it is written
+// down. A file that unpacks to more without an end of line is no bundle.
+const longest = 64 << 20
+
+func read(r io.Reader, head func(Head) error, handle func(Record) error) error {
+	zip, err := gzip.NewReader(r)
+	if err != nil {
+		return unreadable(err)
+	}
+	lines := bufio.NewReader(zip)
 	var h Head
-	if err := lines.Decode(&h); err != nil {
-		return fmt.Errorf("%s: %w: %w", path, ErrUnreadable, err)
+	if err := next(lines, &h); err != nil {
+		return err
 	}
 	if err := h.check(); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return err
 	}
 	if err := head(h); err != nil {
 		return err
 	}
-	count := map[string]int{}
+	s := seen{count: map[string]int{}, last: map[string]uint64{}}
 	for {
 		var l bundleLine
-		if err := lines.Decode(&l); err != nil {
-			return fmt.Errorf("%s: %w: it is cut off: %w", path, ErrUnreadable, noEOF(err))
+		if err := next(lines, &l); err != nil {
+			return err
 		}
 		if l.Messages != nil {
-			return whole(path, count, l.Messages, lines)
+			return errors.Join(s.whole(l.Messages), ended(lines))
 		}
-		count[l.Stream]++
+		if err := s.add(l.Record); err != nil {
+			return err
+		}
 		if err := handle(l.Record); err != nil {
 			return err
 		}
 	}
 }
 
-func noEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
+// next reads a line.
+func next(lines *bufio.Reader, into any) error {
+	var line []byte
+	for {
+		part, err := lines.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case len(line) > longest:
+			return unreadable(fmt.Errorf("it has a line of more than %d bytes", longest))
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case err != nil:
+			return unreadable(err)
+		}
+		if err := json.Unmarshal(line, into); err != nil {
+			return unreadable(err)
+		}
+		return nil
 	}
-	return err
 }
 
-// whole compares what was read with what the end says, and reads the checksum.
-func whole(path string, have, want map[string]int, lines *json.Decoder) error {
-	for stream, n := range want {
-		if have[stream] != n {
-			return fmt.Errorf("%s: %w: it has %d messages of %s, not %d", path, ErrUnreadable, have[stream], stream, n)
-		}
+// ended finds the end of the file, and by that its checksum right.
+func ended(lines *bufio.Reader) error {
+	_, err := lines.ReadByte()
+	switch {
+	case err == nil:
+		return fmt.Errorf("%w: more stands behind its end", ErrUnreadable)
+	case errors.Is(err, io.EOF):
+		return nil
+	default:
+		return unreadable(err)
 	}
-	if err := lines.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: %w: more stands behind its end", path, ErrUnreadable)
+}
+
+func unreadable(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: it is cut off", ErrUnreadable)
+	}
+	return fmt.Errorf("%w: %w", ErrUnreadable, err)
+}
+
+// seen is what was read of each stream.
+type seen struct {
+	count map[string]int
+	last  map[string]uint64
+}
+
+func (s seen) add(r Record) error {
+	if r.Seq <= s.last[r.Stream] {
+		return fmt.Errorf("%w: message %d of %s stands behind message %d", ErrUnreadable, r.Seq, r.Stream, s.last[r.Stream])
+	}
+	s.last[r.Stream] = r.Seq
+	s.count[r.Stream]++
+	return nil
+}
+
+// whole compares what was read with what the end says.
+func (s seen) whole(want map[string]int) error {
+	all := maps.Clone(want)
+	maps.Copy(all, s.count)
+	for _, stream := range slices.Sorted(maps.Keys(all)) {
+		if s.count[stream] != want[stream] {
+			return fmt.Errorf("%w: it has %d messages of %s, not %d", ErrUnreadable, s.count[stream], stream, want[stream])
+		}
 	}
 	return nil
 }
