@@ -55,7 +55,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/replay/days.go":      pure("cmp", "slices", "strconv", "time", coverage),
 		"internal/replay/queue.go":     pure("slices", "time"),
 		"internal/replay/compare.go":   pure("cmp", "maps", "slices", bus),
-		"internal/replay/field.go":     pure("bytes", "encoding/json", "fmt", "maps", "reflect", "slices", "strings", telemetry),
+		"internal/replay/field.go":     pure("bytes", "encoding/json", "fmt", "maps", "reflect", "slices", "strings", telemetry, explain), // explain masks
 		"internal/replay/findings.go":  pure("cmp", "encoding/json", "fmt", "slices", "strings", event, call, stream),
 		"internal/replay/held.go":      pure("strings", "time", bus, topology, stream),
 		"internal/replay/refold.go":    pure("slices", "strconv", "strings", "time", bus, event, call, fold),
@@ -67,7 +67,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/replay/stream": may(jetstream, bus, topology),
 
 		// What is concluded of the evidence is pure.
-		"internal/replay/explain":              pure("cmp", "fmt", "regexp", "slices", "strings", "time", coverage, event, telemetry, call),
+		"internal/replay/explain":              pure("cmp", "fmt", "regexp", "slices", "strings", "time", "unicode", "unicode/utf8", coverage, event, telemetry, call),
 		"internal/replay/explain/gather.go":    may(jetstream, bus, event, topology, call, fold, stream),
 		"internal/replay/explain/listening.go": may(bus, coverage, event, topology, fold, stream),
 		"internal/replay/explain/search.go":    may(jetstream, bus, coverage, event, topology, call, fold, stream),

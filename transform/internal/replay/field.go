@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"ringstream/schemas/telemetry"
+	"ringstream/transform/internal/replay/explain"
 )
 
 // Field is one part of an event that differs, as people may read it.
@@ -82,12 +83,18 @@ func shown(name string, v any, there bool) string {
 	if !there {
 		return "absent"
 	}
-	if s, ok := v.(string); ok && (name == "caller" || name == "called") {
+	s, ok := v.(string)
+	number := ok && (name == "caller" || name == "called")
+	if number {
 		v = telemetry.Mask(s)
 	}
 	b, err := json.Marshal(v)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err.Error()
+	case number:
+		return string(b)
+	default:
+		return explain.Masking(true).Text(string(b)) // a reason may quote one
 	}
-	return string(b)
 }

@@ -27,7 +27,7 @@ func jsonLine(w io.Writer, t Told) error {
 func (c palette) textLine(w io.Writer, t Told) error {
 	e := t.Call
 	_, err := fmt.Fprintf(w, "%s  %s  %s  %s  %-10s  %s  %s\n",
-		t.Stored.UTC().Format(explain.StoredFormat), explain.Occurred(e.OccurredAt, t.Stored), c.faint(fmt.Sprintf("%-39s", e.EventID())),
+		t.Stored.UTC().Format(explain.StoredFormat), explain.Occurred(e.OccurredAt, t.Stored), c.faint(fmt.Sprintf("%-39s", explain.Plain(e.EventID()))),
 		c.kind(e.Type, fmt.Sprintf("%-19s", e.Type)), caller(e), explain.ToldTo(e), c.faint(because(t)))
 	return err
 }
@@ -47,7 +47,7 @@ func because(t Told) string {
 	e := t.Call
 	why := fmt.Sprintf("after %s", e.Cause.EventType)
 	if e.Cause.Reason != nil && *e.Cause.Reason != "" {
-		why += " (" + *e.Cause.Reason + ")"
+		why += " (" + explain.Masking(true).Text(*e.Cause.Reason) + ")"
 	}
 	why += fmt.Sprintf(" %s, RTE %d", e.Cause.EventID, t.At.In)
 	for _, note := range []struct {
@@ -63,7 +63,7 @@ func because(t Told) string {
 			why += ", " + note.text
 		}
 	}
-	return why
+	return explain.Plain(why)
 }
 
 // palette colours for a terminal, and leaves alone what goes elsewhere.

@@ -64,7 +64,7 @@ func (c palette) summary(w io.Writer, f findings) {
 func (c palette) parted(w io.Writer, p Parted, other side) {
 	d := p.Differences[0]
 	fmt.Fprintf(w, "call %s parts at its event %d: %s\n", p.Key, d.Nth, c.paint(red, string(d.Kind)))
-	line := func(side, text string) { fmt.Fprintf(w, "  %-6s %s\n", side, text) }
+	line := func(side, text string) { fmt.Fprintf(w, "  %-6s %s\n", side, explain.Plain(text)) }
 	if d.Want != nil {
 		line("RTE", wantLine(*d.Want))
 	}
@@ -73,7 +73,7 @@ func (c palette) parted(w io.Writer, p Parted, other side) {
 	}
 	line("why", d.why(other))
 	for _, f := range d.Fields {
-		fmt.Fprintf(w, "         %s: RTE gives %s, %s holds %s\n", f.Name, f.Want, other, f.Have)
+		fmt.Fprintf(w, "         %s: RTE gives %s, %s holds %s\n", explain.Plain(f.Name), explain.Plain(f.Want), other, explain.Plain(f.Have))
 	}
 	if more := len(p.Differences) - 1; more > 0 {
 		fmt.Fprintf(w, "         and %s further on\n", explain.Count(more, "difference"))

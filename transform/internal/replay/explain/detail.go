@@ -53,7 +53,7 @@ type LetterDetail struct {
 // Entry is its line of a timeline.
 func (h Heard) Entry(numbers Masking) Entry {
 	r := h.Raw
-	return Entry{At: h.Stored, Stream: "RTE", Seq: h.Seq, What: h.line(numbers), Raw: &RawDetail{
+	return Entry{At: h.Stored, Stream: "RTE", Seq: h.Seq, What: Plain(h.line(numbers)), Raw: &RawDetail{
 		ID: r.ID, Type: r.EventType, User: h.User(), Dated: r.Timestamp, Heard: h.Recorded, By: h.By,
 	}}
 }
@@ -70,19 +70,19 @@ func (e Entry) After(s Step) Entry {
 }
 
 // Entry is its line of a timeline, when it is that of a time limit.
-func (s Step) Entry() Entry { return Entry{At: s.At, What: s.line(), Moves: s.Moves} }
+func (s Step) Entry() Entry { return Entry{At: s.At, What: Plain(s.line()), Moves: s.Moves} }
 
 // Entry is its line of a timeline.
 func (s Stored) Entry() Entry {
 	c := s.Call
-	return Entry{At: s.Stored, Stream: "CALLS", Seq: s.Seq, What: s.line(), Event: &EventDetail{
+	return Entry{At: s.Stored, Stream: "CALLS", Seq: s.Seq, What: Plain(s.line()), Event: &EventDetail{
 		ID: c.EventID(), Type: c.Type, Audience: c.Audience, AnsweredBy: c.AnsweredBy, RTE: s.In,
 	}}
 }
 
 // Entry is its line of a timeline.
 func (o Ended) Entry(numbers Masking) Entry {
-	return Entry{At: o.Stored, Stream: "DELIVERIES", Seq: o.Seq, What: o.line(numbers), Outcome: &OutcomeDetail{
+	return Entry{At: o.Stored, Stream: "DELIVERIES", Seq: o.Seq, What: Plain(o.line(numbers)), Outcome: &OutcomeDetail{
 		EventID: o.EventID, SubType: o.SubType, Users: o.Users, Negotiator: o.NegotiatorID, Customer: o.Customer, Outcome: o.Outcome.Outcome, Cause: o.Cause,
 		Attempts: o.Attempts, Status: o.Status, LatencyMS: o.LatencyMS, RequestID: o.RequestID, Redrive: o.Redrive,
 	}}
@@ -90,5 +90,5 @@ func (o Ended) Entry(numbers Masking) Entry {
 
 // Entry is its line of a timeline.
 func (l Letter) Entry() Entry {
-	return Entry{At: l.At, Stream: "DEADLETTERS", Seq: l.Seq, What: l.line(), Letter: &LetterDetail{EventID: l.EventID, Negotiator: l.NegotiatorID, Reason: l.Reason}}
+	return Entry{At: l.At, Stream: "DEADLETTERS", Seq: l.Seq, What: Plain(l.line()), Letter: &LetterDetail{EventID: l.EventID, Negotiator: l.NegotiatorID, Reason: l.Reason}}
 }

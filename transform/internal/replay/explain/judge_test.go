@@ -320,9 +320,12 @@ func TestSum(t *testing.T) {
 func TestMasking(t *testing.T) {
 	for in, want := range map[string]string{
 		"callerId: '+44 7911 123456' is no number": "callerId: '…456' is no number",
-		"07911123456":                     "…456",
-		"after 4 attempts: HTTP 429, 30s": "after 4 attempts: HTTP 429, 30s",
-		"0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30/1 of 2026-11-01T10:00:00.000Z": "0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30/1 of 2026-11-01T10:00:00.000Z",
+		"07911123456": "…456",
+		"07911123456,07911123457/+447911123458;07911123459":     "…456,…457/…458;…459",
+		"07911-123-456 or +44.7911.123.456 or (0)7911 12/34/56": "…456 or …456 or (…456",
+		"after 4 attempts: HTTP 429, 30s":                       "after 4 attempts: HTTP 429, 30s",
+		"2026-11-02 09:12 from 192.168.100.200:443, 12345678-1cf2-4b7e-8a61-2c5d9e7f1b30, 12345678-1234-4234-8234-123456789012": "2026-11-02 09:12 from 192.168.100.200:443, 12345678-1cf2-4b7e-8a61-2c5d9e7f1b30, 12345678-1234-4234-8234-123456789012",
+		"0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30/1 of 2026-11-01T10:00:00.000Z":                                                    "0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30/1 of 2026-11-01T10:00:00.000Z",
 	} {
 		if got := Masking(true).Text(in); got != want {
 			t.Errorf("%q became %q", in, got)

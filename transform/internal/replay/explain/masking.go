@@ -21,23 +21,35 @@ func (m Masking) Number(s string) string {
 	return telemetry.Mask(s)
 }
 
-// What looks like a telephone number in somebody's words. Ids have letters or
-// groups of other lengths in them.
-var numberLike = regexp.MustCompile(`(^|[^0-9A-Za-z-])(\+?[0-9][0-9 ()]{5,}[0-9])($|[^0-9A-Za-z-])`)
+// What looks like a telephone number in somebody's words. Ids have letters in
+// them or are longer, and what is no number begins or ends with others.
+var (
+	numberLike = regexp.MustCompile(`(?:^|[^0-9A-Za-z-])(\+?[0-9][0-9 ()./-]{5,22}[0-9])(?:$|[^0-9A-Za-z-])`)
+	notANumber = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2}( \d{2})?|\d{1,3}(\.\d{1,3}){3}|\d{18,})$`) // a date, an address of IPv4, more digits than any has
+)
 
 // Text masks numbers in what others say.
 func (m Masking) Text(s string) string {
 	if !m {
 		return s
 	}
-	return numberLike.ReplaceAllStringFunc(s, func(found string) string {
-		part := numberLike.FindStringSubmatch(found)
-		return part[1] + telemetry.Mask(part[2]) + part[3]
-	})
+	var masked strings.Builder
+	for {
+		at := numberLike.FindStringSubmatchIndex(s)
+		if at == nil {
+			return masked.String() + s
+		}
+		number := s[at[2]:at[3]]
+		if !notANumber.MatchString(number) {
+			number = telemetry.Mask(number)
+		}
+		masked.WriteString(s[:at[2]] + number)
+		s = s[at[3]:] // with what ends this one, which may begin the next
+	}
 }
 
 // verdict masks what is quoted in it.
 func (m Masking) verdict(v Verdict) Verdict {
-	v.Sentence = m.Text(v.Sentence)
+	v.Sentence = m.Text(Plain(v.Sentence))
 	return v
 }

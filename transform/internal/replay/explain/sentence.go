@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"ringstream/schemas/event"
 )
@@ -29,16 +31,17 @@ func (v Verdict) whose(screen string) string {
 
 // ShortName makes a name of an address: jane.smith@agency.example is Jane Smith.
 func ShortName(u event.User) string {
-	local, _, ok := strings.Cut(u.UserName, "@")
+	local, _, ok := strings.Cut(Plain(u.UserName), "@")
 	if !ok || local == "" {
 		return NameOf(u)
 	}
 	words := strings.FieldsFunc(local, func(r rune) bool { return r == '.' || r == '_' })
 	for i, w := range words {
-		words[i] = strings.ToUpper(w[:1]) + w[1:]
+		first, size := utf8.DecodeRuneInString(w)
+		words[i] = string(unicode.ToUpper(first)) + w[size:]
 	}
 	if len(words) == 0 {
-		return u.UserName
+		return NameOf(u)
 	}
 	return strings.Join(words, " ")
 }

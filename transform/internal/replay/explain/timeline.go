@@ -76,10 +76,10 @@ func (h Heard) line(numbers Masking) string {
 		b.WriteString(" of " + NameOf(u))
 	}
 	if r.Reason != nil && *r.Reason != "" {
-		fmt.Fprintf(&b, " (%s)", *r.Reason)
+		fmt.Fprintf(&b, " (%s)", numbers.Text(*r.Reason))
 	}
 	for _, w := range h.Words {
-		fmt.Fprintf(&b, " (%s)", w)
+		fmt.Fprintf(&b, " (%s)", numbers.Text(w))
 	}
 	if r.CallerNumber != "" {
 		b.WriteString(", from " + numbers.Number(r.CallerNumber))

@@ -1,9 +1,11 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"ringstream/schemas/event"
 )
@@ -36,11 +38,21 @@ func ToldTo(e event.Call) string {
 }
 
 // NameOf is what a user is called: the name, or the id where that is not known.
-func NameOf(u event.User) string {
-	if u.UserName != "" {
-		return u.UserName
-	}
-	return u.UserID
+func NameOf(u event.User) string { return Plain(cmp.Or(u.UserName, u.UserID)) }
+
+// Plain is what others wrote as one line that a terminal only shows: no line
+// begins in it, no colour, no command, and nothing is written backwards.
+func Plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsPrint(r):
+			return r
+		case unicode.IsSpace(r):
+			return ' '
+		default:
+			return unicode.ReplacementChar
+		}
+	}, s)
 }
 
 // Count says how many: "1 call", "2 calls".

@@ -47,8 +47,8 @@ func (p *printing) value(name, indent string) error {
 	case string:
 		return p.scalar(p.text(name, t))
 	case json.Number:
-		if numberField(name) {
-			return p.scalar(p.numbers.Number(t.String()))
+		if masked := p.text(name, t.String()); masked != t.String() {
+			return p.scalar(masked)
 		}
 		return p.scalar(t)
 	default:
@@ -71,7 +71,7 @@ func (p *printing) group(open json.Delim, name, indent string) error {
 				return err
 			}
 			name = fmt.Sprint(t)
-			if err := p.scalar(name); err != nil {
+			if err := p.scalar(p.numbers.Text(name)); err != nil {
 				return err
 			}
 			p.out.WriteString(": ")
@@ -130,6 +130,6 @@ func numberField(name string) bool {
 	case "caller", "called", "callerid", "destinationid", "from", "to", "phone", "msisdn":
 		return true
 	default:
-		return strings.HasSuffix(name, "number")
+		return strings.HasSuffix(name, "number") || strings.HasSuffix(name, "numbers")
 	}
 }
