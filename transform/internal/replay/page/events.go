@@ -102,8 +102,11 @@ type events struct {
 }
 
 func (e events) event(name, data string) error {
-	return e.send("event: %s\ndata: %s\n\n", name, strings.ReplaceAll(strings.TrimSpace(data), "\n", "\ndata: "))
+	return e.send("event: %s\ndata: %s\n\n", name, lines.Replace(strings.TrimSpace(data)))
 }
+
+// A carriage return would end a line of an event too.
+var lines = strings.NewReplacer("\r\n", "\ndata: ", "\r", "\ndata: ", "\n", "\ndata: ")
 
 func (e events) send(format string, args ...any) error {
 	if err := e.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
