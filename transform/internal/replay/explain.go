@@ -161,7 +161,7 @@ func (c *command) explainCall(ctx context.Context, js jetstream.JetStream, s Set
 		return err
 	}
 	if e.Empty() {
-		return fmt.Errorf("%w: no stream holds anything of call %s; RTE reaches back to %s; explain user finds calls by their time", stream.ErrNothing, id, g.RTE.From.Format(explain.StoredFormat))
+		return fmt.Errorf("%w: %s; RTE reaches back to %s; explain user finds calls by their time", stream.ErrNothing, e.Nothing(), g.RTE.From.Format(explain.StoredFormat))
 	}
 	answer := explain.Conclude(e, "", s.Deadlines, a.masking())
 	if err := c.tellCall(answer, a.format); err != nil {

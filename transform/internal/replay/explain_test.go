@@ -403,6 +403,34 @@ func TestExplainUser(t *testing.T) {
 	})
 }
 
+// RTE may write any character of a name as an escape, as its JSON library does
+// with an apostrophe.
+func TestExplainUserWhoseNameIsEscaped(t *testing.T) {
+	r := newRig(t)
+	const name = "o'brien+lets@agency.example"
+	body := fmt.Appendf(nil, `{"data":{"id":"c0de0006-7a3b-4c5d-9e8f-000000000001","eventType":"UserCallInComing","entityType":"User","entityId":%q,"userId":%q,"userName":"o\u0027brien\u002Blets@agency.example","callId":%q}}`, ann, ann, missed)
+	parsed, err := event.ParseRaw(body)
+	if err != nil || parsed.UserName != name {
+		t.Fatal(parsed, err)
+	}
+	raw := event.NewRaw(parsed, body, "hub.example", parsed.Key(), time.Now(), "")
+	r.event(topology.Raw(topology.Partition(missed, partitions), agencyOrg, parsed.EventType, missed), raw, nil)
+	out, errs, _ := r.explain(time.Now(), "user", name, "--at", "1s")
+	if !strings.Contains(out, "\ncall "+missed+" ") || !strings.Contains(out, name+", no negotiator: not told") {
+		t.Errorf("%q, %q", out, errs)
+	}
+}
+
+// A call whose messages nobody can read is no unknown one.
+func TestExplainACallThatCannotBeRead(t *testing.T) {
+	r := newRig(t)
+	r.publish(topology.Raw(topology.Partition(missed, partitions), agencyOrg, rings, missed), nil, []byte("no CloudEvent"))
+	_, errs, code := r.explain(time.Now(), "call", missed)
+	if want := "nothing found: 1 message of RTE names call " + missed + " in its subject and cannot be read"; code != Trouble || !strings.Contains(errs, want) || !strings.Contains(errs, "nats stream get RTE 1") {
+		t.Errorf("exit %d, %q", code, errs)
+	}
+}
+
 func TestExplainUsage(t *testing.T) {
 	for want, args := range map[string][]string{
 		"replay: name the id of a call, and nothing else; see --help":   {"call"},

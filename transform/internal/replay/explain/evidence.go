@@ -7,6 +7,7 @@
 package explain
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ type Evidence struct {
 	Now      time.Time
 	Cut      bool     // RTE has lost the beginning of the call: what its raw events led to is not known
 	Raw      []Heard  // in the order of RTE
+	Unread   []uint64 // positions in RTE of what has the call in its subject and cannot be read
 	Events   []Stored // of CALLS, in order
 	Outcomes []Ended  // of DELIVERIES, in order
 	Letters  []Letter // of DEADLETTERS, those of its deliveries
@@ -67,6 +69,19 @@ type Letter struct {
 
 // Empty reports whether no stream holds anything of the call.
 func (e Evidence) Empty() bool { return len(e.Raw) == 0 && len(e.Events) == 0 && len(e.Outcomes) == 0 }
+
+// Nothing says what there is of a call that [Evidence.Empty] holds for.
+func (e Evidence) Nothing() string {
+	if len(e.Unread) > 0 {
+		name := "names call %s in its subject"
+		if len(e.Unread) > 1 {
+			name = "name call %s in their subjects"
+		}
+		return fmt.Sprintf("%s of RTE "+name+" and cannot be read, so that transform passed over that (nats stream get RTE %d)",
+			Count(len(e.Unread), "message"), Plain(e.Call), e.Unread[0])
+	}
+	return "no stream holds anything of call " + Plain(e.Call)
+}
 
 // Users lists everybody whom some stream names, in the order of their appearance.
 func (e Evidence) Users() []event.User {

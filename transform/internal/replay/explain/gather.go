@@ -46,6 +46,8 @@ func (g Gatherer) Call(ctx context.Context, id string) (Evidence, error) {
 		{topology.RTE, fmt.Sprintf("rte.%d.*.*.%s", partition, key), func(m bus.Message) {
 			if h, ok := DecodeHeard(m); ok {
 				e.Raw = append(e.Raw, h)
+			} else if _, err := fold.Decode(m); err != nil {
+				e.Unread = append(e.Unread, m.Seq)
 			}
 		}},
 		{topology.Calls, "calls.*.*." + key, func(m bus.Message) {

@@ -123,8 +123,12 @@ func (s *Search) take(m bus.Message) {
 	}
 }
 
-// mentions is quick: most messages are of others.
+// mentions is quick: most messages are of others. An escape may stand for any
+// character of a name.
 func (s *Search) mentions(body []byte) bool {
+	if bytes.Contains(body, []byte(`\u`)) {
+		return true
+	}
 	low := bytes.ToLower(body)
 	return s.User.UserID != "" && bytes.Contains(low, []byte(strings.ToLower(s.User.UserID))) ||
 		s.User.UserName != "" && bytes.Contains(low, []byte(strings.ToLower(s.User.UserName)))

@@ -99,7 +99,7 @@ func (s *Site) call(w http.ResponseWriter, r *http.Request) {
 			[]string{"load this page again", "is the server of NATS_URL up, and is it the right one?", "what this user may read: replay --help"},
 		})
 	case e.Empty():
-		s.pages.refuse(w, r, s.unknown(r, id))
+		s.pages.refuse(w, r, s.unknown(r, id, e))
 	default:
 		var out bytes.Buffer
 		err := s.pages.render(&out, "call", s.called(e, messages))
@@ -107,7 +107,7 @@ func (s *Site) call(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Site) unknown(r *http.Request, id string) refusal {
+func (s *Site) unknown(r *http.Request, id string, e explain.Evidence) refusal {
 	try := []string{
 		"is the id whole? it is the telephony provider's CallId: 36 characters",
 		"search the list for the caller's last digits or for a user; replay explain user finds calls by their time",
@@ -115,7 +115,11 @@ func (s *Site) unknown(r *http.Request, id string) refusal {
 	if rte, err := stream.Look(r.Context(), s.follower.js, "RTE"); err == nil && !rte.Empty() {
 		try = append(try, "RTE reaches back to "+rte.From.Format(explain.StoredFormat))
 	}
-	return refusal{http.StatusNotFound, "No stream holds anything of this call", fmt.Sprintf("RTE, CALLS and DELIVERIES know no call %q.", fit(id, 80)), try}
+	title, says := "No stream holds anything of this call", fmt.Sprintf("RTE, CALLS and DELIVERIES know no call %q.", fit(id, 80))
+	if len(e.Unread) > 0 {
+		title, says = "What RTE holds of this call cannot be read", e.Nothing()+"."
+	}
+	return refusal{http.StatusNotFound, title, says, try}
 }
 
 // called says what became of a call, with what the book knows beside its evidence.
