@@ -171,8 +171,10 @@ func (c *command) follow(ctx context.Context, t *tailing) error {
 func (c *command) print(all []line, format string) error {
 	for _, l := range all {
 		if format == "text" {
-			l.What = l.Call + "  " + l.What
-			c.colour.entry(c.out, l.Entry)
+			l.What = explain.Plain(l.Call) + "  " + l.What
+			if err := c.colour.entry(c.out, l.Entry); err != nil {
+				return fmt.Errorf("print: %w", err)
+			}
 			continue
 		}
 		if err := json.NewEncoder(c.out).Encode(l); err != nil {

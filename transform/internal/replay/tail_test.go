@@ -105,6 +105,21 @@ func TestTail(t *testing.T) {
 	}
 }
 
+// Who reads no more is not followed for.
+func TestTailToNobody(t *testing.T) {
+	gone := errors.New("nobody reads")
+	for _, format := range []string{"text", "json"} {
+		c := &command{out: failing{gone}}
+		if err := c.print([]line{{Call: answered}}, format); !errors.Is(err, gone) {
+			t.Errorf("%s: %v", format, err)
+		}
+	}
+}
+
+type failing struct{ error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.error }
+
 func TestTailUsage(t *testing.T) {
 	for want, args := range map[string][]string{
 		`replay: --type: "rung" is unknown; write one of [incoming`:          {"--type", "rung"},

@@ -54,7 +54,7 @@ func (c *command) tell(format string, v any, text func(io.Writer)) error {
 // answered prints a call: for whom what, then what happened when. What was said
 // already is not repeated.
 func (c palette) answered(w io.Writer, a explain.Answered, said string) {
-	fmt.Fprintf(w, "\ncall %s", a.Call)
+	fmt.Fprintf(w, "\ncall %s", explain.Plain(a.Call))
 	if !a.When.IsZero() {
 		fmt.Fprintf(w, " of %s (times are UTC)", a.When.UTC().Format(time.DateOnly))
 	}
@@ -79,28 +79,31 @@ func (c palette) answered(w io.Writer, a explain.Answered, said string) {
 	}
 	fmt.Fprintln(w)
 	for _, e := range a.Timeline {
-		c.entry(w, e)
+		_ = c.entry(w, e) // w keeps an error until it is flushed
 	}
 }
 
 func checks(w io.Writer, all []string) {
 	for _, check := range all {
-		fmt.Fprintf(w, "    check: %s\n", check)
+		fmt.Fprintf(w, "    check: %s\n", explain.Plain(check))
 	}
 }
 
 // entry is one line of a timeline, and one for each transition.
-func (c palette) entry(w io.Writer, e explain.Entry) {
+func (c palette) entry(w io.Writer, e explain.Entry) error {
+	var b strings.Builder
 	from := e.Stream
 	if e.Seq > 0 {
 		from = fmt.Sprintf("%s %d", e.Stream, e.Seq)
 	}
-	fmt.Fprintf(w, "%s  %-16s %s\n", e.At.UTC().Format(explain.OccurredFormat), from, e.What)
+	fmt.Fprintf(&b, "%s  %-16s %s\n", e.At.UTC().Format(explain.OccurredFormat), from, e.What)
 	for _, m := range e.Moves {
 		side := ""
 		if m.Outbound {
 			side = " (outbound)"
 		}
-		fmt.Fprintln(w, strings.Repeat(" ", 31)+c.faint(fmt.Sprintf("%s%s: %s -> %s", explain.NameOf(m.User), side, m.From, m.To)))
+		fmt.Fprintln(&b, strings.Repeat(" ", 31)+c.faint(fmt.Sprintf("%s%s: %s -> %s", explain.NameOf(m.User), side, m.From, m.To)))
 	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
