@@ -229,6 +229,7 @@ func TestCredentialsFile(t *testing.T) {
 // revoked, are those of the next connection: nothing is restarted for them.
 // Until then the log says, now and then, what is wrong.
 func TestCredentialsAreReadAgain(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	o := runOperator(t)
 	path := o.credentials(filepath.Join(t.TempDir(), "user.creds"), o.account, 2*time.Second)
 	log := &journal{}
@@ -366,6 +367,7 @@ func TestCertificates(t *testing.T) {
 // A connection that was good and is not any more because a certificate is not:
 // the log says so, once.
 func TestServerThatIsNotTrustedAnyMore(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	ours, other := newAuthority(t), newAuthority(t)
 	s := runTLS(t, ours, false)
 	path := write(t, filepath.Join(t.TempDir(), "ca"), ours.pem)

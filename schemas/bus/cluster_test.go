@@ -210,6 +210,7 @@ func (c *cluster) current(stream string) (n int) {
 // Three servers, of which one after the other that leads a stream is stopped
 // while everybody writes: nothing is lost, doubled or out of order.
 func TestClusterKeepsEverythingWhileLeadersRestart(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	const step = 10_000
 	c := runCluster(t)
 	c.whole()

@@ -91,6 +91,7 @@ func TestLeaseMovesWhenItsHolderDies(t *testing.T) {
 }
 
 func TestLeaseIsLostWithTheServer(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	s := bustest.Run(t)
 	s.Provisioned(1)
 	l := leases(t, s, "a")

@@ -66,6 +66,7 @@ func (h *hole) carry(to, from net.Conn) {
 
 // A holder whose network is gone stops before anybody else can begin.
 func TestLeaseIsGivenUpBeforeItExpires(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	const long = 3 * time.Second
 	s := bustest.Run(t)
 	s.Provisioned(1)

@@ -197,6 +197,7 @@ func TestPublisherWaitsForTheStream(t *testing.T) {
 // A server that takes a message and says nothing: it is sent again, once the
 // answer is overdue, and what is stored twice is one.
 func TestPublisherRepeatsWhatIsNotAnswered(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	s := bustest.Run(t)
 	js := s.Provisioned(1)
 	nc := js.Conn()

@@ -40,6 +40,7 @@ func (d *running) metric(name string) float64 {
 }
 
 func TestAnHourThatReapitAsksForIsAMinute(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	s := r.settings()
 	s.DeadlineIncoming = time.Second
@@ -81,6 +82,7 @@ func TestAColdStartThatIsRefusedSaysWhy(t *testing.T) {
 
 // A hub whose clock is wrong is no reason to show nothing, or to show what is late.
 func TestTheAgeOfACallIsNotByTheHubsClock(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.begin()
 	now := time.Now()

@@ -117,6 +117,7 @@ func (r *rig) closed(calls []int) {
 }
 
 func TestKilledAndStartedAgainEveryDeliveryEndsOnce(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	alive := r.replica("replica-0")
 	var hurt []int
@@ -136,6 +137,7 @@ func TestKilledAndStartedAgainEveryDeliveryEndsOnce(t *testing.T) {
 // Of two replicas the one that works is killed or frozen by turns. Who thaws
 // finds out, writes nothing and stands by.
 func TestTwoReplicasThatFreezeAndDieDeliverOnce(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	working := r.replica("replica-0")
 	r.logged(`"msg":"delivering"`, working.name)
@@ -205,6 +207,7 @@ func keys(m map[string]bool) []string {
 }
 
 func TestTheBudgetIsKeptUnderLoad(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.control(http.MethodPost, "latency", `{"meanMs":80,"jitterMs":40}`, nil)
 	r.deliver(r.settings())
@@ -218,6 +221,7 @@ func TestTheBudgetIsKeptUnderLoad(t *testing.T) {
 }
 
 func TestStormsOfLimitsAndFailuresPass(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.deliver(r.settings())
 	r.fault(`{"match":{"path":"/notifications"},"skip":2,"times":6,"action":{"status":429}}`)
@@ -236,6 +240,7 @@ func TestStormsOfLimitsAndFailuresPass(t *testing.T) {
 }
 
 func TestAHangingRequestHoldsBackNobodyElse(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	s := r.settings()
 	s.DeadlineIncoming = 6 * time.Second // and so a request gets 2 s
@@ -253,6 +258,7 @@ func TestAHangingRequestHoldsBackNobodyElse(t *testing.T) {
 }
 
 func TestAParkedCustomerIsProbedAndComesBack(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	d := r.deliver(r.settings())
 	r.say(1, event.Incoming, "", "jane")
@@ -275,6 +281,7 @@ func TestAParkedCustomerIsProbedAndComesBack(t *testing.T) {
 }
 
 func TestNATSGoesAwayAndComesBack(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	d := r.deliver(r.settings())
 	r.say(1, event.Incoming, "", "jane", "tom")
@@ -291,6 +298,7 @@ func TestNATSGoesAwayAndComesBack(t *testing.T) {
 }
 
 func TestCallEventsThatAreMergedAnewAreKnown(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	d := r.deliver(r.settings())
 	r.say(1, event.Incoming, "", "jane", "tom")
@@ -311,6 +319,7 @@ func TestCallEventsThatAreMergedAnewAreKnown(t *testing.T) {
 }
 
 func TestTheEndWaitsForRequestsUnderWay(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	d := r.deliver(r.settings())
 	r.fault(`{"match":{"path":"/notifications"},"times":1,"action":{"status":202,"delay":"1s","processed":true}}`)

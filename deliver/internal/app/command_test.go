@@ -277,6 +277,7 @@ func TestBadSettingsAreAllReported(t *testing.T) {
 }
 
 func TestNotReadyWithoutNegotiators(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.fault(`{"match":{"path":"/negotiators"},"action":{"status":500}}`)
 	d := r.deliver(r.settings())

@@ -81,6 +81,7 @@ func (r *rig) backdate(by time.Duration) {
 // A start while Reapit does not list its negotiators shows the pop to whom an
 // earlier one has known, and says so.
 func TestARestartWithoutReapitsListDelivers(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	for name, fault := range map[string]string{
 		"negotiators are 500":  `{"match":{"path":"/negotiators"},"action":{"status":500}}`,
 		"negotiators are gone": `{"match":{"path":"/negotiators"},"action":{"drop":true}}`,
@@ -121,6 +122,7 @@ func TestARestartWithoutReapitsListDelivers(t *testing.T) {
 
 // Without a token nothing goes out, but who is who is known when there is one again.
 func TestARestartWithoutTokensKnowsWhoIsWho(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.begin()
 	r.remembered()
@@ -152,6 +154,7 @@ func TestWithoutABucketItIsAsBefore(t *testing.T) {
 
 // Whoever may neither read nor write the bucket delivers as without it.
 func TestWithoutPermissionItIsAsBefore(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	nats, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
 		Users: []*server.User{{Username: "all", Password: "all"}, {Username: "deliver", Password: "delivers", Permissions: &server.Permissions{

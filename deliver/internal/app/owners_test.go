@@ -24,6 +24,7 @@ import (
 // Reapit gives the token of the first customer again after a kill, when there is
 // another one.
 func TestATokenIsWhoseItWasBeforeAKill(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	for name, keeps := range map[string]bool{"with the bucket": true, "without": false} {
 		for how, file := range map[string]bool{"TENANTS_FILE": true, "REAPIT_CUSTOMER": false} {
 			t.Run(how+" "+name, func(t *testing.T) {

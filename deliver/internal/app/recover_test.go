@@ -30,6 +30,7 @@ func (r *rig) popped() {
 }
 
 func TestAPopUnderWayAtAKillIsClosed(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	killed := r.process("one")
 	r.popped()
@@ -47,6 +48,7 @@ func TestAPopUnderWayAtAKillIsClosed(t *testing.T) {
 }
 
 func TestAPopUnderWayAtAKillIsClosedBySomebodyElsesAnswer(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	killed := r.process("one")
 	r.popped()
@@ -63,6 +65,7 @@ func TestAPopUnderWayAtAKillIsClosedBySomebodyElsesAnswer(t *testing.T) {
 }
 
 func TestAPopBrokenOffAfterTheDrainIsClosed(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	s := r.settings()
 	s.ShutdownTimeout = 2 * time.Second
@@ -110,6 +113,7 @@ func (r *rig) begin() {
 const beginsHere = "the log of outcomes begins here"
 
 func TestAFirstStartSendsNothingOfYesterday(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.sayAt(time.Now().Add(-time.Hour), 1, event.Missed, "", "jane")
 	r.merged()
@@ -129,6 +133,7 @@ func TestAFirstStartSendsNothingOfYesterday(t *testing.T) {
 }
 
 func TestALostLogRepeatsNothing(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	losses := map[string]func(*rig){
 		"made anew": func(r *rig) {
 			if err := r.js.DeleteStream(r.Context(), topology.Deliveries); err != nil {
@@ -180,6 +185,7 @@ func (r *rig) purge(how ...jetstream.StreamPurgeOpt) {
 // Who thaws after its lease has ended sends nothing of what waited for its
 // turn, not even once: calls are over that it believes to ring.
 func TestWhoWasFrozenSendsNothingThatWaited(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	frozen := r.process("one", "REAPIT_RATE=1")
 	for c := 1; c <= 4; c++ {
@@ -212,6 +218,7 @@ func (r *rig) signal(cmd *exec.Cmd, s syscall.Signal) {
 
 // What somebody else wrote into the log is passed over.
 func TestForeignMessageInTheLogOfOutcomes(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	d := r.deliver(r.settings())
 	r.say(1, event.Missed, "", "jane")
@@ -229,6 +236,7 @@ func TestForeignMessageInTheLogOfOutcomes(t *testing.T) {
 // A replica whose terms fail one after the other is not ready, and goes on when
 // what it needs is back.
 func TestLogThatIsTakenAwayIsNotReady(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	d := r.deliver(r.settings())
 	r.say(1, event.Missed, "", "jane")
@@ -251,6 +259,7 @@ func TestLogThatIsTakenAwayIsNotReady(t *testing.T) {
 // Somebody else's message ends a term, but what Reapit has answered meanwhile,
 // or is about to, is known to the next one: no pop comes twice.
 func TestForeignMessageRepeatsNothingThatIsUnderWay(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	d := r.deliver(r.settings())
 	r.say(1, event.Missed, "", "jane")

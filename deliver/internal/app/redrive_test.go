@@ -52,6 +52,7 @@ func (r *rig) stored() uint64 {
 }
 
 func TestARedriveDeliversOnceUnderTheSameIDs(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.deliver(r.settings())
 	r.refuse("1")
@@ -112,6 +113,7 @@ func TestARedriveThatIsRefusedAgainIsTriedAgain(t *testing.T) {
 // What deliver has taken on outlives it, and a request that is made again is the
 // same.
 func TestARedriveOutlivesAKill(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	killed := r.process("one")
 	r.refuse("1")

@@ -20,7 +20,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"go.uber.org/goleak"
 
 	"ringstream/deliver/internal/reapitsim"
 	"ringstream/schemas/bustest"
@@ -36,7 +35,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asDeliver) != "" {
 		os.Exit(program.Program[Settings]{Name: name, Run: Run, Check: Check}.Main(nil, os.Stdout, os.Stderr))
 	}
-	goleak.VerifyTestMain(m)
+	bustest.Main(m)
 }
 
 const organization = "29f60000-0000-4000-8000-000000000001"

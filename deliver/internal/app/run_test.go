@@ -88,6 +88,7 @@ func TestEachStepIsShownInTime(t *testing.T) {
 }
 
 func TestWhatIsTooOldIsRecordedNotSent(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.begin()
 	r.say(1, event.Incoming, "", "jane")
@@ -119,6 +120,7 @@ func TestACallThatWasOverBeforeTheStartIsNotShown(t *testing.T) {
 // The gateway gave up on what the platform then did: the pop is on the screen,
 // and must be closed.
 func TestAPopWhoseAnswerWasLostIsClosed(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.begin()
 	r.deliver(r.settings())
@@ -148,6 +150,7 @@ func (r *rig) posts() (all []string) {
 }
 
 func TestAHuntGroupIsOneRequest(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.begin()
 	s := r.settings()

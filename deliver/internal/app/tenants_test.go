@@ -93,6 +93,7 @@ func TestTwoTenantsSeeTheirOwnCalls(t *testing.T) {
 // meanwhile, and then its own that are still worth it. Nothing is lost, also
 // when deliver is killed in between.
 func TestATenantThatCannotBeReadHoldsNobodyUpAndLosesNothing(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.distinct()
 	r.fault(`{"match":{"path":"/negotiators","customer":"RES"},"action":{"status":500}}`)
@@ -130,6 +131,7 @@ func TestATenantThatCannotBeReadHoldsNobodyUpAndLosesNothing(t *testing.T) {
 }
 
 func TestATenantIsAddedAndRemovedWhileRunning(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.distinct()
 	s, write := r.tenants(agency + ": {customer: SBOX}\n")
@@ -176,6 +178,7 @@ func (r *rig) foreign() (n int) {
 
 // Reapit gives one token for all, and its gateway remembers whose it was first.
 func TestNothingActsForTheWrongCustomer(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	for name, c := range map[string]struct {
 		shared bool
 		want   bool // something acts for the wrong customer
@@ -220,6 +223,7 @@ func TestNothingActsForTheWrongCustomer(t *testing.T) {
 
 // With a token for each, the gateway that remembers is no trouble.
 func TestATokenEachWithAGatewayThatRemembers(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.distinct()
 	r.control(http.MethodPost, "knobs", `{"legacyAuthorizer":true}`, nil)

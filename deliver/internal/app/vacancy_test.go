@@ -129,6 +129,7 @@ func (w *reigns) looked(p *peer) {
 // Nobody has sent what came when nobody could: it is over, and no screen is
 // told of its end. What was under way at the kill is.
 func TestCallsWhileNobodyKnowsTheNegotiatorsAreNotClosed(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	killed := r.process("one")
 	r.popped()

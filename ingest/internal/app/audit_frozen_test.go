@@ -54,6 +54,7 @@ func (c frozenConn) Write(b []byte) (int, error) {
 
 // A server that does not read holds up nobody's end, however much is heard.
 func TestAuditEndsWhileNATSIsFrozen(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	s := bustest.RunWithoutJetStream(t)
 	f := &freezer{asked: make(chan struct{}, 1), release: make(chan struct{})}
 	f.room.Store(64 << 10)

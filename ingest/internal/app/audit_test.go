@@ -118,6 +118,7 @@ func (r *rig) tells(instance string, others []string, log *lines) {
 // Of what both were sent nothing is said, whatever happened meanwhile; of what
 // only one was sent the other tells.
 func TestWhatOnlyOneReplicaHeardIsCounted(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.grace = time.Second
 	var log lines

@@ -19,6 +19,7 @@ import (
 )
 
 func TestRestartedNATSLosesAndReordersNothing(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	n := many(20_000)
 	r := newRig(t, func(s *rtesim.Settings) { s.Coalesce = 5 })
 	p := r.start(r.settings("a"), fast())
@@ -163,6 +164,7 @@ func TestMessageThatTheStreamCannotTakeIsADeadLetter(t *testing.T) {
 
 // What cannot be stored before the end waits in the spool for the next start.
 func TestStopWithoutNATSKeepsEverything(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	const n = 3000
 	r := newRig(t)
 	s := r.settings("a")
@@ -192,6 +194,7 @@ func TestStopWithoutNATSKeepsEverything(t *testing.T) {
 
 // A hub is heard from the start, whether or not there is a NATS to tell.
 func TestStartWithoutNATSListens(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.nats.Stop()
 	p := r.start(r.settings("a"), fast())
@@ -236,6 +239,7 @@ func TestUnreadyWhileNothingIsStored(t *testing.T) {
 // not read. What had arrived by then is stored when NATS is back, and the gap
 // is stated from when it began.
 func TestFullSpoolIsAStatedGap(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t, func(s *rtesim.Settings) { s.WriteTimeout, s.PingInterval = 3*time.Second, 200*time.Millisecond })
 	limits := fast()
 	limits.Silence, limits.KeepAlive = 2*time.Second, 500*time.Millisecond

@@ -41,6 +41,7 @@ func TestCanaryIsTheNewestHeartbeatInTheStream(t *testing.T) {
 
 // A hub that says nothing while its keep-alive works leaves ingest ready.
 func TestSilentHubThatPingsIsReady(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t, func(s *rtesim.Settings) { s.PingInterval = 50 * time.Millisecond })
 	limits := fast()
 	limits.Silence, limits.KeepAlive = time.Second, 200*time.Millisecond

@@ -52,6 +52,7 @@ func (r *rig) connected(known ...string) (id string) {
 }
 
 func TestEveryEndingIsFollowedByANewSubscribedConnection(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	// The silence lasts longer than a token: without a new one nothing would go on.
 	r := newRig(t, func(s *rtesim.Settings) { s.TokenTTL = time.Second })
 	limits := fast()
@@ -117,6 +118,7 @@ func (r *rig) tellsItsEndings(endings []struct{ mode, cause string }) {
 // A hub that falls silent is noticed late; the coverage ends when it was last
 // heard, and heartbeats tell so meanwhile.
 func TestBlackholedConnectionCoversUntilItWasLastHeard(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	limits := fast()
 	limits.Silence, limits.KeepAlive = 2*time.Second, 500*time.Millisecond
@@ -170,6 +172,7 @@ func (l *lines) String() string {
 }
 
 func TestRefusalsAreOutlivedAndNothingSecretIsLogged(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	for _, f := range []rtesim.Fault{
 		{What: "discovery-5xx", Count: 1},

@@ -12,6 +12,7 @@ import (
 )
 
 func TestFloodIsStoredOnceInOrderByteForByte(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	n := many(100_000)
 	r := newRig(t, func(s *rtesim.Settings) { s.Coalesce, s.Queue, s.Escape = 20, 4096, true })
 	p := r.start(r.settings("a"), fast())

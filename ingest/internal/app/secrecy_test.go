@@ -13,6 +13,7 @@ import (
 // The whole log of a run with everything that can go wrong, at the most
 // talkative level, and what the probes show, name nobody and hold no secret.
 func TestNobodyIsNamedAndNothingSecretIsTold(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	tom := rtesim.Agency().Users[1]
 	r.sim.Unauthorized(tom.ID)

@@ -16,6 +16,7 @@ import (
 // A spool that cannot be read any more must be opened anew: the process ends and
 // says why, also while the reader waits for room.
 func TestSpoolThatCannotBeReadEndsTheProcess(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	settings := r.settings("a")
 	settings.SpoolMaxBytes = 1 << 20

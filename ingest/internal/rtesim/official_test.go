@@ -26,6 +26,7 @@ import (
 // SignalR hub. It needs node and npm; only CI, which promises them, fails
 // without.
 func TestOfficialClient(t *testing.T) {
+	t.Parallel() // most of it is node and npm
 	folder := official(t)
 	sim := start(t)
 	out := run(t, folder, "node", "client.mjs", sim.URL()+"/rte", sim.URL()+"/control", token(t, sim), jane, tom)
@@ -115,7 +116,12 @@ func (*ids) Renewed(error)                                        {}
 // TestOfficialClientAndIngestHearTheSame has both connected at once: they hear
 // the same events, all of them, in the same order.
 func TestOfficialClientAndIngestHearTheSame(t *testing.T) {
-	const count, name = 20_000, "UserCallInComing"
+	t.Parallel() // most of it is node and npm
+	const name = "UserCallInComing"
+	count := 20_000
+	if testing.Short() { // under the race detector the simulator is slow
+		count = 2000
+	}
 	folder := official(t)
 	sim := start(t, func(s *rtesim.Settings) { s.Coalesce, s.Escape = 7, true })
 	ctx, cancel := context.WithCancel(t.Context())
