@@ -101,6 +101,7 @@ func (c *trio) delay(partition int) time.Duration {
 // The merge of a log ends with the server that led the log. nats-server alone
 // takes 10 s to notice it, at the very least.
 func TestCallsFollowsALogWhoseLeaderIsGone(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	c := newTrio(t, 3)
 	c.append(0)
 	c.append(1)
@@ -121,7 +122,7 @@ func TestCallsFollowsALogWhoseLeaderIsGone(t *testing.T) {
 	c.append(0)
 	c.follows(4)
 	took := c.delay(0)
-	t.Logf("after %v; %s%s", took, &watchers[0].said, &watchers[1].said)
+	t.Logf("after %v; %s%s", took, watchers[0].told(), watchers[1].told())
 	if limit := 8 * time.Second; took > limit {
 		t.Errorf("CALLS followed after %v, limit %v", took, limit)
 	}
@@ -191,6 +192,7 @@ func TestStalledMergeThatNobodyCanHelp(t *testing.T) {
 
 // Who may not look, or ask, says once what is missing.
 func TestMergeWithoutPermission(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	for _, denied := range []string{"$JS.API.STREAM.INFO.CALLS", "$JS.API.STREAM.LEADER.STEPDOWN.CALLS"} {
 		t.Run(denied, func(t *testing.T) {
 			s := bustest.RunWithoutJetStream(t, func(o *server.Options) {
@@ -272,6 +274,7 @@ func TestSightOfAMerge(t *testing.T) {
 
 // Where nothing is wrong nobody says so, and nobody is asked anything.
 func TestQuietMerge(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	s := bustest.Run(t)
 	js := s.Provisioned(2)
 	if _, err := js.Publish(t.Context(), topology.CallEvent(0, organization, "incoming", "x"), []byte("{}")); err != nil {

@@ -61,11 +61,13 @@ func (r *rig) Write(p []byte) (int, error) {
 	return r.said.Write(p)
 }
 
-func (r *rig) logged(words string) bool {
+func (r *rig) told() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return strings.Contains(r.said.String(), words)
+	return r.said.String()
 }
+
+func (r *rig) logged(words string) bool { return strings.Contains(r.told(), words) }
 
 // start runs a replica until the test ends.
 func (r *rig) start() {
@@ -142,6 +144,7 @@ func TestPartitionWithoutItsLeaseIsNotReady(t *testing.T) {
 }
 
 func TestLeaseBucketThatIsTakenAwayAndMadeAgain(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.start()
 	r.ring("c1")
@@ -179,6 +182,7 @@ func TestLogThatIsTakenAway(t *testing.T) {
 }
 
 func TestWhatAReplicaDoesIsMeasured(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.start()
 	r.ring("c1")
@@ -195,6 +199,7 @@ func TestWhatAReplicaDoesIsMeasured(t *testing.T) {
 // A raw stream that is made anew under a replica is not the one that the log
 // was made from. A consumer alone would not notice.
 func TestRawStreamThatIsMadeAnew(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.start()
 	for _, id := range []string{"c1", "c2", "c3"} {
@@ -282,6 +287,7 @@ func TestPoisonStopsNobody(t *testing.T) {
 // in silence: whatever may be wrong because of it says that there is a gap, and
 // nobody's screen keeps a call.
 func TestRawStreamThatNoLongerReachesBack(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.limits.Ring = time.Second
 	r.start()
@@ -290,7 +296,7 @@ func TestRawStreamThatNoLongerReachesBack(t *testing.T) {
 	fill := func(n int) {
 		t.Helper()
 		for range n {
-			if _, err := r.js.PublishMsgAsync(quiet); err != nil {
+			if _, err := r.js.PublishMsgAsync(quiet, jetstream.WithStallWait(time.Minute)); err != nil {
 				t.Fatal(err)
 			}
 		}

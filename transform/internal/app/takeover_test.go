@@ -77,6 +77,7 @@ func TestPartitionsOfAKilledReplicaAreTakenOver(t *testing.T) {
 // A replica that stands still for longer than its leases neither keeps another
 // one from its work nor spoils it, and gets its partitions back.
 func TestPausedReplicaHoldsNobodyUp(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	o := newOffice(t, "a", "b")
 	stop := o.traffic(2 * time.Millisecond)
 	defer stop()
