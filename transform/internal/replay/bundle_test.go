@@ -228,10 +228,13 @@ func TestExportAndImportRefuse(t *testing.T) {
 	}
 }
 
+var callsSubject = regexp.MustCompile(`"subject":"calls\.[^"]*"`)
+
 // What is not whole, or no bundle, is refused before anything is written.
 func TestDamagedBundles(t *testing.T) {
 	r := newRig(t)
 	r.morning()
+	r.transformed()
 	file := filepath.Join(t.TempDir(), "x.bundle")
 	if _, errs, code := r.replay("export", "--since", "1h", "-o", file); code != Clean {
 		t.Fatal(errs)
@@ -256,6 +259,7 @@ func TestDamagedBundles(t *testing.T) {
 		"it says to be":              zipped(t, strings.Replace(text, bundle.Format, "tar", 1)),
 		"invalid duration":           zipped(t, strings.Replace(text, quick.Ring.String(), "soon", 1)),
 		`of "$JS.API.STREAM.DELETE.`: zipped(t, strings.Replace(text, `"subject":"feed.`, `"subject":"$JS.API.STREAM.DELETE.`, 1)),
+		`of "calls." for stream`:     zipped(t, callsSubject.ReplaceAllString(text, `"subject":"calls."`)),
 		`for stream "CALL_LOG_0"`:    zipped(t, strings.Replace(text, `"stream":"RTE"`, `"stream":"CALL_LOG_0"`, 1)),
 	} {
 		bad := filepath.Join(t.TempDir(), "bad.bundle")

@@ -97,7 +97,10 @@ func (c *command) importFile(ctx context.Context, js jetstream.JetStream, s Sett
 	in := importer{js: js, partitions: head.Partitions, places: map[uint64]uint64{}, logs: map[int]*bus.Log{}, count: map[string]uint64{}}
 	defer in.close()
 	err = bundle.Read(path, func(bundle.Head) error { return nil }, func(r bundle.Record) error { return in.take(ctx, r) })
-	if err := errors.Join(err, in.flush(ctx)); err != nil {
+	if err == nil { // else CALLS is not to be waited for
+		err = in.flush(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(c.out, "%s: RTE %d, CALLS %d, DELIVERIES %d, DEADLETTERS %d\n", path,
@@ -116,7 +119,7 @@ func importable(r bundle.Record) error {
 	case topology.RTE:
 		ok = first == "rte" || first == "feed"
 	case topology.Calls:
-		ok = first == "calls"
+		ok = first == "calls" && strings.Count(r.Subject, ".") == 3
 	case topology.Deliveries:
 		ok = first == "deliveries"
 	case topology.DeadLetters:
@@ -207,10 +210,6 @@ func (i *importer) land(ctx context.Context) error {
 // callEvent appends to the log of the call's partition, from where the server
 // takes it to CALLS. It states the position that RTE's message has here.
 func (i *importer) callEvent(ctx context.Context, r bundle.Record, header nats.Header) error {
-	token := strings.Split(r.Subject, ".")
-	if len(token) != 4 {
-		return fmt.Errorf("%w: it has a message of %q in CALLS", bundle.ErrUnreadable, r.Subject)
-	}
 	p := topology.Partition(topology.KeyToken(event.Attribute(header, event.ExtCorrelationID)), i.partitions)
 	log := i.logs[p]
 	if log == nil {
@@ -222,7 +221,7 @@ func (i *importer) callEvent(ctx context.Context, r bundle.Record, header nats.H
 	}
 	was, _ := stream.PositionOf(r.Message())
 	delete(header, bus.HeaderAt)
-	subject := topology.CallLogPrefix(p) + ".ev." + strings.Join(token[1:], ".")
+	subject := topology.CallLogPrefix(p) + ".ev." + strings.TrimPrefix(r.Subject, "calls.")
 	return log.Append(subject, header, r.Message().Data, bus.Position{In: i.places[was.In], Idx: was.Idx})
 }
 
