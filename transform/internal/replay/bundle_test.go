@@ -228,6 +228,33 @@ func TestExportAndImportRefuse(t *testing.T) {
 	}
 }
 
+// Of two imports at the same time one is whole and the other refused.
+func TestTwoImportsAtATime(t *testing.T) {
+	r := newRig(t)
+	r.morning()
+	r.transformed()
+	file := filepath.Join(t.TempDir(), "x.bundle")
+	if _, errs, code := r.replay("export", "--since", "1h", "-o", file); code != Clean {
+		t.Fatal(errs)
+	}
+	other := &rig{T: t, server: bustest.Run(t)}
+	other.point()
+	other.js = other.server.Provisioned(partitions)
+	codes := make(chan int)
+	for range 2 {
+		go func() {
+			_, _, code := replay(t.Context(), "import", file)
+			codes <- code
+		}()
+	}
+	if a, b := <-codes, <-codes; a+b != Trouble {
+		t.Errorf("exit %d and %d", a, b)
+	}
+	if out, errs, code := other.replay("diff"); code != Clean {
+		t.Errorf("exit %d, %s%s", code, out, errs)
+	}
+}
+
 var callsSubject = regexp.MustCompile(`"subject":"calls\.[^"]*"`)
 
 // What is not whole, or no bundle, is refused before anything is written.
