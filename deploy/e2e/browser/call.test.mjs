@@ -44,7 +44,7 @@ story("the diagram has a lane for each service and each negotiator", {}, async (
 });
 
 story("what failed is marked as failed", {}, async (page) => {
-  for (const [name, who, foot] of [["rejected", "Cat Dunn", "rejected"], ["dead", "Ida Jarvis", "dead"], ["expired", "Tim Usher", "expired"], ["unmapped", "Nobody", "unmapped"]]) {
+  for (const [name, who, foot] of [["rejected", "Cat Dunn", "rejected"], ["dead", "Ida Jarvis", "refused"], ["expired", "Tim Usher", "Reapit in trouble"], ["unmapped", "Nobody", "no negotiator"]]) {
     await open(page, callPage(name));
     assert.deepEqual((await lanes(page)).slice(4), [who], name);
     assert.ok(await page.locator("svg.diagram .message.bad path.cross.bad").count() > 0, `${name} has no cross`);

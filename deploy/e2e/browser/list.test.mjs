@@ -4,8 +4,8 @@ import { callPage, live, newCall, numbers, open, picture, row, rows, show, story
 
 const states = { told: "ended", group: "ended", unmapped: "missed", rejected: "missed", dead: "missed", expired: "missed", withheld: "missed", outbound: "ended", gap: "missed" };
 const screens = {
-  told: /Jane\s*JAS\s*told/, group: /Jane.*Tom.*Sara.*Ali.*Anna Bell.*Ben Carter/s, unmapped: /Nobody\s*unmapped/, rejected: /Cat Dunn\s*CAT\s*rejected/,
-  dead: /Ida Jarvis\s*IDA\s*dead/, expired: /Tim Usher\s*TIM\s*expired/, withheld: /Sara\s*SAR\s*told/, outbound: /Ali\s*outbound/, gap: /Ola Price/,
+  told: /Jane\s*JAS\s*told/, group: /Jane.*Tom.*Sara.*Ali.*Anna Bell.*Ben Carter/s, unmapped: /Nobody\s*no negotiator/, rejected: /Cat Dunn\s*CAT\s*rejected/,
+  dead: /Ida Jarvis\s*IDA\s*refused/, expired: /Tim Usher\s*TIM\s*Reapit in trouble/, withheld: /Sara\s*SAR\s*told/, outbound: /Ali\s*outbound/, gap: /Ola Price/,
 };
 
 async function showsEveryCall(page) {

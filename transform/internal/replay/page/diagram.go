@@ -343,5 +343,22 @@ func fit(s string, most int) string {
 	return s
 }
 
-// causeText is a cause in words.
-func causeText(c explain.Cause) string { return strings.ReplaceAll(string(c), "-", " ") }
+// inFew says a cause on a chip, where its own word would be a riddle. The page of
+// the call has the sentence.
+var inFew = map[explain.Cause]string{
+	"expired-late": "too late", "expired-limits": "throttled", "expired-parked": "customer refused", "expired-trouble": "Reapit in trouble",
+	"superseded-answered-elsewhere": "answered elsewhere", "superseded-call-over": "call was over", "superseded-later-delivered": "overtaken",
+	"superseded-never-shown": "never shown", "superseded-same-answer": "answered already", "superseded-same-negotiator": "told by another user",
+	"superseded-still-in-call": "still in the call",
+	"unmapped-ambiguous":       "several negotiators fit", "unmapped-inactive": "negotiator inactive", "unmapped-no-customer": "no customer",
+	"unmapped-no-name": "user has no name", "unmapped-nobody": "no negotiator", "unmapped-not-loaded": "negotiators not read", "unmapped-retired": "negotiator retired",
+	"dead-refused": "refused", "dead-unsendable": "cannot be sent",
+}
+
+// causeText is a cause in a few words.
+func causeText(c explain.Cause) string {
+	if text, ok := inFew[c]; ok {
+		return text
+	}
+	return strings.ReplaceAll(string(c), "-", " ")
+}

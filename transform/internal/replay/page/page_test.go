@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"ringstream/schemas/bus"
+	"ringstream/schemas/event"
+	"ringstream/transform/internal/replay/explain"
 )
 
 // The page of a call of each kind, byte for byte.
@@ -124,6 +126,24 @@ func wellFormed(t *testing.T, page []byte) {
 		}
 		if start.Name.Local == "style" {
 			t.Error("a style stands within the page")
+		}
+	}
+}
+
+// Whatever the contract lets happen to a delivery has words of its own on a chip.
+func TestEveryCauseIsSaidInFewWords(t *testing.T) {
+	said := map[string]string{}
+	for _, o := range event.OutcomeTypes() {
+		for _, word := range event.Causes(o) {
+			cause := explain.Cause(string(o) + "-" + word)
+			text := causeText(cause)
+			if string(o) != word && (text == strings.ReplaceAll(string(cause), "-", " ") || len(text) > 24) {
+				t.Errorf("%s is said as %q", cause, text)
+			}
+			if other := said[text]; other != "" {
+				t.Errorf("%s and %s are both said as %q", cause, other, text)
+			}
+			said[text] = string(cause)
 		}
 	}
 }
