@@ -288,7 +288,8 @@ func TestQuietMerge(t *testing.T) {
 	if r.said.Len() > 0 {
 		t.Error(&r.said)
 	}
-	if got := m.partitions[0].course; got.last.newest != 1 || got.last.merged != 1 || got.last.silent > silenceLimit || got.tries != 0 {
+	// What CALLS had before the first look is not looked for: newest is 0 then.
+	if got := m.partitions[0].course; got.last.newest > 1 || got.last.merged != 1 || got.last.silent > silenceLimit || got.tries != 0 {
 		t.Errorf("%+v", got)
 	}
 }
