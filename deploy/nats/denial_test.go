@@ -76,18 +76,17 @@ func publishing() []may {
 // out how it stands.
 func streams() (all []may) {
 	const makes = "provisioner"
-	table := map[string]struct{ looks, reads, gets, deletes string }{
-		"RTE":                       {looks: "ingest transform replay", reads: "transform replay", deletes: "transform replay"},
-		"CALLS":                     {looks: "transform deliver replay subscriber", reads: "deliver replay subscriber", gets: "deliver", deletes: "deliver replay"},
-		"DELIVERIES":                {looks: "deliver replay", reads: "deliver replay", gets: "deliver", deletes: "deliver replay"},
-		"DEADLETTERS":               {looks: "ingest deliver replay", reads: "deliver replay", gets: "deliver", deletes: "deliver replay"},
+	type users struct{ looks, reads, filters, asks, gets, deletes string }
+	table := map[string]users{
+		"RTE":                       {looks: "ingest transform replay", reads: "transform replay", filters: "replay", asks: "transform replay", deletes: "transform replay"},
+		"CALLS":                     {looks: "transform deliver replay subscriber", reads: "deliver replay subscriber", filters: "replay subscriber", asks: "deliver replay subscriber", gets: "deliver", deletes: "deliver replay"},
+		"DELIVERIES":                {looks: "deliver replay", reads: "deliver replay", filters: "deliver replay", asks: "deliver replay", gets: "deliver", deletes: "deliver replay"},
+		"DEADLETTERS":               {looks: "ingest deliver replay", reads: "replay", filters: "deliver replay", asks: "deliver replay", gets: "deliver", deletes: "deliver replay"},
 		"KV_ringstream-leases":      {looks: "transform deliver", deletes: "transform deliver"},
 		"KV_ringstream-negotiators": {looks: "deliver"},
 	}
 	for p := range topology.DefaultPartitions {
-		table[fmt.Sprintf("CALL_LOG_%d", p)] = struct{ looks, reads, gets, deletes string }{
-			looks: "transform replay", reads: "transform replay", gets: "transform", deletes: "transform replay",
-		}
+		table[fmt.Sprintf("CALL_LOG_%d", p)] = users{looks: "transform replay", reads: "replay", filters: "transform replay", asks: "transform replay", gets: "transform", deletes: "transform replay"}
 	}
 	for name, of := range table {
 		all = append(all, []may{
@@ -95,8 +94,8 @@ func streams() (all []may) {
 			{"$JS.API.STREAM.CREATE." + name, makes},
 			{"$JS.API.STREAM.MSG.GET." + name, of.gets},
 			{"$JS.API.CONSUMER.CREATE." + name + ".mine", of.reads},
-			{"$JS.API.CONSUMER.CREATE." + name + ".mine.some.subject", of.reads},
-			{"$JS.API.CONSUMER.MSG.NEXT." + name + ".mine", of.reads},
+			{"$JS.API.CONSUMER.CREATE." + name + ".mine.some.subject", of.filters},
+			{"$JS.API.CONSUMER.MSG.NEXT." + name + ".mine", of.asks},
 			{"$JS.API.CONSUMER.DELETE." + name + ".mine", of.deletes},
 			{"$JS.API.CONSUMER.CREATE." + name, ""},
 			{"$JS.API.CONSUMER.DURABLE.CREATE." + name + ".mine", ""},

@@ -37,16 +37,14 @@ func Permissions(r Role, l Layout) Permission {
 		p.may(writes(r, l), looks(RTE), looks(DeadLetters), []string{HeardAll})
 		p.Subscribe = append(p.Subscribe, HeardAll)
 	case Transform:
-		p.may(writes(r, l), reads(RTE), looks(Calls), []string{jsAPI + "STREAM.LEADER.STEPDOWN." + Calls}, leases("transform.>"))
+		p.may(writes(r, l), reads(RTE, whole), looks(Calls), []string{jsAPI + "STREAM.LEADER.STEPDOWN." + Calls}, leases("transform.>"))
 		for n := range l.Partitions {
-			p.may(reads(CallLog(n)), gets(CallLog(n)))
+			p.may(reads(CallLog(n), filtered), gets(CallLog(n)))
 		}
 	case Deliver:
 		// Its command asks it in its own name, and so the answer is for one of its own inboxes.
 		p.may(writes(r, l), leases("deliver"), []string{Redrive, InboxPrefix(r) + ".>"}, keys(Negotiators, ">"))
-		for _, s := range []string{Calls, Deliveries, DeadLetters} {
-			p.may(reads(s), gets(s))
-		}
+		p.may(reads(Calls, whole), reads(Deliveries, whole, filtered), reads(DeadLetters, filtered), gets(Calls), gets(Deliveries), gets(DeadLetters))
 		p.Subscribe = append(p.Subscribe, Redrive)
 	case Provisioner:
 		p.may([]string{jsAPI + "INFO"}) // asked before a bucket whose keys expire is made
@@ -55,10 +53,10 @@ func Permissions(r Role, l Layout) Permission {
 		}
 	case Replay:
 		for _, s := range Streams(l) {
-			p.may(reads(s.Name))
+			p.may(reads(s.Name, whole, filtered))
 		}
 	case Subscriber:
-		p.may(looks(Calls), consumes(Calls), []string{jsAPI + "CONSUMER.INFO." + Calls + ".*", "$JS.ACK." + Calls + ".>", "$JS.ACK.*.*." + Calls + ".>"})
+		p.may(looks(Calls), consumes(Calls, whole, filtered), []string{jsAPI + "CONSUMER.INFO." + Calls + ".*", "$JS.ACK." + Calls + ".>", "$JS.ACK.*.*." + Calls + ".>"})
 		p.Subscribe = append(p.Subscribe, CallAll)
 	}
 	return p
@@ -104,15 +102,23 @@ func looks(stream string) []string { return []string{jsAPI + "STREAM.INFO." + st
 // gets is to read single messages from the leader of a stream.
 func gets(stream string) []string { return []string{jsAPI + "STREAM.MSG.GET." + stream} }
 
-// consumes is to make consumers of a stream, of one subject or of several, and
-// to ask for their messages.
-func consumes(stream string) []string {
-	return []string{jsAPI + "CONSUMER.CREATE." + stream + ".*", jsAPI + "CONSUMER.CREATE." + stream + ".*.>", jsAPI + "CONSUMER.MSG.NEXT." + stream + ".*"}
+// What the subject says on which a consumer is asked for, behind its stream.
+const (
+	whole    = ".*"   // a name: of all of the stream, or of several filters
+	filtered = ".*.>" // a name and the one filter
+)
+
+// consumes is to make consumers of a stream and to ask for their messages.
+func consumes(stream string, forms ...string) (subjects []string) {
+	for _, form := range forms {
+		subjects = append(subjects, jsAPI+"CONSUMER.CREATE."+stream+form)
+	}
+	return append(subjects, jsAPI+"CONSUMER.MSG.NEXT."+stream+".*")
 }
 
 // reads is to read a stream by consumers that are deleted when they are done.
-func reads(stream string) []string {
-	return slices.Concat(looks(stream), consumes(stream), []string{jsAPI + "CONSUMER.DELETE." + stream + ".*"})
+func reads(stream string, forms ...string) []string {
+	return slices.Concat(looks(stream), consumes(stream, forms...), []string{jsAPI + "CONSUMER.DELETE." + stream + ".*"})
 }
 
 // keys is to read and write some keys of a bucket.

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"ringstream/schemas/bus"
 	"ringstream/schemas/bustest"
 	"ringstream/schemas/event"
@@ -41,13 +43,18 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	b := &bench{T: t, server: bustest.Run(t), file: filepath.Join(t.TempDir(), "missed.csv")}
-	js := b.server.Provisioned(1)
-	var err error
-	if b.log, err = bus.OpenLog(t.Context(), js, topology.CallLog(0), topology.CallLogPrefix(0)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.log.Close)
+	b.open(b.server.Provisioned(1))
 	return b
+}
+
+// open takes over the log of the call events.
+func (b *bench) open(js jetstream.JetStream) {
+	b.Helper()
+	var err error
+	if b.log, err = bus.OpenLog(b.Context(), js, topology.CallLog(0), topology.CallLogPrefix(0)); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(b.log.Close)
 }
 
 const organization = "29f6e823-b484-e611-80c9-00505689257e"
@@ -177,7 +184,7 @@ func TestKilled(t *testing.T) {
 		b.tell(event.Missed)
 	}
 	for n := range kills {
-		cmd := b.program()
+		cmd := b.program(b.server.URL())
 		b.await(n*each + 10)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
@@ -188,7 +195,7 @@ func TestKilled(t *testing.T) {
 		}
 		b.tear()
 	}
-	b.program()
+	b.program(b.server.URL())
 	b.await(kills * each)
 	b.tell(event.Missed)
 	b.await(kills*each + 1)
@@ -216,10 +223,10 @@ func (b *bench) tear() {
 }
 
 // program runs it as a process of its own, which ends with the test.
-func (b *bench) program() *exec.Cmd {
+func (b *bench) program(url string, env ...string) *exec.Cmd {
 	b.Helper()
-	cmd := exec.Command(os.Args[0], "-nats", b.server.URL(), "-o", b.file)
-	cmd.Env, cmd.Stderr = append(os.Environ(), beTheProgram+"=1"), os.Stderr
+	cmd := exec.Command(os.Args[0], "-nats", url, "-o", b.file)
+	cmd.Env, cmd.Stderr = append(append(os.Environ(), beTheProgram+"=1"), env...), os.Stderr
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
@@ -267,4 +274,25 @@ func TestForeignMessages(t *testing.T) {
 	if code, _ := stop(); code != clean || len(b.rows()) != 1 {
 		t.Errorf("exit %d, %v", code, b.rows())
 	}
+}
+
+// The user who may read CALLS, and nothing else, may all that it needs.
+func TestLeastPrivilege(t *testing.T) {
+	server := bustest.RunGuarded(t, 1)
+	b := &bench{T: t, server: server, file: filepath.Join(t.TempDir(), "missed.csv")}
+	b.open(server.Provisioned(1))
+	b.tell(event.Missed)
+	me := server.As("subscriber", 1)
+	b.program(strings.Replace(me.URL, "://", "://"+me.User+":"+me.Password+"@", 1), "SSL_CERT_FILE="+me.CA)
+	b.await(1)
+	b.tell(event.Missed)
+	b.await(2)
+	consumer, err := server.JetStream("operator").Consumer(t.Context(), topology.Calls, "missed-calls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bustest.Eventually(t, "acknowledgements", func() bool {
+		info, err := consumer.Info(t.Context())
+		return err == nil && info.AckFloor.Consumer == 2
+	})
 }
