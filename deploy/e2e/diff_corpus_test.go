@@ -30,7 +30,7 @@ type kind struct {
 
 func readKinds(t *testing.T) (all []kind) {
 	t.Helper()
-	archive, err := txtar.ParseFile("testdata/corpus.txtar")
+	archive, err := txtar.ParseFile("testdata/diff/corpus.txtar")
 	if err != nil {
 		t.Fatal(err)
 	}
