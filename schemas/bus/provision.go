@@ -12,7 +12,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"ringstream/schemas/probe"
 	"ringstream/schemas/topology"
 )
 
@@ -268,29 +267,4 @@ func sourceList(sources []*jetstream.StreamSource) string {
 		items = append(items, item)
 	}
 	return sorted(items)
-}
-
-// watchInterval is how often a running service looks whether its streams are
-// still there.
-const watchInterval = 10 * time.Second
-
-// Watch states on the board whether the streams and buckets that a service uses
-// are as the contract says, again and again until ctx ends: without them it
-// would look healthy and do nothing. A server that does not answer tells nothing
-// about them. In create mode a missing bucket is created again, for it holds
-// nothing that time does not bring back; a missing stream is not.
-func Watch(ctx context.Context, js jetstream.JetStream, cfg Config, uses []string, board *probe.Board) {
-	board.Set("streams", true, asContract)
-	for pause(ctx, watchInterval) {
-		err := Verify(ctx, js, cfg.Layout(), uses...)
-		if errors.Is(err, ErrMissing) && cfg.Provision == ProvisionCreate {
-			_ = createBuckets(ctx, js, cfg.Layout()) // the next round tells
-		}
-		switch {
-		case err == nil:
-			board.Set("streams", true, asContract)
-		case errors.Is(err, ErrMissing), errors.Is(err, ErrDiffers):
-			board.Set("streams", false, err.Error())
-		}
-	}
 }

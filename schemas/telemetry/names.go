@@ -7,11 +7,13 @@ const (
 	// The bus, as any service sees it.
 	NATSConnected       = "ringstream_nats_connected"
 	NATSReconnects      = "ringstream_nats_reconnects_total"
-	LogAppendSeconds    = "ringstream_log_append_seconds"        // stream
-	LogFenceConflicts   = "ringstream_log_fence_conflicts_total" // stream
-	LogSnapshotSeconds  = "ringstream_log_snapshot_seconds"      // stream
-	LeaseHeld           = "ringstream_lease_held"                // lease
-	LeaseChanges        = "ringstream_lease_changes_total"       // lease
+	StreamsDiffer       = "ringstream_streams_differ"             // 1: a stream or bucket is missing or not as the contract says
+	StreamsUnanswered   = "ringstream_streams_unanswered_seconds" // since NATS last told anything of the streams; 0 while it does
+	LogAppendSeconds    = "ringstream_log_append_seconds"         // stream
+	LogFenceConflicts   = "ringstream_log_fence_conflicts_total"  // stream
+	LogSnapshotSeconds  = "ringstream_log_snapshot_seconds"       // stream
+	LeaseHeld           = "ringstream_lease_held"                 // lease
+	LeaseChanges        = "ringstream_lease_changes_total"        // lease
 	LastProgressSeconds = "ringstream_last_progress_timestamp_seconds"
 
 	// Ingest.

@@ -264,6 +264,19 @@ func TestNATS(t *testing.T) {
 	}
 }
 
+func TestStreams(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	telemetry.Streams(registry, func() bool { return true }, func() time.Duration { return 90 * time.Second })
+	found, err := registry.Gather()
+	if err != nil || len(found) != 2 {
+		t.Fatalf("%v, %v", found, err)
+	}
+	if found[0].GetName() != telemetry.StreamsDiffer || found[0].Metric[0].Gauge.GetValue() != 1 ||
+		found[1].GetName() != telemetry.StreamsUnanswered || found[1].Metric[0].Gauge.GetValue() != 90 {
+		t.Errorf("%v", found)
+	}
+}
+
 func TestIDs(t *testing.T) {
 	const seed = "11111111-2222-3333-4444-555555555555"
 	// From another implementation: printf %s <seed> | sha256sum.

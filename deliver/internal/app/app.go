@@ -109,6 +109,7 @@ type parts struct {
 	board    *probe.Board
 	seen     *observer
 	registry *prometheus.Registry
+	streams  *bus.Standing
 }
 
 func assemble(s Settings, log *slog.Logger) (*parts, error) {
@@ -129,6 +130,8 @@ func assemble(s Settings, log *slog.Logger) (*parts, error) {
 	p.client.Admit, p.client.Yield = whileHeld(p.allowed.admit), yield
 	p.client.Customers, p.client.Fetched = p.people.Customers, p.seen.token
 	p.registry = telemetry.Metrics(name, p.version.Version, p.version.Revision)
+	p.streams = bus.NewStanding()
+	telemetry.Streams(p.registry, p.streams.Differ, p.streams.Unanswered)
 	p.seen.register(p.registry, p.allowed, p.people, p.file)
 	p.board.Set("streams", false, "not verified yet")
 	p.seen.conditions(p.board)
@@ -168,7 +171,7 @@ func (p *parts) connect(ctx context.Context, undo *program.Cleanups) (jetstream.
 	if err := bus.Prepare(ctx, js, p.Config, p.log, uses()...); err != nil {
 		return nil, nil, err
 	}
-	go bus.Watch(ctx, js, p.Config, uses(), p.board)
+	go bus.Watch(ctx, js, p.Config, uses(), p.board, p.streams)
 	leases, err := bus.OpenLeases(ctx, js)
 	return js, leases, err
 }

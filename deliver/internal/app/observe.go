@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -36,6 +37,8 @@ const (
 	// patience is how long one term after the other may fail.
 	patience   = 10 * time.Second
 	delivering = "delivering"
+	// unreadable is the reason of a dead letter that is no call event.
+	unreadable = "unreadable"
 )
 
 // observer tells what happens: metrics, log lines and the state for the probes.
@@ -115,6 +118,15 @@ func (o *observer) register(r *prometheus.Registry, b *budget, people *directory
 	read(telemetry.DeliverPaused, "For how much longer nothing is sent because of Reapit's limits.", nil, func() float64 { return o.reapit.pause().Seconds() })
 	read(telemetry.DeliverFailing, "Since how long no attempt has succeeded, or none to read the negotiators at all; 0 while they do.", nil,
 		func() float64 { return max(o.reapit.failing(), unknown(people)).Seconds() })
+	for _, t := range notified { // what has never happened has a rate, too
+		o.latency.post.WithLabelValues(string(t))
+		for _, cause := range event.Causes(event.Expired) {
+			o.outcomes.WithLabelValues(string(event.Expired), string(t), cause)
+		}
+	}
+	for _, reason := range slices.Concat(event.Causes(event.Rejected), event.Causes(event.Dead), []string{unreadable}) {
+		o.letters.WithLabelValues(reason)
+	}
 	r.MustRegister(newRosters(people, file))
 	for _, reason := range directory.Reasons() {
 		read(telemetry.DeliverUnmapped, "Users who were no negotiator when they last took part in a call that this replica took in.",

@@ -401,7 +401,7 @@ func (t *term) decode(m bus.Message) (input, error) {
 		return in, nil
 	}
 	letter := event.DeadLetter{
-		Service: name, Reason: "unreadable", Detail: fmt.Sprintf("message %d of %s, %d bytes: %v", m.Seq, m.Subject, len(m.Data), err), At: t.now().UTC(),
+		Service: name, Reason: unreadable, Detail: fmt.Sprintf("message %d of %s, %d bytes: %v", m.Seq, m.Subject, len(m.Data), err), At: t.now().UTC(),
 		Body: m.Data[:min(len(m.Data), letterBytes)],
 	}
 	t.seen.letter(letter.Reason)

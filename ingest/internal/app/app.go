@@ -83,6 +83,8 @@ func run(ctx context.Context, s Settings, limits hub.Limits, grace time.Duration
 	board := readiness(out, listener)
 	registry := telemetry.Metrics(name, version.Version, version.Revision)
 	counts.register(registry, out, listener.Status)
+	streams := bus.NewStanding()
+	telemetry.Streams(registry, streams.Differ, streams.Unanswered)
 	stopProbes, address, err := probe.Serve(ctx, s.HTTPAddr, board, registry, version)
 	if err != nil {
 		return err
@@ -96,7 +98,7 @@ func run(ctx context.Context, s Settings, limits hub.Limits, grace time.Duration
 	listening, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	undo.Add("stop publishing", program.Background(func(ctx context.Context) {
-		store(ctx, s.Config, out, board, audits, log, func(err error) {
+		store(ctx, s.Config, out, watched{board, streams}, audits, log, func(err error) {
 			end(err)
 			cancel() // nothing goes out any more: what waits stays in the spool, and nothing waits for room there
 		})
@@ -123,11 +125,17 @@ func readiness(out *outlet, listener *hub.Hub) *probe.Board {
 	return board
 }
 
+// watched is where it is told whether the streams are as the contract says.
+type watched struct {
+	board   *probe.Board
+	streams *bus.Standing
+}
+
 // store verifies the streams and publishes what the spool has, until ctx ends or
 // that cannot go on; over is told at once, since whoever hears may wait for room,
 // and all else for whoever hears. Meanwhile the streams are watched, and what
 // other replicas hear is compared.
-func store(ctx context.Context, cfg bus.Config, out *outlet, board *probe.Board, audits *auditor, log *slog.Logger, over func(error)) {
+func store(ctx context.Context, cfg bus.Config, out *outlet, seen watched, audits *auditor, log *slog.Logger, over func(error)) {
 	if err := prepare(ctx, cfg, log); err != nil {
 		over(err)
 		return
@@ -136,7 +144,7 @@ func store(ctx context.Context, cfg bus.Config, out *outlet, board *probe.Board,
 	defer watching.Wait()
 	while, enough := context.WithCancel(ctx)
 	defer enough()
-	watching.Go(func() { watch(while, cfg, log, board, audits.run) })
+	watching.Go(func() { watch(while, cfg, log, seen, audits.run) })
 	over(out.run(ctx))
 }
 
@@ -179,7 +187,7 @@ func prepare(ctx context.Context, cfg bus.Config, log *slog.Logger) error {
 
 // watch tells whether the streams are still there, over a connection of its
 // own: that of the publisher ends with every failure. audit runs over it too.
-func watch(ctx context.Context, cfg bus.Config, log *slog.Logger, board *probe.Board, audit func(context.Context, *nats.Conn)) {
+func watch(ctx context.Context, cfg bus.Config, log *slog.Logger, seen watched, audit func(context.Context, *nats.Conn)) {
 	nc, js, err := connect(ctx, cfg, log)
 	if err != nil {
 		return // the end
@@ -188,7 +196,7 @@ func watch(ctx context.Context, cfg bus.Config, log *slog.Logger, board *probe.B
 	var auditing sync.WaitGroup
 	auditing.Go(func() { audit(ctx, nc) })
 	defer auditing.Wait()
-	bus.Watch(ctx, js, cfg, uses(), board)
+	bus.Watch(ctx, js, cfg, uses(), seen.board, seen.streams)
 }
 
 func uses() []string { return []string{topology.RTE, topology.DeadLetters} }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"ringstream/ingest/internal/feed"
 	"ringstream/ingest/internal/hub"
 	"ringstream/ingest/internal/rte"
 	"ringstream/ingest/internal/session"
@@ -67,6 +68,9 @@ func newMetrics(log *slog.Logger) *metrics {
 	m.stored, m.doubled = m.published.WithLabelValues("stored"), m.published.WithLabelValues("duplicate")
 	for _, cause := range session.Causes() {
 		m.connections.WithLabelValues(string(cause))
+	}
+	for _, reason := range []string{feed.TooLarge, feed.NotReadable} {
+		m.letters.WithLabelValues(reason) // the first one of a kind is an increase, too
 	}
 	for _, result := range []string{"renewed", "failed"} {
 		m.renewals.WithLabelValues(result)

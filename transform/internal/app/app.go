@@ -46,6 +46,8 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 
 	registry := telemetry.Metrics(Name, version.Version, version.Revision)
 	seen := observe(registry, log, max(stallLimit, 4*s.LeaseTTL))
+	streams := bus.NewStanding()
+	telemetry.Streams(registry, streams.Differ, streams.Unanswered)
 	board := probe.New()
 	board.Set("streams", false, "not verified yet")
 	board.Func("progress", seen.progress.Result)
@@ -75,7 +77,7 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 	if err != nil {
 		return program.Asked(ctx, err)
 	}
-	go bus.Watch(ctx, js, s.Config, s.streams(), board)
+	go bus.Watch(ctx, js, s.Config, s.streams(), board, streams)
 	board.Func("nats", func() probe.Result { return bus.Online(nc.IsConnected()) })
 
 	r := replica{
