@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-MODULES := schemas ingest transform deliver deploy/local deploy/examples deploy/nats deploy/e2e deploy/image/sbom deploy/image/try
+MODULES := schemas ingest transform deliver deploy/local deploy/examples deploy/nats deploy/dashboards deploy/e2e deploy/image/sbom deploy/image/try
 BINARIES := ./ingest/cmd/... ./transform/cmd/... ./deliver/cmd/... ./deploy/local/trial
 # Packages in which goroutines meet; the race detector is slow on two cores.
 CONCURRENT := ./schemas/bus/... ./schemas/probe/... ./schemas/program/... ./schemas/telemetry/... \
@@ -98,7 +98,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 .PHONY: gen
 gen: ## make every generated file anew
-	@go generate ./schemas/... ./deploy/nats
+	@go generate ./schemas/... ./deploy/nats ./deploy/dashboards
 	@go test ./transform/internal/call -run 'Stat|Diagram|Picture' -update > /dev/null
 
 .PHONY: fmt
@@ -150,6 +150,15 @@ image: ## images of SERVICES ("ingest transform deliver"), by docker, podman or 
 .PHONY: image-try
 image-try: build ## run the three images that buildah built under runc, confined as in a restricted pod, and ask their probes; needs root
 	@VERSION='$(VERSION)' deploy/image/try.sh
+
+PROMTOOL ?= $(shell command -v promtool)
+.PHONY: alerts
+alerts: ## rules of alerts and their tests, and the expressions of the dashboards; needs promtool
+	@test -x "$(PROMTOOL)" || { echo "no promtool: apt-get install --no-install-recommends prometheus, or PROMTOOL=/path/to/it"; exit 1; }
+	@$(PROMTOOL) check rules deploy/alerts/*.rules.yaml
+	@$(PROMTOOL) test rules deploy/alerts/*_test.yaml
+	@rules=$$(mktemp) && trap 'rm -f "$$rules"' EXIT && go run ./deploy/dashboards -rules > "$$rules" && $(PROMTOOL) check rules --lint=none "$$rules"
+	@go test -timeout 5m $(TESTFLAGS) ./deploy/dashboards
 
 .PHONY: clean
 clean: ## remove what was built and the data of make run

@@ -105,6 +105,7 @@ func (o *observer) held(partition int, held bool) {
 	if held {
 		o.leases.WithLabelValues(lease(partition)).Set(1)
 		o.taken.WithLabelValues(lease(partition)).Inc()
+		o.fences.WithLabelValues(topology.CallLog(partition))
 		return
 	}
 	o.leases.WithLabelValues(lease(partition)).Set(0)
