@@ -120,6 +120,7 @@ func (o *observer) register(r *prometheus.Registry, b *budget, people *directory
 		func() float64 { return max(o.reapit.failing(), unknown(people)).Seconds() })
 	for _, t := range notified { // what has never happened has a rate, too
 		o.latency.post.WithLabelValues(string(t))
+		o.latency.answer.WithLabelValues(string(t))
 		o.latency.retries.WithLabelValues(string(t))
 		for _, cause := range event.Causes(event.Expired) {
 			o.outcomes.WithLabelValues(string(event.Expired), string(t), cause)
