@@ -261,6 +261,17 @@ func (e *evidence) rejecting(r request) bool {
 	return r.Fault != 0 && e.faults[r.Fault].final && (r.Status == 400 || r.Status == 422)
 }
 
+// asked is how long the answer to the last request of an event asked to wait: what
+// would be late by then is given up at once.
+func (e *evidence) asked(s *laneStory, ev *said) (wait time.Duration) {
+	for _, p := range s.posts {
+		if p.of == ev {
+			wait = e.faults[p.request.Fault].asks
+		}
+	}
+	return wait
+}
+
 // honest finds outcomes that are not what was answered, or have no reason.
 func (e *evidence) honest(s *laneStory) (found []finding) {
 	for _, ev := range s.events {
@@ -290,7 +301,7 @@ func (e *evidence) honest(s *laneStory) (found []finding) {
 				say(noLetter, "")
 			}
 		case event.Expired:
-			if o.FinishedAt.Before(ev.RecordedAt.Add(e.deadlines[ev.Type] - e.deadlines[ev.Type]/givenUp)) {
+			if o.FinishedAt.Add(e.asked(s, ev)).Before(ev.RecordedAt.Add(e.deadlines[ev.Type] - e.deadlines[ev.Type]/givenUp)) {
 				say(unjustified, "it was in time")
 			}
 		case event.Superseded:

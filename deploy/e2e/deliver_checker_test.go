@@ -18,7 +18,7 @@ import (
 // call Reapit was made to reject.
 func honest() *evidence {
 	o := newOffice(1, "SBOX", 6)
-	e := &evidence{promised: usually(), offices: []office{o, newOffice(2, "RES", 6)}, faults: map[int]ailment{1: {name: "422", final: true}, 2: {name: "503"}}}
+	e := &evidence{promised: usually(), offices: []office{o, newOffice(2, "RES", 6)}, faults: map[int]ailment{1: {name: "422", final: true}, 2: {name: "503", asks: 2 * time.Second}}}
 	began := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	m := mix{perSecond: 3, group: 3, missed: 0.5, strangers: 1, ring: [2]time.Duration{3 * time.Second, 9 * time.Second}, talk: [2]time.Duration{2 * time.Second, 5 * time.Second}}
 	for _, c := range m.cues(rand.New(rand.NewPCG(1, 1)), 20*time.Second, o) {
@@ -187,6 +187,10 @@ func TestCheckerOfDeliverFindsWhatIsPlanted(t *testing.T) {
 			r, _ := e.of("missedCall", 3)
 			r.Status, r.Accepted, r.Fault = 503, false, 2
 		}, []string{untrue}},
+		"given up, though the wait that was asked for left time": {func(e *evidence) {
+			r, o := e.of("incomingCall", 0)
+			r.Status, r.Accepted, r.Fault, o.Outcome = 503, false, 2, event.Expired
+		}, []string{unjustified}},
 		"a success that is recorded as none": {func(e *evidence) {
 			_, o := e.of("endedCall", 0)
 			o.Outcome = event.Superseded
