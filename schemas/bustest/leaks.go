@@ -7,13 +7,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Main runs the tests of a package, the parallel ones of them eight at a time
+// Main runs the tests of a package, the parallel ones of them four at a time
 // unless -parallel says otherwise: what they do most is wait for leases, retries
 // and servers, not for a processor. It fails when goroutines are left over, but
 // for one that nats-server itself leaves when it stops while a stream is looking
 // for its sources; it ends by its own timer.
 func Main(m *testing.M) {
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "4"); err != nil {
 		panic(err) // every test binary has it
 	}
 	goleak.VerifyTestMain(m,

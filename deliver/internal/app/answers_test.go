@@ -40,7 +40,6 @@ func (d *running) metric(name string) float64 {
 }
 
 func TestAnHourThatReapitAsksForIsAMinute(t *testing.T) {
-	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	s := r.settings()
 	s.DeadlineIncoming = time.Second

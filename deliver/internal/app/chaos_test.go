@@ -240,7 +240,6 @@ func TestStormsOfLimitsAndFailuresPass(t *testing.T) {
 }
 
 func TestAHangingRequestHoldsBackNobodyElse(t *testing.T) {
-	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	s := r.settings()
 	s.DeadlineIncoming = 6 * time.Second // and so a request gets 2 s

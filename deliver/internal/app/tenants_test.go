@@ -93,7 +93,6 @@ func TestTwoTenantsSeeTheirOwnCalls(t *testing.T) {
 // meanwhile, and then its own that are still worth it. Nothing is lost, also
 // when deliver is killed in between.
 func TestATenantThatCannotBeReadHoldsNobodyUpAndLosesNothing(t *testing.T) {
-	t.Parallel() // most of it is waiting
 	r := newRig(t)
 	r.distinct()
 	r.fault(`{"match":{"path":"/negotiators","customer":"RES"},"action":{"status":500}}`)
