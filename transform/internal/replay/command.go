@@ -203,6 +203,7 @@ func (c *command) runCommand() *cobra.Command {
 	var sel Selection
 	cmd := &cobra.Command{
 		Use: "run [FILE]", Short: "print the call events that RTE implies", Long: runAbout, Example: runExamples, Args: cobra.MaximumNArgs(1),
+		PreRunE: filled("call", "org", "since", "until"),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			sel, err := c.selection(sel, since, until, format)
 			if err != nil {
@@ -231,6 +232,19 @@ func (c *command) runCommand() *cobra.Command {
 	f.StringVar(&sel.Org, "org", "", "id of the only organization")
 	f.StringVarP(&format, "output", "o", "text", "text, json or story")
 	return cmd
+}
+
+// filled refuses flags that were given but are empty: what they were to narrow
+// would be everything.
+func filled(names ...string) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		for _, name := range names {
+			if f := cmd.Flags().Lookup(name); f.Changed && strings.TrimSpace(f.Value.String()) == "" {
+				return usage("--%s was given but is empty, as a variable of the shell may be", name)
+			}
+		}
+		return nil
+	}
 }
 
 // selection checks the flags of run.

@@ -43,6 +43,7 @@ func (c *command) exportCommand() *cobra.Command {
 	var real bool
 	cmd := &cobra.Command{
 		Use: "export -o FILE", Short: "write a call or a span of all streams to a file, under aliases", Long: exportAbout, Example: exportExamples, Args: cobra.NoArgs,
+		PreRunE: filled("call", "since", "until"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sel, err := c.selection(sel, since, until, "text")
 			switch {

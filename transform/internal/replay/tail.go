@@ -50,6 +50,7 @@ func (c *command) tailCommand() *cobra.Command {
 	var f following
 	cmd := &cobra.Command{
 		Use: "tail", Short: "follow calls and their outcomes live", Long: tailAbout, Example: tailExamples, Args: cobra.NoArgs,
+		PreRunE: filled("who", "call", "org", "type"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.valid(); err != nil {
 				return err
