@@ -142,7 +142,10 @@ text   one line an event: when it was told and when it happened, <call>/<n>, typ
        the caller's last digits, who is told, and the raw event it follows
 json   the data of one call event a line, as CALLS has it; diff --against reads it
 story  one call (--call) as a test of the call model: what RTE said and what
-       became of it, with aliases for its users, queues and numbers`
+       became of it, with aliases for its users, queues and numbers
+
+Privacy: -o json prints telephone numbers in full, since diff --against needs them;
+text shows the last digits alone, and a story aliases.`
 
 	runExamples = `  replay run --since 2h
   replay run --since 2026-11-02T09:00:00Z --until 2026-11-02T10:00:00Z
