@@ -255,6 +255,32 @@ func TestTwoImportsAtATime(t *testing.T) {
 	}
 }
 
+// An import that ends half way says what is left, and what to do.
+func TestImportEndsHalfWay(t *testing.T) {
+	r := newRig(t)
+	r.morning()
+	r.transformed()
+	r.deliveries().end(answered, ending{user: jane, outcome: event.Delivered, status: 202, tries: 1})
+	dir := t.TempDir()
+	file, bad := filepath.Join(dir, "x.bundle"), filepath.Join(dir, "bad.bundle")
+	if _, errs, code := r.replay("export", "--since", "1h", "-o", file); code != Clean {
+		t.Fatal(errs)
+	}
+	text := regexp.MustCompile(`"subject":"deliveries\.[^"]*"`).ReplaceAllString(plain(t, file), `"subject":"deliveries"`) // which no stream takes
+	if err := os.WriteFile(bad, zipped(t, text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other := &rig{T: t, server: bustest.Run(t)}
+	other.point()
+	const half = "; the server is half filled now: begin again with an empty one (make run ARGS=-empty)\n"
+	if _, errs, code := other.replay("import", bad); code != Trouble || !strings.HasSuffix(errs, half) || strings.Count(errs, "\n") != 1 {
+		t.Errorf("exit %d, %q", code, errs)
+	}
+	if _, errs, code := other.replay("import", file); code != Trouble || strings.Contains(errs, half) {
+		t.Errorf("of what wrote nothing: exit %d, %q", code, errs)
+	}
+}
+
 var callsSubject = regexp.MustCompile(`"subject":"calls\.[^"]*"`)
 
 // What is not whole, or no bundle, is refused before anything is written.

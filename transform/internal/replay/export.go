@@ -3,7 +3,6 @@ package replay
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -94,7 +93,9 @@ func (c *command) export(ctx context.Context, js jetstream.JetStream, s Settings
 	}
 	defer w.Drop()
 	x := exporter{survey: v, out: w, alias: alias, real: real, bar: progress{w: c.bar, what: "exporting"}}
-	err = errors.Join(rte.read(ctx, x.raw), x.others(ctx, js))
+	if err = rte.read(ctx, x.raw); err == nil { // else the file takes no more
+		err = x.others(ctx, js)
+	}
 	x.bar.done()
 	if err == nil {
 		err = w.Finish()

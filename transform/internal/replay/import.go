@@ -55,9 +55,15 @@ func (c *command) importCommand() *cobra.Command {
 			if far := elsewhere(s.Servers()); far != "" && !remote {
 				return usage("%s is not on this machine; --remote fills it all the same", far)
 			}
-			return c.connected(cmd.Context(), func(js jetstream.JetStream, s Settings) error {
-				return c.importFile(cmd.Context(), js, s, files[0])
+			wrote := false
+			err = c.connected(cmd.Context(), func(js jetstream.JetStream, s Settings) (err error) {
+				wrote, err = c.importFile(cmd.Context(), js, s, files[0])
+				return err
 			})
+			if err != nil && wrote {
+				return fmt.Errorf("%w; the server is half filled now: begin again with an empty one (make run ARGS=-empty)", err)
+			}
+			return err
 		},
 	}
 	f := cmd.Flags()
@@ -83,16 +89,17 @@ func elsewhere(servers []string) string {
 	return ""
 }
 
-func (c *command) importFile(ctx context.Context, js jetstream.JetStream, s Settings, path string) error {
+// importFile also tells whether it wrote anything.
+func (c *command) importFile(ctx context.Context, js jetstream.JetStream, s Settings, path string) (wrote bool, err error) {
 	var head bundle.Head
-	err := bundle.Read(path, func(h bundle.Head) error { head = h; return nil }, importable)
+	err = bundle.Read(path, func(h bundle.Head) error { head = h; return nil }, importable)
 	if err != nil {
-		return err
+		return false, err
 	}
 	layout := s.Layout()
 	layout.Partitions = head.Partitions
 	if err := prepare(ctx, js, layout); err != nil {
-		return err
+		return false, err
 	}
 	in := importer{js: js, partitions: head.Partitions, places: map[uint64]uint64{}, logs: map[int]*bus.Log{}, count: map[string]uint64{}}
 	defer in.close()
@@ -101,7 +108,7 @@ func (c *command) importFile(ctx context.Context, js jetstream.JetStream, s Sett
 		err = in.flush(ctx)
 	}
 	if err != nil {
-		return err
+		return in.wrote, err
 	}
 	fmt.Fprintf(c.out, "%s: RTE %d, CALLS %d, DELIVERIES %d, DEADLETTERS %d\n", path,
 		in.count[topology.RTE], in.count[topology.Calls], in.count[topology.Deliveries], in.count[topology.DeadLetters])
@@ -109,7 +116,7 @@ func (c *command) importFile(ctx context.Context, js jetstream.JetStream, s Sett
 		fmt.Fprintf(c.err, "it was folded with other settings; set RING_TIMEOUT=%s TALK_TIMEOUT=%s SETTLE_TIMEOUT=%s CLOSED_MEMORY=%s to look at it\n",
 			head.Settings.Ring, head.Settings.Talk, head.Settings.Settle, head.Settings.Memory)
 	}
-	return nil
+	return true, nil
 }
 
 // importable refuses what cannot be in a bundle before anything is written.
@@ -157,6 +164,7 @@ type importer struct {
 	logs       map[int]*bus.Log
 	count      map[string]uint64
 	flying     []jetstream.PubAckFuture
+	wrote      bool // the server has something of it
 }
 
 const inFlight = 256
@@ -198,6 +206,7 @@ func (i *importer) land(ctx context.Context) error {
 	for _, ack := range i.flying {
 		select {
 		case <-ack.Ok():
+			i.wrote = true
 		case err := <-ack.Err():
 			return fmt.Errorf("import to %s: %w", ack.Msg().Subject, bus.Offline(err))
 		case <-ctx.Done():

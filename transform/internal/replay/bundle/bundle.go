@@ -193,9 +193,13 @@ func (w *Writer) Write(r Record) error {
 
 // Finish ends the file and gives it its name.
 func (w *Writer) Finish() error {
-	err := w.line(End{Messages: w.Count})
-	if err := errors.Join(err, w.zip.Close(), w.file.Sync(), w.file.Close()); err != nil {
-		return fmt.Errorf("write bundle: %w", err)
+	if err := w.line(End{Messages: w.Count}); err != nil {
+		return err
+	}
+	for _, end := range []func() error{w.zip.Close, w.file.Sync, w.file.Close} {
+		if err := end(); err != nil { // what follows would only say it again
+			return fmt.Errorf("write bundle: %w", err)
+		}
 	}
 	if err := os.Rename(w.file.Name(), w.path); err != nil {
 		return fmt.Errorf("write bundle: %w", err)
