@@ -78,6 +78,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/replay/page/events.go": may(),
 		"internal/replay/page/follow.go": may(jetstream, bus, event, topology, call, fold, explain, stream),
 		"internal/replay/page/guard.go":  may(),
+		"internal/replay/page/world.go":  may(topology, stream),
 		"internal/replay/page/render.go": may(bus, explain),
 		"internal/replay/page/site.go":   may(jetstream, explain, stream),
 

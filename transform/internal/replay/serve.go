@@ -105,7 +105,7 @@ func (c *command) show(ctx context.Context, js jetstream.JetStream, connected fu
 	site, err := page.Open(ctx, js, page.Options{
 		Listen: asked.listen, Token: token, Since: asked.since, Numbers: asked.numbers, RTE: rte,
 		Rules: page.Rules{Limits: s.Limits, Deadlines: s.Deadlines}, Connected: connected,
-		Now: func() time.Time { return rte.Present(c.now.Add(time.Since(began))) },
+		Now: func() time.Time { return c.now.Add(time.Since(began)) },
 	})
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 
 	"ringstream/schemas/bustest"
 	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
 )
 
 // serve runs the page until end is called, which returns the exit code. site is
@@ -223,6 +224,54 @@ func TestServeAcrossAnOutage(t *testing.T) {
 	r.js = r.server.JetStream("again")
 	r.raw(agencyOrg, later, rings, jane)
 	r.eventually(c, site, `data-state="live"`, "/call/"+later)
+	if errs, code := end(); code != Clean {
+		t.Errorf("exit %d, said %q", code, errs)
+	}
+}
+
+// Streams that were made anew are another world: of the one before nothing is shown.
+func TestServeStreamsMadeAnew(t *testing.T) {
+	r := newRig(t)
+	r.raw(agencyOrg, answered, rings, jane)
+	site, end := r.serve()
+	c := browser()
+	r.eventually(c, site, `data-state="live"`, "/call/"+answered)
+	for _, s := range topology.Streams(topology.Layout{Partitions: partitions, Replicas: 1}) {
+		if err := r.js.DeleteStream(t.Context(), s.Name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.eventually(c, site, `data-state="trouble"`, "RTE cannot be read: stream does not exist")
+	r.js = r.server.Provisioned(partitions)
+	for range 3 { // it has grown past the place up to which the other was read
+		r.raw(agencyOrg, later, rings, jane)
+	}
+	r.eventually(c, site, `data-state="live"`, "/call/"+later)
+	if _, body := r.get(c, site); strings.Contains(body, answered) {
+		t.Error("it shows a call of the streams before")
+	}
+	if errs, code := end(); code != Clean {
+		t.Errorf("exit %d, said %q", code, errs)
+	}
+}
+
+// A server that comes back with nothing has its list begin anew too.
+func TestServeAServerMadeAnew(t *testing.T) {
+	dir := t.TempDir()
+	s := bustest.RunIn(t, dir)
+	r := &rig{T: t, server: s, js: s.Provisioned(partitions)}
+	r.point()
+	r.raw(agencyOrg, answered, rings, jane)
+	site, end := r.serve()
+	c := browser()
+	r.eventually(c, site, `data-state="live"`, "/call/"+answered)
+	s.Stop()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	r.js = s.Provisioned(partitions)
+	r.eventually(c, site, `data-state="live"`, "No call was heard in the last hour")
 	if errs, code := end(); code != Clean {
 		t.Errorf("exit %d, said %q", code, errs)
 	}

@@ -44,7 +44,7 @@ func (listed) Shows() []tab {
 func (s *Site) list(w http.ResponseWriter, r *http.Request) {
 	var out bytes.Buffer
 	_, err := s.follower.view(ReadQuery(r.URL.Query()), func(v View, c Condition) error {
-		return s.pages.render(&out, "list", listed{v, c, s.follower.rte.Imported})
+		return s.pages.render(&out, "list", listed{v, c, s.follower.origin().Imported})
 	})
 	s.pages.write(w, r, http.StatusOK, out.Bytes(), err)
 }

@@ -76,7 +76,7 @@ func (s *Site) listChanges(r *http.Request) teller {
 	return func(to events) (<-chan struct{}, error) {
 		var out bytes.Buffer
 		more, err := s.follower.view(q, func(v View, c Condition) error {
-			return s.pages.render(&out, "live", listed{v, c, s.follower.rte.Imported})
+			return s.pages.render(&out, "live", listed{v, c, s.follower.origin().Imported})
 		})
 		if err != nil || bytes.Equal(out.Bytes(), said) {
 			return more, err

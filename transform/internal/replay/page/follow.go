@@ -3,10 +3,12 @@ package page
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -25,11 +27,12 @@ import (
 type follower struct {
 	js        jetstream.JetStream
 	connected func() bool
-	rte       stream.Span // at the beginning
 	rules     Rules
-	now       func() time.Time
+	clock     func() time.Time
+	rte       atomic.Pointer[stream.Span] // when reading began
 
 	mu      sync.Mutex
+	known   map[string]stream.Span // the streams that are read, as they were last seen
 	book    *Book
 	reading map[string]uint64 // streams that are not read up to where they stood at the start: messages left
 	trouble map[string]string // streams that cannot be read, and why
@@ -57,19 +60,9 @@ func (f *follower) sources() []*source {
 	}
 }
 
-// run follows until ctx ends.
-func (f *follower) run(ctx context.Context) {
-	var workers sync.WaitGroup
-	for _, s := range f.sources() {
-		workers.Go(func() { f.follow(ctx, s) })
-	}
-	workers.Go(func() { f.tick(ctx) })
-	workers.Wait()
-}
-
 // follow reads a stream, and again where it stopped after an error.
-func (f *follower) follow(ctx context.Context, s *source) {
-	for ctx.Err() == nil {
+func (f *follower) follow(ctx context.Context, s *source) error {
+	for {
 		err := f.begin(ctx, s)
 		if err == nil {
 			err = bus.Read(ctx, f.js, s.name, nil, s.from, func(m bus.Message) error {
@@ -82,31 +75,28 @@ func (f *follower) follow(ctx context.Context, s *source) {
 				return nil
 			})
 		}
-		if ctx.Err() != nil {
-			return
+		if ctx.Err() != nil || errors.Is(err, errAnew) {
+			return err
 		}
 		f.locked(func() { f.trouble[s.name] = err.Error() })
-		select {
-		case <-time.After(retryAfter):
-		case <-ctx.Done():
-		}
+		pause(ctx, retryAfter)
 	}
 }
 
 // begin finds the place where the window begins, or where to go on.
 func (f *follower) begin(ctx context.Context, s *source) error {
-	span, err := stream.Look(ctx, f.js, s.name)
+	span, err := f.look(ctx, s.name)
 	if err != nil {
 		return err
 	}
-	if s.from == 0 || s.from > span.Last+1 { // it was made anew
+	if s.from == 0 {
 		if s.from, err = f.start(ctx, s.name, span); err != nil {
 			return err
 		}
 	}
 	f.locked(func() {
 		delete(f.trouble, s.name)
-		f.progress(s.name, span.Last+1-s.from)
+		f.progress(s.name, max(span.Last+1, s.from)-s.from)
 	})
 	return nil
 }
@@ -114,7 +104,7 @@ func (f *follower) begin(ctx context.Context, s *source) error {
 // start is the position of the first message of the window, or of the next one.
 func (f *follower) start(ctx context.Context, name string, span stream.Span) (uint64, error) {
 	now, from := f.now(), span.Last+1
-	if f.rte.Imported { // all of it, and not in the order of its times
+	if f.origin().Imported { // all of it, and not in the order of its times
 		return max(span.First, 1), nil
 	}
 	err := stream.Between(ctx, f.js, name, now.Add(-f.book.window), now, func(m bus.Message) error {
@@ -249,7 +239,7 @@ func (f *follower) complete(ctx context.Context) {
 
 // gather looks for all that there is of a call.
 func (f *follower) gather(ctx context.Context, id string, seen func(string, bus.Message)) (explain.Evidence, error) {
-	rte, err := stream.RTE(ctx, f.js, f.rte.Partitions)
+	rte, err := stream.RTE(ctx, f.js, f.origin().Partitions)
 	if err != nil {
 		return explain.Evidence{}, err
 	}

@@ -58,9 +58,10 @@ func Open(ctx context.Context, js jetstream.JetStream, o Options) (*Site, error)
 		return nil, fmt.Errorf("listen on %s: %w", o.Listen, err)
 	}
 	f := &follower{
-		js: js, connected: o.Connected, rte: o.RTE, rules: o.Rules, now: o.Now,
-		book: NewBook(o.Rules, o.Since, mostCalls), trouble: map[string]string{}, changed: make(chan struct{}), reading: map[string]uint64{},
+		js: js, connected: o.Connected, rules: o.Rules, clock: o.Now,
+		book: NewBook(o.Rules, o.Since, mostCalls), trouble: map[string]string{}, known: map[string]stream.Span{}, changed: make(chan struct{}), reading: map[string]uint64{},
 	}
+	f.rte.Store(&o.RTE)
 	for _, s := range f.sources() {
 		f.reading[s.name] = 0
 	}

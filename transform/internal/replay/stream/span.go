@@ -32,8 +32,9 @@ type Span struct {
 	Name        string
 	First, Last uint64
 	From, To    time.Time // stored times of its ends
-	Partitions  int       // as its metadata says, 0 where it does not
-	Imported    bool      // by replay: From and To are of where it comes from
+	Created     time.Time
+	Partitions  int  // as its metadata says, 0 where it does not
+	Imported    bool // by replay: From and To are of where it comes from
 }
 
 // Empty reports whether it has no message.
@@ -45,6 +46,13 @@ func (s Span) Present(now time.Time) time.Time {
 		return s.To
 	}
 	return now
+}
+
+// Anew reports whether the stream is not the one that it was, as a look before
+// found it: it was made again, or put back to an earlier state.
+func (s Span) Anew(was Span) bool {
+	return !s.Created.Equal(was.Created) || s.Last < was.Last || s.First < was.First ||
+		s.First == was.First && !s.Empty() && !was.Empty() && !s.From.Equal(was.From)
 }
 
 // Look asks for the ends of a stream.
@@ -63,7 +71,7 @@ func Look(ctx context.Context, js jetstream.JetStream, stream string) (Span, err
 	n, _ := strconv.Atoi(info.Config.Metadata[topology.MetaPartitions])
 	return Span{
 		Name: stream, First: info.State.FirstSeq, Last: info.State.LastSeq, Partitions: n,
-		From: info.State.FirstTime.UTC(), To: info.State.LastTime.UTC(),
+		From: info.State.FirstTime.UTC(), To: info.State.LastTime.UTC(), Created: info.Created,
 	}, nil
 }
 
