@@ -149,8 +149,7 @@ function takeCall(heard) {
 function connection(text) {
   const banner = byId("banner");
   if (!banner) return;
-  if (text && banner.dataset.state !== "cut") {
-    banner.dataset.before = banner.dataset.state;
+  if (text) {
     banner.dataset.state = "cut";
     banner.className = "banner lost";
     banner.textContent = text;
@@ -161,14 +160,44 @@ function connection(text) {
   }
 }
 
+// The browser itself tries again where a connection was cut off, but not where
+// it was refused, as when there are too many readers already.
+const tryAgain = 5000;
+const unanswered = "replay serve does not answer. What is shown is as it was; it goes on by itself when it is back.";
+const refused = "replay serve does not keep this page up to date now: too many may be open. What is shown is as it was; it is tried again every 5 seconds.";
+
 const about = document.body.dataset.events;
-if (about && "EventSource" in window) {
+let source = null;
+let retry = 0;
+
+function listen() {
+  leave();
   const query = new URLSearchParams(about === "list" ? location.search : { call: document.body.dataset.call });
-  const source = new EventSource("/events?" + query);
+  source = new EventSource("/events?" + query);
   source.addEventListener("open", () => connection(""));
-  source.addEventListener("error", () => connection("replay serve does not answer. What is shown is as it was; it goes on by itself when it is back."));
+  source.addEventListener("error", failed);
   source.addEventListener("list", (e) => takeList(e.data));
   source.addEventListener("call", (e) => takeCall(e.data));
-  addEventListener("pagehide", () => source.close());
+}
+
+function leave() {
+  clearTimeout(retry);
+  if (source) source.close();
+  source = null;
+}
+
+function failed() {
+  const final = source && source.readyState === EventSource.CLOSED;
+  connection(final ? refused : unanswered);
+  if (final) retry = setTimeout(listen, tryAgain);
+}
+
+// Nobody looks at a tab that is hidden: its place is another's. The first that a
+// reader is told is how everything stands.
+if (about && "EventSource" in window) {
+  const look = () => (document.hidden ? leave() : listen());
+  look();
+  document.addEventListener("visibilitychange", look);
+  addEventListener("pagehide", leave);
   addEventListener("pageshow", (e) => { if (e.persisted) location.reload(); });
 }
