@@ -44,9 +44,9 @@ func TestUsage(t *testing.T) {
 		"tail of no call":       {args: []string{"tail", "--call", ""}, want: "replay: --call was given but is empty"},
 		"tail of nowhere":       {args: []string{"tail", "--org", ""}, want: "replay: --org was given but is empty"},
 		"tail of no type":       {args: []string{"tail", "--type", ""}, want: "replay: --type was given but is empty"},
-		"export no call":        {args: []string{"export", "--since", "1h", "--call", "", "-o", "x"}, want: "replay: --call was given but is empty"},
-		"export since nothing":  {args: []string{"export", "--since", "", "--until", "1h", "-o", "x"}, want: "replay: --since was given but is empty"},
-		"export until nothing":  {args: []string{"export", "--since", "1h", "--until", "", "-o", "x"}, want: "replay: --until was given but is empty"},
+		"export no call":        {args: []string{"export", "--since", "1h", "--call", "", "-o", "/dev/null"}, want: "replay: --call was given but is empty"},
+		"export since nothing":  {args: []string{"export", "--since", "", "--until", "1h", "-o", "/dev/null"}, want: "replay: --since was given but is empty"},
+		"export until nothing":  {args: []string{"export", "--since", "1h", "--until", "", "-o", "/dev/null"}, want: "replay: --until was given but is empty"},
 		"bad settings":          {args: []string{"diff"}, env: [2]string{"RING_TIMEOUT", "soon"}, want: "replay: bad settings:\n  RING_TIMEOUT: \"soon\" cannot be read"},
 		"a limit of nothing":    {args: []string{"run"}, env: [2]string{"CLOSED_MEMORY", "0s"}, want: "replay: bad settings:\n  CLOSED_MEMORY: is 0s; expected more than zero"},
 	} {
