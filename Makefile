@@ -160,6 +160,12 @@ alerts: ## rules of alerts and their tests, and the expressions of the dashboard
 	@rules=$$(mktemp) && trap 'rm -f "$$rules"' EXIT && go run ./deploy/dashboards -rules > "$$rules" && $(PROMTOOL) check rules --lint=none "$$rules"
 	@go test -timeout 5m $(TESTFLAGS) ./deploy/dashboards
 
+PROMETHEUS ?= $(shell command -v prometheus)
+.PHONY: alerts-live
+alerts-live: build ## three alerts fire and clear in a Prometheus that scrapes a whole stack; needs prometheus
+	@test -x "$(PROMETHEUS)" || { echo "no prometheus: apt-get install --no-install-recommends prometheus, or PROMETHEUS=/path/to/it"; exit 1; }
+	@go test -count=1 -v -run '^TestAlerts$$' -timeout 15m $(TESTFLAGS) ./deploy/e2e -prometheus "$(PROMETHEUS)"
+
 .PHONY: clean
 clean: ## remove what was built and the data of make run
 	@rm -rf bin .bin .ringstream
