@@ -164,7 +164,7 @@ PROMETHEUS ?= $(shell command -v prometheus)
 .PHONY: alerts-live
 alerts-live: build ## three alerts fire and clear in a Prometheus that scrapes a whole stack; needs prometheus
 	@test -x "$(PROMETHEUS)" || { echo "no prometheus: apt-get install --no-install-recommends prometheus, or PROMETHEUS=/path/to/it"; exit 1; }
-	@go test -count=1 -v -run '^TestAlerts$$' -timeout 15m $(TESTFLAGS) ./deploy/e2e -prometheus "$(PROMETHEUS)"
+	@go test -count=1 -v -tags alerts -run '^TestAlerts$$' -timeout 15m $(TESTFLAGS) ./deploy/e2e -prometheus "$(PROMETHEUS)"
 
 .PHONY: clean
 clean: ## remove what was built and the data of make run
