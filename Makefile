@@ -133,6 +133,10 @@ chart-docs: $(TOOLS)/helm-docs ## make the chart's README, its copies of rules a
 	@$(TOOLS)/helm-docs --chart-search-root deploy/chart --log-level error
 	@cd deploy/chart/verify && GOWORK=off go test -count=1 -run '^TestKustomize' ./... -update > /dev/null
 
+.PHONY: chart-server
+chart-server: ## the chart before a real API server, with controllers and fake nodes; the first time it builds Kubernetes (minutes)
+	@deploy/chart/verify/server.sh
+
 # promtool is Prometheus' own: apt-get install --no-install-recommends prometheus.
 .PHONY: chart-rules
 chart-rules:

@@ -4,6 +4,6 @@
 //
 // It has tests only, in a module outside the workspace, because the versions that
 // Kubernetes needs must not move those of the services. It refuses what a
-// server would refuse; a server says more (make chart-server). Its tests fetch
+// server would refuse; a server says more (server.sh, which is make chart-server). Its tests fetch
 // modules: those whose manifests they read are not imported, and so not in go.mod.
 package verify
