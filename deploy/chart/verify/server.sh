@@ -21,9 +21,12 @@ go -C deploy/tools/kube build -ldflags '-s -w' -o "$bin/etcd" go.etcd.io/etcd/se
 state=$(mktemp -d)
 pids=()
 down() {
-	for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-	for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+	local code=$?
+	[ $code -eq 0 ] || "$bin/kubectl" get pods,events --request-timeout=5s >&2 || true
+	for pid in "${pids[@]}"; do kill -9 "$pid" 2>/dev/null || true; done # nothing of theirs is kept
+	wait 2>/dev/null || true
 	rm -rf "$state"
+	exit $code
 }
 trap down EXIT
 start() {
@@ -60,9 +63,11 @@ kubectl config set-credentials admin --token="$token" > /dev/null
 kubectl config set-context it --cluster=it --user=admin --namespace=telephony > /dev/null
 kubectl config use-context it > /dev/null
 until_ok kubectl get --raw /readyz
-kubectl apply --server-side -f "$(source_of $operator)/example/prometheus-operator-crd/monitoring.coreos.com_"{podmonitors,servicemonitors,prometheusrules}.yaml \
-	-f "$(source_of $keda)/config/crd/bases/keda.sh_scaledobjects.yaml" > /dev/null
-kubectl create namespace telephony > /dev/null
+for file in "$(source_of $operator)/example/prometheus-operator-crd/monitoring.coreos.com_"{podmonitors,servicemonitors,prometheusrules}.yaml \
+	"$(source_of $keda)/config/crd/bases/keda.sh_scaledobjects.yaml"; do
+	kubectl apply --server-side -f "$file" > /dev/null
+done
+kubectl create --save-config namespace telephony > /dev/null
 kubectl label namespace telephony pod-security.kubernetes.io/{enforce,warn}=restricted > /dev/null
 until_ok kubectl get scaledobjects,podmonitors,servicemonitors,prometheusrules
 until_ok kubectl get --raw /apis/keda.sh/v1alpha1
@@ -74,6 +79,10 @@ for values in deploy/chart/Chart.yaml deploy/chart/verify/values/*.yaml; do
 	given=(-f "$values")
 	[ "$name" = Chart ] && name=default given=()
 	"$bin/helm" template calls deploy/chart --namespace telephony "${given[@]}" > "$state/$name.yaml"
+	# A pod's account has to be there, even if nothing is done.
+	for account in $(sed -n 's/^ *serviceAccountName: //p' "$state/$name.yaml" | sort -u); do
+		kubectl get serviceaccount "$account" > /dev/null 2>&1 || kubectl create --save-config serviceaccount "$account" > /dev/null
+	done
 	strictly "$state/$name.yaml"
 	echo "$name: $(wc -l < "$state/applied") objects"
 done
@@ -86,9 +95,11 @@ if strictly "$state/loose.yaml" 2> /dev/null; then
 	exit 1
 fi
 
+kubectl delete serviceaccount --all > /dev/null
+
 say "controllers and nodes"
 start kube-controller-manager --kubeconfig="$KUBECONFIG" --bind-address=127.0.0.1 --service-account-private-key-file="$state/sa.key" \
-	--root-ca-file="$state/apiserver.crt" --use-service-account-credentials --leader-elect=false --controllers='*,-nodelifecycle'
+	--root-ca-file="$state/apiserver.crt" --use-service-account-credentials --leader-elect=false
 start kube-scheduler --kubeconfig="$KUBECONFIG" --bind-address=127.0.0.1 --leader-elect=false
 stages=$(source_of sigs.k8s.io/kwok@$kwok)/kustomize/stage
 for file in "$stages"/{node/fast,node/heartbeat,pod/fast}/*.yaml; do
