@@ -30,7 +30,13 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func TestMain(m *testing.M) { bustest.Main(m) }
+// Whoever forgets to say which server is meant reaches none.
+func TestMain(m *testing.M) {
+	if err := os.Setenv("NATS_URL", "nats://127.0.0.1:1"); err != nil {
+		panic(err)
+	}
+	bustest.Main(m)
+}
 
 const (
 	partitions = 2
