@@ -35,6 +35,7 @@ var (
 // built with one rule of the call model changed lists exactly the calls that the
 // rule decides.
 func TestDiff(t *testing.T) {
+	t.Parallel()
 	seed := *diffSeed
 	if seed == 0 {
 		seed = rand.Uint64()
