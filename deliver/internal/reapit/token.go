@@ -183,8 +183,11 @@ func (c *Client) outliving(ctx context.Context) (context.Context, context.Cancel
 	return patient, func() { stop(); cancel() }
 }
 
-// await takes the turn.
+// await takes the turn, but for nobody who has left.
 func (c *Client) await(ctx context.Context, turn chan struct{}) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	select {
 	case turn <- struct{}{}:
 		return nil
