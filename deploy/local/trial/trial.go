@@ -64,8 +64,9 @@ func (t trial) run(ctx context.Context, out io.Writer) error {
 // ring returns when the last event of the call was sent.
 func (t trial) ring(ctx context.Context) (call string, err error) {
 	limit, _ := ctx.Deadline()
+	patience := time.Until(limit) * 3 / 4 // so that the simulator can still say who is missing
 	body, err := json.Marshal(map[string]any{
-		"text": story, "subscribers": t.listeners, "all": true, "wait": true, "patience": time.Until(limit).Round(time.Second).String(),
+		"text": story, "subscribers": t.listeners, "all": true, "wait": true, "patience": patience.String(),
 	})
 	if err != nil {
 		return "", err
