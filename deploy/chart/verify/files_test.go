@@ -123,7 +123,7 @@ func TestFilesArriveAsTheyAre(t *testing.T) {
 
 // Every value says what it means: the README, which is made of that, has no empty cell.
 func TestValuesAreDocumented(t *testing.T) {
-	rows := regexp.MustCompile("(?m)^\\| ([a-zA-Z0-9_.]+) \\| [a-z]+ \\| .* \\| *(.*?) *\\|$").FindAllStringSubmatch(source(t, "deploy/chart/README.md"), -1)
+	rows := regexp.MustCompile(`(?m)^\| ([a-zA-Z0-9_.]+) \| [a-z]+ \| .* \| *(.*?) *\|$`).FindAllStringSubmatch(source(t, "deploy/chart/README.md"), -1)
 	if len(rows) < 50 {
 		t.Errorf("%d values are listed", len(rows))
 	}
