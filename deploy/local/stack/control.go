@@ -123,6 +123,19 @@ func (s *Stack) Restart(name string) error {
 	return p.await(context.Background(), s.options.Patience, s.say)
 }
 
+// Set adds settings, as NAME=value, to those of a process. They win over those
+// it had, from its next start on.
+func (s *Stack) Set(name string, env ...string) error {
+	p, err := s.find(name)
+	if err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.env = p.with(env...).env
+	return nil
+}
+
 // StopNATS stops the server in order; data and port stay.
 func (s *Stack) StopNATS() { s.nats.stop() }
 

@@ -202,6 +202,28 @@ func TestKillAndRestart(t *testing.T) {
 	}
 }
 
+// A setting that is given to a running process counts from its next start on.
+func TestSetCountsFromTheNextStart(t *testing.T) {
+	o := fakes(t)
+	o.Env = map[string][]string{Deliver: {"REAPIT_RATE=20"}}
+	s := started(t, o)
+	if err := s.Set("deliver-1", "REAPIT_RATE=5"); err != nil {
+		t.Fatal(err)
+	}
+	if now := environment(t, s, "deliver-1"); !slices.Contains(now, "REAPIT_RATE=20") {
+		t.Errorf("the running one has %v", now)
+	}
+	if err := s.Restart("deliver-1"); err != nil {
+		t.Fatal(err)
+	}
+	if now := environment(t, s, "deliver-1"); !slices.Contains(now, "REAPIT_RATE=5") || slices.Contains(now, "REAPIT_RATE=20") {
+		t.Errorf("the next one has %v", now)
+	}
+	if err := s.Set("nobody"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("nobody was given settings: %v", err)
+	}
+}
+
 func TestTerminate(t *testing.T) {
 	s := started(t, fakes(t))
 	if err := s.Signal("ingest-1", syscall.SIGSTOP); err != nil {
