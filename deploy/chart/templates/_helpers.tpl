@@ -3,19 +3,21 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* A release may be called a.b or 1st; a Service may not. */}}
 {{- define "ringstream.fullname" -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
-{{- else -}}
 {{- $name := include "ringstream.name" . -}}
-{{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 40 | trimSuffix "-" -}}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- $full = default $full .Values.fullnameOverride | replace "." "-" | trunc 40 | trimSuffix "-" -}}
+{{- if not (regexMatch "^[a-z]" $full) -}}
+{{- fail (printf "names of Services begin with a letter: %s needs a fullnameOverride" $full) -}}
 {{- end -}}
+{{- $full -}}
 {{- end -}}
 
 {{/* Labels. Called with a dict of root and component, as are most of the following. */}}
 {{- define "ringstream.selector" -}}
-app.kubernetes.io/name: {{ include "ringstream.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "ringstream.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
@@ -67,9 +69,10 @@ imagePullSecrets:
 {{- end }}
 {{- end -}}
 
-{{/* What every container has. */}}
+{{/* What every container has. Its last lines, which say why it ended, are in the pod's status. */}}
 {{- define "ringstream.container" -}}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+terminationMessagePolicy: FallbackToLogsOnError
 securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
@@ -105,7 +108,7 @@ affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .service.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end -}}
 
@@ -132,13 +135,21 @@ readinessProbe:
   failureThreshold: 2
 {{- end -}}
 
+{{/* How many bytes a quantity is, or a size such as 1GiB; nothing for what is neither. */}}
+{{- define "ringstream.bytes" -}}
+{{- $units := dict "" 1 "k" 1e3 "K" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "P" 1e15 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "Pi" 1125899906842624 -}}
+{{- $text := toString . | trimSuffix "B" -}}
+{{- $number := regexFind "^[0-9.]+(e[+]?[0-9]+)?" $text -}}
+{{- $unit := trimPrefix $number $text -}}
+{{- if and $number (hasKey $units $unit) -}}
+{{ mulf $number (get $units $unit) | int64 }}
+{{- end -}}
+{{- end -}}
+
 {{/* Nine tenths of the memory that a container may have, for Go's collector. */}}
 {{- define "ringstream.memory" -}}
-{{- $limit := dig "limits" "memory" "" . | toString -}}
-{{- if hasSuffix "Mi" $limit -}}
-{{ div (mul (trimSuffix "Mi" $limit | int) 9) 10 }}MiB
-{{- else if hasSuffix "Gi" $limit -}}
-{{ div (mul (trimSuffix "Gi" $limit | int) 9216) 10 }}MiB
+{{- with dig "limits" "memory" "" . | include "ringstream.bytes" -}}
+{{ div (mul 9 (int64 .)) 10485760 }}MiB
 {{- end -}}
 {{- end -}}
 
@@ -147,16 +158,29 @@ readinessProbe:
 {{- default .root.Values.nats.credentials.existingSecret .service.natsSecret -}}
 {{- end -}}
 
+{{/* The ports of nats.url: 4222 but where it says another. */}}
+{{- define "ringstream.natsPorts" -}}
+{{- $ports := list -}}
+{{- range splitList "," .Values.nats.url }}
+{{- $usual := ternary "443" (ternary "80" "4222" (hasPrefix "ws:" (trim .))) (hasPrefix "wss:" (trim .)) }}
+{{- $ports = append $ports (regexFind ":[0-9]+/?$" (trim .) | trimAll ":/" | default $usual | int) }}
+{{- end }}
+{{- uniq $ports | toYaml -}}
+{{- end -}}
+
 {{/* The settings that reach NATS. */}}
 {{- define "ringstream.natsEnv" -}}
 {{- $nats := .root.Values.nats -}}
+{{- if and $nats.credentials.userKey (not (include "ringstream.natsSecret" .)) }}
+{{- fail "nats.credentials.userKey is a key of which Secret? nats.credentials.existingSecret, or natsSecret of each service and of provision" }}
+{{- end -}}
 - {name: NATS_URL, value: {{ $nats.url | quote }}}
 - {name: PARTITIONS, value: {{ $nats.partitions | quote }}}
 {{- with include "ringstream.natsSecret" . }}
 {{- if $nats.credentials.userKey }}
 - name: NATS_USER
   valueFrom:
-    secretKeyRef: {name: {{ . }}, key: {{ $nats.credentials.userKey }}}
+    secretKeyRef: {name: {{ . | quote }}, key: {{ $nats.credentials.userKey | quote }}}
 - {name: NATS_PASSWORD_FILE, value: /etc/ringstream/nats/{{ $nats.credentials.passwordKey }}}
 {{- else }}
 - {name: NATS_CREDS, value: /etc/ringstream/nats/{{ $nats.credentials.credsKey }}}
@@ -185,31 +209,57 @@ readinessProbe:
 {{- define "ringstream.natsVolumes" -}}
 {{- with include "ringstream.natsSecret" . }}
 - name: nats
-  secret: {secretName: {{ . }}, defaultMode: 0440}
+  secret: {secretName: {{ . | quote }}, defaultMode: 0440}
 {{- end }}
 {{- with .root.Values.nats.tls.existingSecret }}
 - name: nats-tls
-  secret: {secretName: {{ . }}, defaultMode: 0440}
+  secret: {secretName: {{ . | quote }}, defaultMode: 0440}
 {{- end }}
 {{- end -}}
 
-{{/* Settings by name, those of the service over those of all. */}}
+{{/*
+Settings by name, those of the service over those of all: a dict of root, service and own, the environment that is there already. What is in that is
+said by values of the chart, on which more than the environment depends.
+*/}}
 {{- define "ringstream.settings" -}}
-{{- range $name, $value := merge (dict) .service.settings .root.Values.settings }}
-- {name: {{ $name }}, value: {{ $value | toString | quote }}}
+{{- $all := dict -}}
+{{- range $settings := list .root.Values.settings .service.settings }}
+{{- range $name, $value := $settings }}
+{{- $_ := set $all $name $value }}
+{{- end }}
+{{- end }}
+{{- range fromYamlArray .own }}
+{{- if hasKey $all .name }}{{ fail (printf "settings: %s is the chart's to set" .name) }}{{ end }}
+{{- end }}
+{{- range $name, $value := $all }}
+- {name: {{ $name }}, value: {{ include "ringstream.text" $value | quote }}}
 {{- end }}
 {{- end -}}
 
-{{/* A service's environment, mounts and volumes: a dict of root, component and service. Its own part is the template <component>.env and so on. */}}
+{{/* A value as it was written: a large whole number has no exponent. */}}
+{{- define "ringstream.text" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ int64 . }}{{ else }}{{ . }}{{ end -}}
+{{- end -}}
+
+{{/* The environment, mounts and volumes of a service or of the Job: a dict of root, component and service. Its own part is the template <component>.env and so on. */}}
 {{- define "ringstream.env" -}}
+{{- $own := include "ringstream.ownEnv" . -}}
+{{ $own }}
+{{- include "ringstream.settings" (dict "root" .root "service" .service "own" $own) }}
+{{- end -}}
+
+{{- define "ringstream.ownEnv" -}}
 {{ include "ringstream.natsEnv" . }}
+{{- if hasKey .service "shutdownSeconds" }}
 - {name: HTTP_ADDR, value: ":8080"}
 - {name: SHUTDOWN_TIMEOUT, value: {{ printf "%ds" (int .service.shutdownSeconds) }}}
+{{- end }}
+{{- if not (or (hasKey .service.settings "GOMEMLIMIT") (hasKey .root.Values.settings "GOMEMLIMIT")) }}
 {{- with include "ringstream.memory" .service.resources }}
 - {name: GOMEMLIMIT, value: {{ . }}}
 {{- end }}
+{{- end }}
 {{- include (printf "%s.env" .component) . }}
-{{- include "ringstream.settings" . }}
 {{- end -}}
 
 {{- define "ringstream.mounts" -}}
