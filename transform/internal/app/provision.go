@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"ringstream/schemas/bus"
 	"ringstream/schemas/program"
 	"ringstream/schemas/topology"
@@ -42,10 +44,21 @@ func Provision(ctx context.Context, s Settings, args []string, out io.Writer, lo
 	}
 	layout := s.Layout()
 	for _, stream := range topology.Streams(layout) {
-		fmt.Fprintln(out, "ok  stream", stream.Name)
+		fmt.Fprintln(out, "ok  stream", stream.Name+fewer(ctx, js, stream.Name, layout.Replicas))
 	}
 	for _, bucket := range topology.Buckets(layout) {
-		fmt.Fprintln(out, "ok  bucket", bucket.Name)
+		fmt.Fprintln(out, "ok  bucket", bucket.Name+fewer(ctx, js, topology.BucketStream(bucket.Name), layout.Replicas))
 	}
 	return nil
+}
+
+// fewer says that a stream has fewer replicas than were asked for. That is no
+// difference from the contract, and nobody may change it but an administrator.
+func fewer(ctx context.Context, js jetstream.JetStream, name string, wanted int) string {
+	stream, err := js.Stream(ctx, name)
+	if err != nil || stream.CachedInfo().Config.Replicas >= wanted {
+		return ""
+	}
+	return fmt.Sprintf("; of %d replicas, not the %d of STREAM_REPLICAS: nats stream edit %s --replicas=%d",
+		stream.CachedInfo().Config.Replicas, wanted, name, wanted)
 }

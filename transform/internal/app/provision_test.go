@@ -44,6 +44,10 @@ func TestProvisionCreatesEverythingOnce(t *testing.T) {
 	if code, _, problems := provisioned(t, url, missing); code != program.Clean {
 		t.Errorf("with everything there: exit %d, %s", code, problems)
 	}
+	code, out, problems := provisioned(t, url, map[string]string{"STREAM_REPLICAS": "3"})
+	if told := strings.Count(out, "of 1 replicas, not the 3 of STREAM_REPLICAS: nats stream edit"); code != program.Clean || told != 8 {
+		t.Errorf("with fewer replicas than asked for: exit %d, %s%s", code, out, problems)
+	}
 	if code, _, problems := provisioned(t, url, map[string]string{"PARTITIONS": "4"}); code != program.Failure || !strings.Contains(problems, "was created for 2 partitions") {
 		t.Errorf("other partitions: exit %d, %s", code, problems)
 	}
