@@ -165,10 +165,15 @@ alerts: ## rules of alerts and their tests, and the expressions of the dashboard
 	@go test -timeout 5m $(TESTFLAGS) ./deploy/dashboards
 
 PROMETHEUS ?= $(shell command -v prometheus)
+NATS ?= $(TOOLS)/nats
 .PHONY: alerts-live
-alerts-live: build ## three alerts fire and clear in a Prometheus that scrapes a whole stack; needs prometheus
+alerts-live: build $(NATS) ## each alert is provoked, its page followed and its cause cured, under a Prometheus that scrapes a whole stack; needs prometheus
 	@test -x "$(PROMETHEUS)" || { echo "no prometheus: apt-get install --no-install-recommends prometheus, or PROMETHEUS=/path/to/it"; exit 1; }
-	@go test -count=1 -v -tags alerts -run '^TestAlerts$$' -timeout 15m $(TESTFLAGS) ./deploy/e2e -prometheus "$(PROMETHEUS)"
+	@go test -count=1 -v -tags alerts -run '^TestAlerts$$' -timeout 20m $(TESTFLAGS) ./deploy/e2e -prometheus "$(PROMETHEUS)" -nats "$(NATS)"
+
+$(TOOLS)/nats: deploy/tools/nats/go.mod
+	@GOBIN=$(TOOLS) GOWORK=off go -C deploy/tools/nats install tool
+	@touch $@
 
 .PHONY: clean
 clean: ## remove what was built and the data of make run

@@ -1,146 +1,117 @@
-//go:build alerts
+//go:build alerts && linux
 
 package e2e
 
 import (
-	"flag"
-	"fmt"
-	"net"
-	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"maps"
+	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-
-	"ringstream/deploy/local/stack"
 )
 
-var prometheus = flag.String("prometheus", "", "path of the binary with which TestAlerts watches a stack")
+const (
+	provokedWithin = 3 * time.Minute
+	clearedWithin  = 5 * time.Minute
+)
 
-// watcher is a Prometheus that scrapes a stack and has the rules of deploy/alerts.
-type watcher struct {
-	*rig
-	url string
-}
-
-func watch(t *testing.T, r *rig) watcher {
-	t.Helper()
-	dir := t.TempDir()
-	rules, err := filepath.Abs("../alerts/ringstream.rules.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var config strings.Builder
-	fmt.Fprintf(&config, "global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%s]\nscrape_configs:\n", rules)
-	for _, s := range r.Services() {
-		switch s.Program {
-		case "ingest", "transform", "deliver":
-			fmt.Fprintf(&config, "  - {job_name: %s, static_configs: [{targets: [%q]}]}\n", s.Name, strings.TrimPrefix(s.URL, "http://"))
-		}
-	}
-	if err := os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
-	cmd := exec.CommandContext(t.Context(), *prometheus, "--config.file="+dir+"/prometheus.yml", "--storage.tsdb.path="+dir+"/data", "--web.listen-address="+address)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	r.eventually(30*time.Second, say("Prometheus listens"), func() bool {
-		return respondsAt("http://" + address + "/-/ready")
-	})
-	return watcher{r, "http://" + address}
-}
-
-// respondsAt reports whether somebody answers there, with 200 and within a second.
-func respondsAt(url string) bool {
-	resp, err := (&http.Client{Timeout: time.Second}).Get(url)
-	if err != nil {
-		return false
-	}
-	resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
-}
-
-// firing are the names of the alerts that fire, each once.
-func (w watcher) firing() map[string]bool {
-	w.t.Helper()
-	var answer struct {
-		Data struct {
-			Alerts []struct {
-				State  string            `json:"state"`
-				Labels map[string]string `json:"labels"`
-			} `json:"alerts"`
-		} `json:"data"`
-	}
-	w.get(w.url+"/api/v1/alerts", &answer)
-	names := map[string]bool{}
-	for _, a := range answer.Data.Alerts {
-		if a.State == "firing" {
-			names[a.Labels["alertname"]] = true
-		}
-	}
-	return names
-}
-
-// awaits waits until an alert fires, or does not.
-func (w watcher) awaits(name string, fires bool) {
-	w.t.Helper()
-	w.eventually(2*time.Minute, func() string { return fmt.Sprintf("%s fires: %v; %v", name, fires, w.firing()) }, func() bool { return w.firing()[name] == fires })
-}
-
-// The cause of an alert makes it fire, and the cure of its runbook clears it.
+// TestAlerts provokes every alert: it does not fire, its cause makes it fire, the
+// commands of its page work and say what the page promises, the cure of its page
+// clears it. Nobody is woken for anything else meanwhile but for what has the
+// same cause.
 func TestAlerts(t *testing.T) {
-	w := watch(t, start(t, stack.Options{}))
-	for _, c := range []struct {
-		alert        string
-		cause, cured func() error
-	}{
-		{
-			"RingstreamTenantParked",
-			func() error {
-				w.post(w.ReapitSim()+"/control/faults", map[string]any{"match": map[string]string{"path": "/notifications"}, "times": 1000, "action": map[string]int{"status": 403}}, nil)
-				w.post(w.RTESim()+"/control/play", map[string]any{"scenario": "hunt-group"}, nil)
-				return nil
-			},
-			func() error {
-				w.exchange("DELETE", w.ReapitSim()+"/control/faults", nil, nil)
-				w.post(w.RTESim()+"/control/play", map[string]any{"scenario": "hunt-group"}, nil)
-				return nil
-			},
-		},
-		{
-			"RingstreamTransformStalled",
-			func() error { return w.Signal("transform-1", syscall.SIGSTOP) },
-			func() error { return w.Restart("transform-1") },
-		},
-		{
-			"RingstreamFeedUncovered",
-			func() error { return w.Signal("rte-sim", syscall.SIGSTOP) },
-			func() error { return w.Signal("rte-sim", syscall.SIGCONT) },
-		},
-	} {
-		t.Run(c.alert, func(t *testing.T) {
-			w.t = t
-			w.awaits(c.alert, false)
-			if err := c.cause(); err != nil {
-				t.Fatal(err)
+	rules, places := readRules(t), map[*place][]provocation{}
+	for _, group := range slices.Sorted(maps.Keys(provocations)) {
+		for _, p := range provocations[group] {
+			places[p.place] = append(places[p.place], p)
+		}
+	}
+	turns := make(chan struct{}, 2) // places at a time
+	for where, all := range places {
+		t.Run(where.name, func(t *testing.T) {
+			t.Parallel()
+			turns <- struct{}{}
+			defer func() { <-turns }()
+			s := where.open(t)
+			s.watched(quickened(replaced(t, rules, all)), time.Second)
+			for _, p := range all {
+				t.Run(p.alert, func(t *testing.T) { s.within(t, p.alert).provoke(p) })
 			}
-			w.awaits(c.alert, true)
-			if err := c.cured(); err != nil {
-				t.Fatal(err)
+			for _, p := range all {
+				t.Run(p.alert+"-clears", func(t *testing.T) { s.within(t, p.alert).awaits(false, clearedWithin) })
 			}
-			w.awaits(c.alert, false)
 		})
+	}
+}
+
+// provoke goes through the life of an alert. One that lingers is looked at again
+// when all others have been provoked.
+func (s *site) provoke(p provocation) {
+	s.awaits(false, clearedWithin)
+	before := s.criticals()
+	p.cause(s)
+	fired := s.awaits(true, provokedWithin)
+	alert := s.firing()[p.alert]
+	s.t.Logf("fires after %v: %s", fired, alert.Annotations["description"])
+	s.pod = alert.Labels["instance"]
+	lines := commandsOf(s.pageOf(alert))
+	s.follow(p, lines)
+	s.alone(slices.Concat(before, p.company, []string{p.alert}))
+	p.cure(s)
+	if p.lingers {
+		return
+	}
+	s.t.Logf("clears after %v", s.awaits(false, clearedWithin))
+	failed := slices.DeleteFunc(lines, func(line string) bool { return !beginsWith(p.fails, line) })
+	p.fails, p.says = nil, nil
+	s.follow(p, failed)
+}
+
+// pageOf is the page that the alert itself links to.
+func (s *site) pageOf(a firing) string {
+	s.t.Helper()
+	if a.Annotations["runbook_url"] != "deploy/runbooks/"+s.alert+".md" {
+		s.t.Fatalf("it links to %q", a.Annotations["runbook_url"])
+	}
+	return readPage(s.t, s.alert)
+}
+
+// follow types what the page tells to type.
+func (s *site) follow(p provocation, lines []string) {
+	s.t.Helper()
+	means := map[string]string{"POD": s.pod}
+	if p.means != nil {
+		maps.Copy(means, p.means(s))
+	}
+	for _, line := range lines {
+		if outOfReach(line) {
+			s.t.Logf("not tried: %s", line)
+			continue
+		}
+		said, code := s.typed(filled(line, means))
+		if fails := beginsWith(p.fails, line); fails == fine(line, code) {
+			s.t.Errorf("%s ends with %d, as a failure: %v:\n%s", line, code, fails, said)
+		}
+		for beginning, promised := range p.says {
+			if strings.HasPrefix(line, beginning) && !strings.Contains(said, promised) {
+				s.t.Errorf("%s does not say %q:\n%s", line, promised, said)
+			}
+		}
+		s.t.Logf("tried: %s", line)
+	}
+}
+
+func beginsWith(beginnings []string, line string) bool {
+	return slices.ContainsFunc(beginnings, func(b string) bool { return strings.HasPrefix(line, b) })
+}
+
+// alone fails the test if an alert fires for which somebody is woken, and that is
+// none of these.
+func (s *site) alone(company []string) {
+	s.t.Helper()
+	for _, name := range s.criticals() {
+		if !slices.Contains(company, name) {
+			s.t.Errorf("%s fires, too: %s", name, s.firing()[name].Annotations["description"])
+		}
 	}
 }

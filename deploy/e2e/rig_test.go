@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -33,7 +34,7 @@ func start(t *testing.T, o stack.Options) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Dir, o.Bin, o.NATSPort, o.Guard = dir, binaries, -1, guard()
+	o.Dir, o.Bin, o.NATSPort, o.Guard = dir, binaries, cmp.Or(o.NATSPort, -1), guard()
 	s, err := stack.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

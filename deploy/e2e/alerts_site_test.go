@@ -1,0 +1,84 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"ringstream/deploy/local/stack"
+)
+
+// place is where alerts can be provoked; it is opened once for all of them.
+type place struct {
+	name string
+	open func(*testing.T) *site
+}
+
+// site is a place while it is open, and what a provocation asks of it.
+type site struct {
+	*rig                             // without a stack where there is a cluster
+	foreign    uint64                // sequence in RTE of what a foreign publisher wrote
+	cluster    *trial                // nil where there is none
+	gate       *gate                 // between the hurt replica of ingest and NATS
+	user       func(string) []string // settings with which a user reaches NATS
+	targets    []target              // what is scraped
+	processes  map[string][]string   // their settings, by name
+	prometheus string                // URL of the one that watches
+	logs       string                // directory
+	alert, pod string                // that is being provoked, and the instance that it names
+}
+
+// target is one process that is scraped, and what labels it gets.
+type target struct{ job, instance, address string }
+
+// wholeStack is the whole stack: two replicas of ingest, the second of which reaches
+// NATS through a gate, two of transform and one of deliver.
+var wholeStack = place{name: "stack", open: func(t *testing.T) *site {
+	port := freePort(t)
+	way := newGate(t, fmt.Sprintf("127.0.0.1:%d", port))
+	r := start(t, stack.Options{
+		Ingest: 2, Transform: 2, NATSPort: port,
+		Env: map[string][]string{hurt: {"NATS_URL=tls://" + way.listener.Addr().String()}},
+	})
+	s := siteOf(r)
+	s.gate = way
+	return s
+}}
+
+// siteOf is the site of a whole stack.
+func siteOf(r *rig) *site {
+	s := &site{rig: r, logs: r.LogDir(), user: func(name string) []string { return r.settings(name) }, processes: map[string][]string{}}
+	for _, p := range r.Services() {
+		switch p.Program {
+		case stack.Ingest, stack.Transform, stack.Deliver:
+			s.targets = append(s.targets, target{p.Program, p.Name, strings.TrimPrefix(p.URL, "http://")})
+			s.processes[p.Name] = settingsIn(r.t, p.PID)
+		}
+	}
+	return s
+}
+
+// settingsIn is the environment of a process that runs.
+func settingsIn(t *testing.T, pid int) (settings []string) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for setting := range bytes.SplitSeq(bytes.TrimRight(text, "\x00"), []byte{0}) {
+		settings = append(settings, string(setting))
+	}
+	return settings
+}
+
+// within is the site for a test of its own.
+func (s *site) within(t *testing.T, alert string) *site {
+	here, r := *s, *s.rig
+	r.t = t
+	here.rig, here.alert = &r, alert
+	return &here
+}
