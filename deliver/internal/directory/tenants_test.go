@@ -100,7 +100,7 @@ func TestWhatIsWrongInATenantsFile(t *testing.T) {
 
 // What the README shows can be used.
 func TestTheReadmesTenants(t *testing.T) {
-	readme, err := os.ReadFile("../../../README.md")
+	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +83,23 @@ func TestParseWantedFile(t *testing.T) {
 		if items, _ := w.Resolve(offered); c.wrong == "" && spell(items) != c.items {
 			t.Errorf("%q: %s", c.file, spell(items))
 		}
+	}
+}
+
+// What the README shows can be used.
+func TestWantedFileOfTheReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, behind, fenced := strings.Cut(string(readme), "```yaml\n")
+	example, _, ended := strings.Cut(behind, "```")
+	if !fenced || !ended {
+		t.Fatal("there is none")
+	}
+	w, err := ParseWantedFile([]byte(example))
+	if err != nil || len(w.Entities) != 3 || len(w.Entities[1].Events) != 2 {
+		t.Errorf("%+v, %v", w, err)
 	}
 }
 

@@ -75,10 +75,10 @@ func TestStatesPicture(t *testing.T) {
 	golden(t, "STATES.md", b.Bytes())
 }
 
-// TestPictureInTheReadme keeps the README's picture that of the table: how
+// TestPictureInTheReadme keeps the picture in transform's README that of the table: how
 // somebody comes to talk. What ends a part is said below it.
 func TestPictureInTheReadme(t *testing.T) {
-	const file, begin, end = "../../../README.md", "<!-- states -->\n", "<!-- end of states -->\n"
+	const file, begin, end = "../../README.md", "<!-- states -->\n", "<!-- end of states -->\n"
 	readme, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func TestPictureInTheReadme(t *testing.T) {
 	head, rest, found := strings.Cut(string(readme), begin)
 	_, tail, closed := strings.Cut(rest, end)
 	if !found || !closed {
-		t.Fatal("README.md has no place for the picture")
+		t.Fatal("transform/README.md has no place for the picture")
 	}
 	golden(t, file, []byte(head+begin+ways()+end+tail))
 }
