@@ -112,18 +112,24 @@ func (d *desk) outcomesSoFar() int {
 func (d *desk) open(replicas int, settings ...string) {
 	d.t.Helper()
 	for n := range replicas {
-		addr, name := fmt.Sprintf("127.0.0.1:%d", freePort(d.t)), fmt.Sprintf("deliver-%d", n+1)
-		p := d.program(name, filepath.Join(binaries, "deliver"), "http://"+addr, slices.Concat(stack.Settings(d.as("deliver")), []string{
-			"HTTP_ADDR=" + addr, "NATS_PROVISION=verify", fmt.Sprintf("PARTITIONS=%d", deskPartitions), "DELIVER_INSTANCE=" + name,
-			"REAPIT_API_URL=" + d.address, "REAPIT_TOKEN_URL=" + d.address + "/oauth/token", "REAPIT_CLIENT_ID=demo-client", "REAPIT_CLIENT_SECRET=demo-secret",
-			"LOG_FORMAT=text", "LEASE_TTL=1s",
-		}, settings)...)
+		p := d.candidate(fmt.Sprintf("deliver-%d", n+1), settings...)
 		p.start()
 		d.desks = append(d.desks, p)
 	}
 	for _, p := range d.desks {
 		d.eventually(time.Minute, p.name, p.ready)
 	}
+}
+
+// candidate is a replica with these settings that is not started yet.
+func (d *desk) candidate(name string, settings ...string) *program {
+	d.t.Helper()
+	addr := fmt.Sprintf("127.0.0.1:%d", freePort(d.t))
+	return d.program(name, filepath.Join(binaries, "deliver"), "http://"+addr, slices.Concat(stack.Settings(d.as("deliver")), []string{
+		"HTTP_ADDR=" + addr, "NATS_PROVISION=verify", fmt.Sprintf("PARTITIONS=%d", deskPartitions), "DELIVER_INSTANCE=" + name,
+		"REAPIT_API_URL=" + d.address, "REAPIT_TOKEN_URL=" + d.address + "/oauth/token", "REAPIT_CLIENT_ID=demo-client", "REAPIT_CLIENT_SECRET=demo-secret",
+		"LOG_FORMAT=text", "LEASE_TTL=1s",
+	}, settings)...)
 }
 
 // single is the setting of a run with one customer.
@@ -219,6 +225,16 @@ func (d *desk) drained(deliveries int, patience time.Duration) time.Duration {
 // evidence is read when nobody writes any more.
 func (d *desk) evidence(cues []cue) *evidence {
 	d.t.Helper()
+	e := d.gathered()
+	if len(e.said) != len(cues) {
+		d.t.Fatalf("CALLS has %d events, %d were said", len(e.said), len(cues))
+	}
+	return e
+}
+
+// gathered is all that there is, whoever said it.
+func (d *desk) gathered() *evidence {
+	d.t.Helper()
 	e := &evidence{faults: d.faults, offices: d.offices, promised: d.promised}
 	d.everything(topology.Calls, "calls.>", func(m bus.Message) error {
 		s := said{stored: m.Stored}
@@ -226,9 +242,6 @@ func (d *desk) evidence(cues []cue) *evidence {
 		e.said = append(e.said, s)
 		return err
 	})
-	if len(e.said) != len(cues) {
-		d.t.Fatalf("CALLS has %d events, %d were said", len(e.said), len(cues))
-	}
 	d.everything(topology.Deliveries, "deliveries.>", func(m bus.Message) error {
 		var o event.Outcome
 		err := json.Unmarshal(m.Data, &o)

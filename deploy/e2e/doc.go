@@ -14,6 +14,9 @@
 // off. Their checker goes by what was said, what reapit-sim received and what
 // the streams hold.
 //
+// So is the roll: the three services between both simulators are replaced under load,
+// by processes of another build, in the order in which Kubernetes does it.
+//
 // And so is the corpus of replay diff: calls that are known by their making, and
 // replays that are built with one rule of the call model changed.
 package e2e

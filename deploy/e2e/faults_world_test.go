@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -92,11 +93,16 @@ func newWorld(t testing.TB, hub ...string) *world {
 	t.Helper()
 	w := newBus(t)
 	w.provision(w.as(string(topology.Provisioner)))
-	w.sim = w.program("rte-sim", binaries+"/rte-sim", "", append([]string{fmt.Sprintf("RTE_SIM_ADDR=127.0.0.1:%d", freePort(t))}, hub...)...)
+	w.startHub(hub...)
+	return w
+}
+
+func (w *world) startHub(hub ...string) {
+	w.t.Helper()
+	w.sim = w.program("rte-sim", binaries+"/rte-sim", "", append([]string{fmt.Sprintf("RTE_SIM_ADDR=127.0.0.1:%d", freePort(w.t))}, hub...)...)
 	w.sim.url = "http://" + strings.TrimPrefix(w.sim.env[0], "RTE_SIM_ADDR=")
 	w.sim.start()
 	w.eventually(time.Minute, "the hub", func() bool { return w.ask(w.sim.url+"/control/directory", nil) == nil })
-	return w
 }
 
 // emptyWorld has no process yet.
@@ -197,15 +203,22 @@ func (w *world) users() (ids []string) {
 // ingest starts a replica that listens to every user.
 func (w *world) ingest(name string) *program {
 	w.t.Helper()
-	addr := fmt.Sprintf("127.0.0.1:%d", freePort(w.t))
-	p := w.program(name, binaries+"/ingest", "http://"+addr, append(stack.Settings(w.as("ingest")),
-		"HTTP_ADDR="+addr, "RTE_INSTANCE="+name, "SPOOL_DIR="+filepath.Join(w.dir, "spool", name),
-		"ENREACH_DISCOVERY_URL="+w.sim.url+"/api/user", "ENREACH_USERNAME=demo@agency.example", "ENREACH_SECRET_KEY=demo-secret",
-		"RTE_SUBSCRIPTIONS=user:"+strings.Join(w.users(), ",user:"), "LOG_FORMAT=text")...)
+	p := w.listener(name, "RTE_SUBSCRIPTIONS=user:"+strings.Join(w.users(), ",user:"))
 	p.start()
 	w.ingests = append(w.ingests, p)
 	w.eventually(time.Minute, name, p.ready)
 	return p
+}
+
+// listener is a replica of ingest that is not started yet.
+func (w *world) listener(name string, settings ...string) *program {
+	w.t.Helper()
+	addr := fmt.Sprintf("127.0.0.1:%d", freePort(w.t))
+	return w.program(name, binaries+"/ingest", "http://"+addr, slices.Concat(stack.Settings(w.as("ingest")), []string{
+		"HTTP_ADDR=" + addr, "RTE_INSTANCE=" + name, "SPOOL_DIR=" + filepath.Join(w.dir, "spool", name),
+		"ENREACH_DISCOVERY_URL=" + w.sim.url + "/api/user", "ENREACH_USERNAME=demo@agency.example", "ENREACH_SECRET_KEY=demo-secret",
+		"LOG_FORMAT=text",
+	}, settings)...)
 }
 
 // freePort is free for now; the processes keep theirs over restarts.
@@ -375,7 +388,9 @@ func (w *world) get(url string, into any) {
 	}
 }
 
-func (w *world) post(url string, body any) {
+func (w *world) post(url string, body any) { w.exchange(url, body, nil) }
+
+func (w *world) exchange(url string, body, into any) {
 	b, err := json.Marshal(body)
 	if err == nil {
 		var response *http.Response
@@ -384,6 +399,8 @@ func (w *world) post(url string, body any) {
 			_ = response.Body.Close()
 			if response.StatusCode != http.StatusOK {
 				err = fmt.Errorf("%w: %s %s", errStatus, response.Status, answer)
+			} else if into != nil {
+				err = json.Unmarshal(answer, into)
 			}
 		}
 	}
