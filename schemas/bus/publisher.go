@@ -42,6 +42,10 @@ type Source interface {
 // server that refuses one message and takes the next, is kept off a key by
 // never having two of its messages in flight.
 //
+// A cluster knows a repeat only when the first copy is stored. Of one that is
+// on its way, from another replica, it says so instead, and may yet lose it:
+// the Publisher asks again for that message alone, until it is stored.
+//
 // While something is in flight it sends only full batches: what comes meanwhile
 // goes out together, as in Nagle's algorithm, an ack later at most.
 //
@@ -61,6 +65,8 @@ type Publisher struct {
 	answers chan *nats.Msg // of the present connection
 	closed  chan struct{}  // of the present connection
 	wait    time.Duration  // before the next connection; grows while nothing is stored
+	repeat  <-chan time.Time
+	pause   time.Duration // before repeat; grows likewise
 
 	// Stored is called for every message that the stream has, in order, with
 	// the server's answer. Refused is called for one that it can never take
@@ -79,6 +85,7 @@ type flight struct {
 	msg      Outgoing
 	sent     time.Time
 	answered bool
+	underway bool // another's copy is
 	ack      *jetstream.PubAck
 	err      error
 }
@@ -90,6 +97,10 @@ const (
 	batch = 64
 	// punctuality is how often unanswered messages are looked for.
 	punctuality = publishTimeout / 10
+	// firstRepeat is about how long a cluster takes to store a message.
+	firstRepeat = 4 * time.Millisecond
+	// inProcess is the server's code for a message of which a copy is being stored.
+	inProcess jetstream.ErrorCode = 10158
 )
 
 // NewPublisher makes a publisher of what source has, that dials with cfg. Run
@@ -128,6 +139,8 @@ func (p *Publisher) Run(ctx context.Context) error {
 		case <-p.ready():
 		case m := <-p.answers:
 			p.answered(m)
+		case <-p.repeat:
+			p.askAgain()
 		case now := <-late.C:
 			p.overdue(now)
 		case <-p.closed:
@@ -187,7 +200,7 @@ func (p *Publisher) transmit(i int) {
 	f := &p.unacked[i]
 	reply := p.inbox + strconv.FormatUint(p.first+uint64(i), 10) //nolint:gosec // an index
 	err := p.nc.PublishMsg(&nats.Msg{Subject: f.msg.Subject, Reply: reply, Header: f.msg.Header, Data: f.msg.Data})
-	f.sent, f.answered, f.err = time.Now(), err != nil, err
+	f.sent, f.answered, f.underway, f.err = time.Now(), err != nil, false, err
 }
 
 // answered takes in an answer and all that have come with it.
@@ -210,7 +223,37 @@ func (p *Publisher) note(m *nats.Msg) {
 	}
 	f := &p.unacked[n-p.first]
 	f.ack, f.err = readAck(m)
+	if f.underway = isUnderway(f.err); f.underway {
+		p.askLater()
+		return
+	}
 	f.answered = true
+}
+
+func isUnderway(err error) bool {
+	var refusal *jetstream.APIError
+	return errors.As(err, &refusal) && refusal.ErrorCode == inProcess
+}
+
+func (p *Publisher) askLater() {
+	if p.repeat == nil {
+		p.pause = min(max(2*p.pause, firstRepeat), firstRetry)
+		p.repeat = time.After(p.pause)
+	}
+}
+
+// askAgain repeats what others have under way. For how long that may go on counts
+// from when it was first sent.
+func (p *Publisher) askAgain() {
+	p.repeat = nil
+	for i := range p.unacked {
+		if f := &p.unacked[i]; f.underway {
+			sent := f.sent
+			p.transmit(i)
+			f.sent = sent
+		}
+	}
+	p.settle()
 }
 
 // overdue gives up on an answer that does not come.
@@ -227,7 +270,7 @@ func (p *Publisher) settle() {
 		if f := p.unacked[0]; f.err != nil {
 			p.failed(f.err)
 		} else {
-			p.wait = 0
+			p.wait, p.pause = 0, 0
 			p.pop()
 			p.Stored(f.msg, f.ack)
 		}

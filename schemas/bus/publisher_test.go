@@ -146,6 +146,52 @@ func TestTwoPublishersOfTheSameEventsMakeOneCopy(t *testing.T) {
 	expectInOrder(t, js, n)
 }
 
+// A cluster says of a message of which the other has a copy on its way that it is
+// in process. Nobody has to dial anew for that, or waits longer than it takes.
+func TestClusterTakesTheSameEventsFromTwoPublishers(t *testing.T) {
+	const n = 100
+	nodes := bustest.Cluster(t, 3)
+	cfg := bus.Config{URL: bustest.ClusterURL(nodes), Provision: bus.ProvisionCreate, Replicas: 3, Partitions: 1}
+	js := connected(t, cfg)
+	if err := bus.Prepare(t.Context(), js, cfg, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	var both []*queue
+	for range 2 {
+		p, q, start := run(t, cfg)
+		p.Connected = func(up bool, err error) {
+			if !up {
+				t.Errorf("interrupted: %v", err)
+			}
+		}
+		start()
+		both = append(both, q)
+	}
+	for i := range n {
+		for _, q := range both {
+			q.publish(outgoing(i, 11))
+		}
+		for _, q := range both {
+			q.flush(t)
+		}
+	}
+	expectInOrder(t, js, n)
+}
+
+func connected(t *testing.T, cfg bus.Config) jetstream.JetStream {
+	t.Helper()
+	nc, err := bus.Connect(t.Context(), cfg, "test", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := bus.JetStream(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
 func TestPublisherHandsBackWhatCanNeverBeStored(t *testing.T) {
 	s := bustest.Run(t)
 	js := s.Provisioned(1)
