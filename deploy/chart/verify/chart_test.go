@@ -160,6 +160,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"deliver: {podDisruptionBudget: {maxUnavailable: some}}":                  "/deliver/podDisruptionBudget/maxUnavailable",
 		"fullnameOverride: Calls_1":                                               "/fullnameOverride",
 		"metrics: {serviceMonitor: {enabled: true}, podMonitor: {enabled: true}}": "/metrics",
+		"metrics: {prometheusRule: {runbookBase: git.example}}":                   "/metrics/prometheusRule/runbookBase",
 		"provision: {mode: replace}":                                              "/provision/mode",
 	} {
 		var given common.Values

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -119,6 +120,62 @@ func TestFilesArriveAsTheyAre(t *testing.T) {
 	if want := len(matches(t, repoDir+"/deploy/dashboards/*.json")); dashboards != want {
 		t.Errorf("%d dashboards of %d files", dashboards, want)
 	}
+}
+
+// Where the chart is told how the repository is reached, alerts link there; nothing
+// else of a rule is changed.
+func TestAlertsLinkToTheirRunbooks(t *testing.T) {
+	const there = "https://git.example/ringstream/blob/main"
+	var original []object
+	for _, path := range rules(t) {
+		original = append(original, read[object](t, path))
+	}
+	for base, want := range map[string]string{"": "deploy/runbooks/", there: there + "/deploy/runbooks/", there + "/": there + "/deploy/runbooks/"} {
+		found, links := prometheusRules(t, object{"enabled": true, "runbookBase": base}), 0
+		for _, annotations := range annotationsOf(found) {
+			path, under := strings.CutPrefix(annotations["runbook_url"].(string), want)
+			if !under || !strings.HasPrefix(path, "Ringstream") {
+				t.Errorf("with %q an alert links to %v", base, annotations["runbook_url"])
+			}
+			links++
+			annotations["runbook_url"] = "deploy/runbooks/" + path
+		}
+		if links == 0 || !reflect.DeepEqual(found, original) {
+			t.Errorf("with %q the %d alerts differ from deploy/alerts in more than their links", base, links)
+		}
+	}
+}
+
+// prometheusRules are the specs of the rules that these values make.
+func prometheusRules(t *testing.T, values object) (found []object) {
+	t.Helper()
+	for _, document := range documents(t, object{"metrics": object{"prometheusRule": values}}) {
+		var o struct {
+			Kind string
+			Spec object
+		}
+		if err := yaml.Unmarshal(document, &o); err != nil {
+			t.Fatal(err)
+		}
+		if o.Kind == "PrometheusRule" {
+			found = append(found, o.Spec)
+		}
+	}
+	return found
+}
+
+// annotationsOf are those of all alerts in files of rules.
+func annotationsOf(files []object) (all []object) {
+	for _, file := range files {
+		for _, group := range file["groups"].([]any) {
+			for _, rule := range group.(object)["rules"].([]any) {
+				if annotations, ok := rule.(object)["annotations"].(object); ok {
+					all = append(all, annotations)
+				}
+			}
+		}
+	}
+	return all
 }
 
 // Every value says what it means: the README, which is made of that, has no empty cell.
