@@ -96,7 +96,7 @@ func pipeline() board {
 }
 
 func ingest() board {
-	const running = ` and on (job, instance) ringstream_build_info{program="ingest"}`
+	const running = ` and on (namespace, job, instance) ringstream_build_info{program="ingest"}`
 	return board{
 		name: "ringstream-ingest", title: "ringstream: ingest", about: "Each replica hears everything; the stream keeps one copy.",
 		rows: []row{
@@ -104,7 +104,7 @@ func ingest() board {
 				{title: "Connected to the hub", unit: "short", series: one(of("ringstream_ingest_hub_connected"), "{{instance}}")},
 				{title: "Connections that ended", about: "An hour, by reason", unit: "short", series: one(sum("reason", "increase("+of("ringstream_ingest_hub_connections_total")+"[1h])"), "{{reason}}")},
 				{title: "Subscriptions", unit: "short", series: one(sum("instance, state", of("ringstream_ingest_subscriptions")), "{{instance}} {{state}}")},
-				{title: "Refused", unit: "short", series: one(highest("entity, event_type, reason", of("ringstream_ingest_subscription_refused")), "{{event_type}} {{entity}}: {{reason}}")},
+				{title: "Refused", unit: "short", empty: "none", series: one(highest("entity, event_type, reason", of("ringstream_ingest_subscription_refused")), "{{event_type}} {{entity}}: {{reason}}")},
 			}},
 			{"Messages", []panel{
 				{title: "Heard a second", unit: "short", series: one(sum("instance", rate("ringstream_ingest_messages_total")), "{{instance}}")},
@@ -160,7 +160,6 @@ func transform() board {
 			}},
 			{"Log", []panel{
 				{title: "Time of an append", unit: "s", series: quantiles("ringstream_log_append_seconds", "stream", `stream=~"CALL_LOG_.+"`)},
-				{title: "Connections made to NATS again", about: "An hour", unit: "short", series: one(sum("instance", "increase("+of("ringstream_nats_reconnects_total")+"[1h])"), "{{instance}}")},
 			}},
 			process("transform"),
 		},
@@ -179,7 +178,7 @@ func deliver() board {
 			}},
 			{"Outcomes", []panel{
 				{title: "Outcomes a second", unit: "short", series: one(sum("outcome", rate("ringstream_deliver_outcomes_total")), "{{outcome}}")},
-				{title: "Not delivered, and why", about: "An hour", unit: "short", series: one(sum("outcome, cause", "increase("+of("ringstream_deliver_outcomes_total", `outcome!="delivered"`)+"[1h])")+" > 0", "{{outcome}} {{cause}}")},
+				{title: "Not delivered, and why", about: "An hour", unit: "short", empty: "all delivered", series: one(sum("outcome, cause", "increase("+of("ringstream_deliver_outcomes_total", `outcome!="delivered"`)+"[1h])")+" > 0", "{{outcome}} {{cause}}")},
 				{title: "Dead letters", about: "An hour", unit: "short", limit: 1, series: one(sum("reason", "increase("+of("ringstream_deliver_deadletters_total")+"[1h])"), "{{reason}}")},
 				{title: "Users who are no negotiator", unit: "short", series: one(highest("reason", of("ringstream_deliver_unmapped_users")), "{{reason}}")},
 			}},
@@ -205,7 +204,7 @@ func deliver() board {
 				{title: "Used", about: "Of what each limit allows", unit: "percentunit", limit: 0.9, series: one(highest("limit", of("ringstream_deliver_budget_used")+" / "+of("ringstream_deliver_budget_allowed")), "{{limit}}")},
 				{title: "Left today", unit: "short", series: one("min("+of("ringstream_deliver_budget_left")+")", "requests")},
 				{title: "Paused for", unit: "s", limit: 30, series: one(highest("", of("ringstream_deliver_paused_seconds")), "paused")},
-				{title: "Parked customers", unit: "short", limit: 1, series: one(highest("customer, cause", of("ringstream_deliver_parked")), "{{customer}} {{cause}}")},
+				{title: "Parked customers", unit: "short", empty: "none", limit: 1, series: one(highest("customer, cause", of("ringstream_deliver_parked")), "{{customer}} {{cause}}")},
 			}},
 			{"Negotiators", []panel{
 				{title: "Known", unit: "short", series: one(highest("customer", of("ringstream_deliver_negotiators")), "{{customer}}")},
@@ -229,12 +228,12 @@ func deliver() board {
 // process is what every program has.
 func process(program string) row {
 	mine := func(metric string) string {
-		return metric + " and on (job, instance) ringstream_build_info{" + ns + fmt.Sprintf(",program=%q}", program)
+		return metric + " and on (namespace, job, instance) ringstream_build_info{" + ns + fmt.Sprintf(",program=%q}", program)
 	}
 	return row{"Process", []panel{
 		{title: "Processors", unit: "short", series: one(mine("rate(process_cpu_seconds_total"+window+")"), "{{instance}}")},
 		{title: "Memory", unit: "bytes", series: one(mine("process_resident_memory_bytes"), "{{instance}}")},
-		{title: "Goroutines", unit: "short", series: one(mine("go_goroutines"), "{{instance}}")},
+		{title: "Connections made to NATS again", about: "An hour", unit: "short", series: one(mine("increase("+of("ringstream_nats_reconnects_total")+"[1h])"), "{{instance}}")},
 		{title: "Up for", unit: "s", series: one(mine("(time() - process_start_time_seconds)"), "{{instance}}")},
 	}}
 }

@@ -81,6 +81,9 @@ func TestGrafanaCanShowThem(t *testing.T) {
 				t.Errorf("%s: %s has data source %q and %d expressions", b.name, p.Title, p.Datasource.UID, len(p.Targets))
 			}
 			for _, target := range p.Targets {
+				if on := strings.Contains(target.Expr, " on ("); on && !strings.Contains(target.Expr, " on (namespace, job, instance)") {
+					t.Errorf("%s: %s takes a process of another namespace for its own: %s", b.name, p.Title, target.Expr)
+				}
 				if !strings.Contains(target.Expr, ns) || target.LegendFormat == "" {
 					t.Errorf("%s: %s: %s (%s)", b.name, p.Title, target.Expr, target.LegendFormat)
 				}

@@ -20,6 +20,7 @@ type panel struct {
 	kind         kind
 	series       []series
 	limit        float64 // from where on it is red; 0: nowhere
+	empty        string  // said where there is nothing, if that is as it should be
 }
 
 type kind string
@@ -62,7 +63,7 @@ func (b board) render() object {
 		"schemaVersion": 39, "version": 1, "editable": true, "graphTooltip": 1, "refresh": "30s", "timezone": "browser",
 		"time":        object{"from": "now-3h", "to": "now"},
 		"annotations": object{"list": []object{alerts()}},
-		"links":       []object{{"type": "dashboards", "tags": []string{"ringstream"}, "title": "ringstream", "asDropdown": true, "includeVars": true, "keepTime": true}},
+		"links":       []object{{"type": "dashboards", "tags": []string{"ringstream"}, "title": "ringstream", "asDropdown": true, "includeVars": true, "keepTime": true, "icon": "", "tooltip": "", "url": "", "targetBlank": false}},
 		"templating":  object{"list": variables()},
 		"panels":      panels,
 	}
@@ -94,17 +95,23 @@ func (p panel) render(id int, at object) object {
 		steps = append(steps, object{"color": "red", "value": p.limit})
 	}
 	fields := object{"unit": p.unit, "thresholds": object{"mode": "absolute", "steps": steps}}
+	if p.empty != "" {
+		fields["noValue"] = p.empty
+	}
 	var options object
 	switch p.kind {
 	case stat:
-		options = object{"reduceOptions": object{"calcs": []string{"lastNotNull"}}, "colorMode": "value", "graphMode": "area"}
+		options = object{
+			"reduceOptions": object{"calcs": []string{"lastNotNull"}}, "colorMode": "value", "graphMode": "area", "justifyMode": "auto", "textMode": "auto",
+			"wideLayout": true, "orientation": "auto", "showPercentChange": false, "percentChangeColorMode": "standard",
+		}
 	default:
 		custom := object{"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never", "spanNulls": false}
 		if p.limit != 0 {
 			custom["thresholdsStyle"] = object{"mode": "dashed"}
 		}
 		fields["custom"], fields["min"] = custom, 0
-		options = object{"legend": object{"displayMode": "list", "placement": "bottom"}, "tooltip": object{"mode": "multi", "sort": "desc"}}
+		options = object{"legend": object{"displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": []string{}}, "tooltip": object{"mode": "multi", "sort": "desc"}}
 	}
 	var targets []object
 	for i, s := range p.series {
