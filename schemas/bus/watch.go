@@ -3,7 +3,9 @@ package bus
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -57,14 +59,25 @@ func (s *Standing) saw(begun time.Time, err error) {
 // still there.
 const watchInterval = 10 * time.Second
 
+// longestSilence is how long NATS may leave looks unanswered: longer than a
+// majority of the servers takes to choose a leader.
+const longestSilence = 20 * time.Second
+
 // Watch states on the board whether the streams and buckets that a service uses
 // are as the contract says, again and again until ctx ends: without them it
 // would look healthy and do nothing. Prepare has found them so before. A server that does not answer tells nothing
-// about them. In create mode a missing bucket is created again, for it holds
+// about them, until that has gone on for too long. In create mode a missing bucket is created again, for it holds
 // nothing that time does not bring back; a missing stream is not.
 func Watch(ctx context.Context, js jetstream.JetStream, cfg Config, uses []string, board *probe.Board, seen *Standing) {
-	board.Set("streams", true, asContract)
+	var found atomic.Pointer[probe.Result]
+	found.Store(&probe.Result{OK: true, Detail: asContract})
 	seen.saw(time.Now(), nil)
+	board.Func("streams", func() probe.Result {
+		if silent := seen.Unanswered(); silent > longestSilence {
+			return probe.Result{Detail: fmt.Sprintf("NATS has given no answer about them for %s (limit %s)", silent.Round(time.Second), longestSilence)}
+		}
+		return *found.Load()
+	})
 	for pause(ctx, watchInterval) {
 		begun := time.Now()
 		err := Verify(ctx, js, cfg.Layout(), uses...)
@@ -77,9 +90,9 @@ func Watch(ctx context.Context, js jetstream.JetStream, cfg Config, uses []strin
 		}
 		switch {
 		case err == nil:
-			board.Set("streams", true, asContract)
+			found.Store(&probe.Result{OK: true, Detail: asContract})
 		case errors.Is(err, ErrMissing), errors.Is(err, ErrDiffers):
-			board.Set("streams", false, err.Error())
+			found.Store(&probe.Result{Detail: err.Error()})
 		}
 	}
 }
