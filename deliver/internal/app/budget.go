@@ -27,9 +27,10 @@ type budget struct {
 	daily int
 	now   func() time.Time
 
-	mu     sync.Mutex
-	window window
-	used   used
+	mu      sync.Mutex
+	window  window
+	assumed time.Time // when the one before made all that it may have made, as long as it is not known
+	used    used
 }
 
 // used counts the requests of one UTC day; it is kept in the snapshots.
@@ -311,7 +312,41 @@ func (b *budget) succeed(last time.Time) {
 	defer b.mu.Unlock()
 	if now.Sub(last) < b.window.span {
 		b.window.inherit(last)
+		b.assumed = last
 	}
+}
+
+// spentLately is for whoever comes next: how many milliseconds ago the requests ended
+// that Reapit may still count. Those under way may end at any time.
+func (b *budget) spentLately() []int64 {
+	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.window.room(now) // forgets what does not count any more
+	ago := make([]int64, b.window.open, b.window.open+len(b.window.ended))
+	for _, ended := range b.window.ended {
+		ago = append(ago, now.Sub(ended).Milliseconds())
+	}
+	return ago
+}
+
+// succeeded is told what the one before has said of it, at a time: no more counts.
+func (b *budget) succeeded(at time.Time, ago []int64) {
+	defer b.wake()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.assumed.IsZero() {
+		return // it was long enough ago
+	}
+	if now := time.Now(); at.After(now) { // by another clock
+		at = now
+	}
+	known := make([]time.Time, len(ago))
+	for i, ms := range ago {
+		known[i] = at.Add(-time.Duration(ms) * time.Millisecond)
+	}
+	b.window.correct(b.assumed, known)
+	b.assumed = time.Time{}
 }
 
 // recall takes over what a replica before this one has used, unless this

@@ -348,6 +348,51 @@ func TestTheOneBeforeCountsForASecond(t *testing.T) {
 	}
 }
 
+// What the one before says of its last second is what counts, and no more. What was
+// under way when it said so counts from then on.
+func TestTheOneBeforeTellsWhatItMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before, after := newBudget(20, 5, 1e6, time.Now), newBudget(20, 5, 1e6, time.Now)
+		made := func() {
+			release, err := before.admit(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			release()
+		}
+		made() // it will not count any more
+		time.Sleep(800 * time.Millisecond)
+		for range 3 {
+			made()
+		}
+		time.Sleep(300 * time.Millisecond)
+		if _, err := before.admit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		spent, said := before.spentLately(), time.Now()
+		if len(spent) != 4 {
+			t.Errorf("%v ms ago", spent)
+		}
+		time.Sleep(100 * time.Millisecond)
+		release, err := after.admit(t.Context()) // the negotiators
+		if err != nil {
+			t.Fatal(err)
+		}
+		release()
+		after.succeed(said)
+		for _, c := range []struct {
+			sleep time.Duration
+			free  int
+		}{{0, 20 - 5}, {599 * time.Millisecond, 20 - 5}, {time.Millisecond, 20 - 2}, {300 * time.Millisecond, 20 - 1}, {100 * time.Millisecond, 20}} {
+			time.Sleep(c.sleep)
+			after.succeeded(said, spent)
+			if free, _ := after.window.room(time.Now()); free != c.free {
+				t.Errorf("room for %d after %v, want %d", free, time.Since(said), c.free)
+			}
+		}
+	})
+}
+
 // A claim of yesterday that was not used is no request of today less.
 func TestAClaimThatOutlivesItsDayIsNotGivenBackToTheNext(t *testing.T) {
 	now := time.Date(2026, 11, 22, 23, 59, 59, 0, time.UTC)

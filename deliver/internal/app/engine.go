@@ -126,7 +126,8 @@ func (e *engine) reign(stop, held context.Context) error {
 }
 
 // succeed has the budget count what the one before may have just made: one that
-// is stopped in order gives the lease away at once.
+// is stopped in order gives the lease away at once. It tells of it in its last
+// snapshot; until that is read, and after one that was killed, it may be all.
 func (e *engine) succeed(ctx context.Context) error {
 	log, err := e.js.Stream(ctx, topology.Deliveries)
 	if err != nil {

@@ -28,18 +28,21 @@ type snapshot struct {
 	Since    time.Time       `json:"since,omitzero"` // what was heard of before it is not the log's
 	Last     bool            `json:"last,omitempty"` // of a term that ended in order: nothing was sent behind it
 	Used     used            `json:"used"`
+	Spent    []int64         `json:"spent,omitzero"` // of the last one: how many ms before it the requests of its last second ended
 	Schedule json.RawMessage `json:"schedule"`
 }
 
 // memory is the state of a term.
 type memory struct {
 	*schedule.Schedule
-	in    uint64    // newest call event taken in
-	made  time.Time // when the stream of call events was made
-	since time.Time // call events that were heard of before it are passed over
-	doubt time.Time // call events stored up to then may have been sent, and nobody is left to tell
-	head  uint64    // where the newest snapshot is; 0: there is none
-	spent used      // requests of the day, as far as the log tells
+	in     uint64    // newest call event taken in
+	made   time.Time // when the stream of call events was made
+	since  time.Time // call events that were heard of before it are passed over
+	doubt  time.Time // call events stored up to then may have been sent, and nobody is left to tell
+	head   uint64    // where the newest snapshot is; 0: there is none
+	spent  used      // requests of the day, as far as the log tells
+	left   []int64   // what the one before said of the requests of its last second; nil: nothing
+	leftAt time.Time
 }
 
 // recall rebuilds the memory from the newest snapshot and the outcomes behind
@@ -93,6 +96,9 @@ func (e *engine) recall(ctx context.Context, log *bus.Log, before []schedule.Rec
 		}
 	}
 	e.budget.recall(m.spent)
+	if m.left != nil && len(stored) == 0 {
+		e.budget.succeeded(m.leftAt, m.left)
+	}
 	if !m.doubt.IsZero() {
 		m.Doubt()
 	}
@@ -163,7 +169,7 @@ func (e *engine) restore(saved bus.Snapshot, m *memory) bool {
 	}
 	m.Schedule, m.in, m.doubt = loaded, s.In, saved.Stored.Add(untold)
 	if s.Last {
-		m.doubt = time.Time{}
+		m.doubt, m.left, m.leftAt = time.Time{}, s.Spent, saved.Stored
 	}
 	if s.Used.Day == m.spent.Day {
 		m.spent = s.Used
@@ -198,10 +204,10 @@ func (e *engine) goal(ctx context.Context) (uint64, error) {
 	return m.Sequence, nil
 }
 
-func (m memory) save(u used, last bool) ([]byte, error) {
+func (m memory) save(u used, last bool, spent []int64) ([]byte, error) {
 	state, err := m.Save()
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(snapshot{Version: snapshotVersion, In: m.in, Stream: m.made, Since: m.since, Last: last, Used: u, Schedule: state})
+	return json.Marshal(snapshot{Version: snapshotVersion, In: m.in, Stream: m.made, Since: m.since, Last: last, Used: u, Spent: spent, Schedule: state})
 }

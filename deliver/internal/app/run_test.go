@@ -329,3 +329,58 @@ func TestStandbyTakesOverInOrder(t *testing.T) {
 	r.want("shown", brief(r.shown(), ""), []string{"incomingCall 0001", "missedCall 0001"})
 	r.account()
 }
+
+// Whoever is stopped in order says what it has asked of Reapit in its last second, so
+// that the next one need not wait until Reapit must have forgotten. One of several
+// times is enough: a machine may be busy.
+func TestAHandoverTakesNoSecond(t *testing.T) {
+	r := newRig(t)
+	var took []time.Duration
+	working := r.deliver(r.settings())
+	for n := 1; n <= 5; n++ {
+		r.say(2*n, event.Incoming, "", "jane")
+		r.until(2*n - 1)
+		s := r.settings()
+		s.Instance = "replica-" + strconv.Itoa(n)
+		next := r.deliver(s)
+		bustest.Eventually(t, "standby", func() bool {
+			return next.ready() && strings.Contains(r.page(next.probes+"/readyz"), `"standby"`)
+		})
+		working.stop()
+		said := r.say(2*n+1, event.Incoming, "", "tom")
+		r.until(2 * n)
+		all := r.shown()
+		took = append(took, all[len(all)-1].Time.Sub(said.RecordedAt))
+		working = next
+	}
+	if least := slices.Min(took); least > 700*time.Millisecond {
+		t.Errorf("shown after %v", took)
+	}
+	r.account()
+}
+
+// Replicas that take over from each other while there is more to say than Reapit
+// allows keep its limits together.
+func TestTheBudgetIsKeptOverHandovers(t *testing.T) {
+	t.Parallel() // most of it is waiting
+	r := newRig(t)
+	r.control(http.MethodPost, "latency", `{"meanMs":80,"jitterMs":40}`, nil)
+	r.control(http.MethodPost, "knobs", `{"rate":22}`, nil) // what a replica reads at its start is no part of the other's budget
+	s := r.settings()
+	working := r.deliver(s)
+	n := r.traffic(1, 40, func(c int) {
+		if c%10 != 0 {
+			return
+		}
+		s.Instance = "replica-" + strconv.Itoa(c)
+		next := r.deliver(s)
+		bustest.Eventually(t, "standby", next.ready)
+		working.stop()
+		working = next
+	})
+	r.until(n)
+	if st := r.stats(); len(st.Refused) > 0 {
+		t.Errorf("%+v", st)
+	}
+	r.account()
+}

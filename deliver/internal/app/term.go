@@ -299,7 +299,11 @@ func (t *term) save() {
 
 // snapshot saves the state; behind the last one nothing is sent.
 func (t *term) snapshot(last bool) {
-	data, err := t.memory.save(t.budget.state(), last)
+	var spent []int64
+	if last {
+		spent = t.budget.spentLately()
+	}
+	data, err := t.memory.save(t.budget.state(), last, spent)
 	if err != nil {
 		t.cancel(err)
 		return

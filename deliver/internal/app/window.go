@@ -57,6 +57,14 @@ func (w *window) inherit(last time.Time) {
 	slices.SortFunc(w.ended, time.Time.Compare)
 }
 
+// correct takes what is known of somebody else's requests in the place of what was
+// assumed of them, at a time.
+func (w *window) correct(assumed time.Time, known []time.Time) {
+	w.ended = slices.DeleteFunc(w.ended, assumed.Equal)
+	w.ended = append(w.ended, known...)
+	slices.SortFunc(w.ended, time.Time.Compare)
+}
+
 // leave is told when a request ended.
 func (w *window) leave(now time.Time) {
 	w.open--
