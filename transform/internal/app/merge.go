@@ -38,6 +38,7 @@ type merging struct {
 
 	partitions map[int]*merged // those held, as far as run has seen
 	forbidden  bool            // told
+	barred     time.Time       // until when nobody is asked, after a refusal
 }
 
 // merged is what is known of the merge of one log.
@@ -87,7 +88,17 @@ func (m *merging) round(ctx context.Context) error {
 	if err != nil || len(stalled) == 0 || again.Leader != first.Leader || !again.Elected.Equal(first.Elected) {
 		return err
 	}
-	return m.restart(ctx, again, stalled)
+	return m.asked(time.Now(), m.restart(ctx, again, stalled))
+}
+
+// asked takes in what came of asking: who may not is not heard for a while, and goes on looking.
+func (m *merging) asked(now time.Time, err error) error {
+	if !errors.Is(err, bus.ErrNotAllowed) {
+		return err
+	}
+	m.refused(err)
+	m.barred = now.Add(mergeRefused)
+	return nil
 }
 
 // look returns who leads CALLS and which partitions want another leader.
@@ -178,6 +189,9 @@ func (m *merging) judge(p int, now time.Time, calls bus.Merge) remedy {
 	at := m.partitions[p]
 	before := at.verdict
 	at.verdict = judge(now, at.course, chair{leads: calls.Leads, replicas: calls.Replicas, standby: calls.Standby})
+	if at.verdict == stepDown && now.Before(m.barred) {
+		at.verdict = barred
+	}
 	switch {
 	case at.verdict == nothing && at.warned && !at.at.IsZero():
 		at.warned = false

@@ -229,6 +229,31 @@ func TestMergeWithoutPermission(t *testing.T) {
 	}
 }
 
+// Who may not ask goes on looking, so that what is not merged is seen for as
+// long as it is not, and asks again after a while.
+func TestMergeIsWatchedByWhoMayNotAsk(t *testing.T) {
+	r := &rig{T: t}
+	m, stop := r.watch(nil)
+	stop()
+	m.partitions[0] = stalledLog()
+	elsewhere := bus.Merge{Replicas: 3, Standby: 2, Leads: time.Hour}
+	now := time.Now()
+	if err := m.asked(now, bus.ErrNotAllowed); err != nil {
+		t.Errorf("it rests: %v", err)
+	}
+	for after, want := range map[time.Duration]remedy{0: barred, time.Minute: barred, mergeRefused: stepDown} {
+		if got := m.judge(0, now.Add(after), elsewhere); got != want {
+			t.Errorf("after %v: %q, want %q", after, got, want)
+		}
+		if got := value(t, r.registry, telemetry.TransformMergeLag, "0"); got < (50*time.Second + after).Seconds() {
+			t.Errorf("after %v: a lag of %v s", after, got)
+		}
+	}
+	if !r.logged("transform may not ask its leader to step down") {
+		t.Errorf("it said %s", &r.said)
+	}
+}
+
 func TestSightOfAMerge(t *testing.T) {
 	s := bustest.Run(t)
 	js := s.Provisioned(1)

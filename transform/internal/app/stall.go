@@ -105,6 +105,7 @@ type remedy string
 const (
 	nothing  remedy = ""
 	stepDown remedy = "its leader is asked to step down"
+	barred   remedy = "transform may not ask its leader to step down"
 	newTerm  remedy = "its leader is new and is given time"
 	patient  remedy = "its leader was asked to step down, and has a while"
 	thin     remedy = "too few of its replicas are up to date to choose another leader"
