@@ -50,10 +50,10 @@ func publishing() []may {
 		{"$JS.ACK.RTE.any.1.1.1.1.0", ""},
 		{"$JS.API.INFO", "provisioner"},
 		{"$JS.API.STREAM.NAMES", ""},
-		{"$JS.API.STREAM.LIST", ""},
+		{"$JS.API.STREAM.LIST", "replay"},
 		{"$JS.API.STREAM.CREATE.OTHER", ""},
-		{"$JS.API.DIRECT.GET.KV_ringstream-leases.$KV.ringstream-leases.transform.partition.0", "transform"},
-		{"$JS.API.DIRECT.GET.KV_ringstream-leases.$KV.ringstream-leases.deliver", "deliver"},
+		{"$JS.API.DIRECT.GET.KV_ringstream-leases.$KV.ringstream-leases.transform.partition.0", "transform replay"},
+		{"$JS.API.DIRECT.GET.KV_ringstream-leases.$KV.ringstream-leases.deliver", "deliver replay"},
 		{"$JS.API.DIRECT.GET.KV_ringstream-negotiators.$KV.ringstream-negotiators.SBOX.list", "deliver"},
 		{"$SYS.REQ.SERVER.PING", ""},
 		{"any.thing", ""},
@@ -78,15 +78,15 @@ func streams() (all []may) {
 	const makes = "provisioner"
 	type users struct{ looks, reads, filters, asks, gets, deletes string }
 	table := map[string]users{
-		"RTE":                       {looks: "ingest transform replay", reads: "transform replay", filters: "replay", asks: "transform replay", deletes: "transform replay"},
-		"CALLS":                     {looks: "transform deliver replay subscriber", reads: "deliver replay subscriber", filters: "replay subscriber", asks: "deliver replay subscriber", gets: "deliver", deletes: "deliver replay"},
-		"DELIVERIES":                {looks: "deliver replay", reads: "deliver replay", filters: "deliver replay", asks: "deliver replay", gets: "deliver", deletes: "deliver replay"},
-		"DEADLETTERS":               {looks: "ingest deliver replay", reads: "replay", filters: "deliver replay", asks: "deliver replay", gets: "deliver", deletes: "deliver replay"},
-		"KV_ringstream-leases":      {looks: "transform deliver", deletes: "transform deliver"},
+		"RTE":                       {looks: "ingest transform replay", reads: "transform replay", filters: "replay", asks: "transform replay", gets: "replay", deletes: "transform replay"},
+		"CALLS":                     {looks: "transform deliver replay subscriber", reads: "deliver replay subscriber", filters: "replay subscriber", asks: "deliver replay subscriber", gets: "deliver replay", deletes: "deliver replay"},
+		"DELIVERIES":                {looks: "deliver replay", reads: "deliver replay", filters: "deliver replay", asks: "deliver replay", gets: "deliver replay", deletes: "deliver replay"},
+		"DEADLETTERS":               {looks: "ingest deliver replay", reads: "replay", filters: "deliver replay", asks: "deliver replay", gets: "deliver replay", deletes: "deliver replay"},
+		"KV_ringstream-leases":      {looks: "transform deliver replay", deletes: "transform deliver replay"},
 		"KV_ringstream-negotiators": {looks: "deliver"},
 	}
 	for p := range topology.DefaultPartitions {
-		table[fmt.Sprintf("CALL_LOG_%d", p)] = users{looks: "transform replay", reads: "replay", filters: "transform replay", asks: "transform replay", gets: "transform", deletes: "transform replay"}
+		table[fmt.Sprintf("CALL_LOG_%d", p)] = users{looks: "transform replay", reads: "replay", filters: "transform replay", asks: "transform replay", gets: "transform replay", deletes: "transform replay"}
 	}
 	for name, of := range table {
 		all = append(all, []may{
@@ -109,8 +109,8 @@ func streams() (all []may) {
 		all = append(all, informed)
 	}
 	return append(all,
-		may{"$JS.API.CONSUMER.CREATE.KV_ringstream-leases.mine.$KV.ringstream-leases.transform.member.*", "transform"},
-		may{"$JS.API.CONSUMER.CREATE.KV_ringstream-leases.mine.$KV.ringstream-leases.deliver", "deliver"})
+		may{"$JS.API.CONSUMER.CREATE.KV_ringstream-leases.mine.$KV.ringstream-leases.transform.member.*", "transform replay"},
+		may{"$JS.API.CONSUMER.CREATE.KV_ringstream-leases.mine.$KV.ringstream-leases.deliver", "deliver replay"})
 }
 
 // destructive is what only a person does, with an account of his own.

@@ -53,8 +53,10 @@ func Permissions(r Role, l Layout) Permission {
 		}
 	case Replay:
 		for _, s := range Streams(l) {
-			p.may(reads(s.Name, whole, filtered))
+			p.may(reads(s.Name, whole, filtered), gets(s.Name))
 		}
+		// Who looks for the cause of trouble does it with the NATS CLI: it lists the streams, and who holds leases.
+		p.may([]string{jsAPI + "STREAM.LIST"}, sees(Leases, ">"), watches(Leases, ">"))
 	case Subscriber:
 		p.may(looks(Calls), consumes(Calls, whole, filtered), []string{jsAPI + "CONSUMER.INFO." + Calls + ".*", "$JS.ACK." + Calls + ".>", "$JS.ACK.*.*." + Calls + ".>"})
 		p.Subscribe = append(p.Subscribe, CallAll)
@@ -121,17 +123,25 @@ func reads(stream string, forms ...string) []string {
 	return slices.Concat(looks(stream), consumes(stream, forms...), []string{jsAPI + "CONSUMER.DELETE." + stream + ".*"})
 }
 
+// sees is to read some keys of a bucket.
+func sees(bucket, pattern string) []string {
+	return append(looks(BucketStream(bucket)), jsAPI+"DIRECT.GET."+BucketStream(bucket)+".$KV."+bucket+"."+pattern)
+}
+
 // keys is to read and write some keys of a bucket.
 func keys(bucket, pattern string) []string {
-	key := "$KV." + bucket + "." + pattern
-	return append(looks(BucketStream(bucket)), key, jsAPI+"DIRECT.GET."+BucketStream(bucket)+"."+key)
+	return append(sees(bucket, pattern), "$KV."+bucket+"."+pattern)
+}
+
+// watches is to follow some keys of a bucket.
+func watches(bucket, pattern string) []string {
+	stream := BucketStream(bucket)
+	return []string{jsAPI + "CONSUMER.CREATE." + stream + ".*.$KV." + bucket + "." + pattern, jsAPI + "CONSUMER.DELETE." + stream + ".*", "$JS.FC." + stream + ".>"}
 }
 
 // leases is to take, keep and watch leases.
 func leases(pattern string) []string {
-	stream := BucketStream(Leases)
-	return append(keys(Leases, pattern),
-		jsAPI+"CONSUMER.CREATE."+stream+".*.$KV."+Leases+"."+pattern, jsAPI+"CONSUMER.DELETE."+stream+".*", "$JS.FC."+stream+".>")
+	return slices.Concat(keys(Leases, pattern), watches(Leases, pattern))
 }
 
 // everything names the streams and those of the buckets.
