@@ -48,6 +48,7 @@ var feedAlerts = []provocation{
 				s.get(s.RTESim()+"/control/connections", &connections)
 				return len(connections) == 2 && time.Since(connections[1].Since) > reliedOn
 			})
+			s.calls(1)
 			s.post(s.RTESim()+"/control/send", map[string]any{"raw": s.another(), "to": connections[0].ID}, nil)
 		},
 		cure: func(s *site) { s.must(s.Restart(s.pod)) },

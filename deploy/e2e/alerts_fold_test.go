@@ -21,6 +21,21 @@ var foldAlerts = []provocation{
 		cure:  func(s *site) { s.transforms(s.Restart) },
 	},
 	{
+		alert: "RingstreamCallsNotMerged", place: &cluster,
+		cause: func(s *site) { // a server stops that CALLS hears of a log from, and transform may not have CALLS elect another leader
+			c := s.cluster
+			s.eventually(time.Minute, say("a log and CALLS to have two leaders"), func() bool {
+				s.down = c.leaderOf(topology.CallLog(0))
+				return s.down != c.leaderOf(topology.Calls) || !deposed(c.js.Conn(), "$JS.API.STREAM.LEADER.STEPDOWN."+topology.CallLog(0))
+			})
+			s.down.kill()
+		},
+		cure: func(s *site) {
+			s.cures(tester, "nats stream cluster step-down CALLS")
+			s.down.start()
+		},
+	},
+	{
 		alert: "RingstreamTakeOverStorm", place: &wholeStack, lingers: true, company: []string{"RingstreamTransformStalled"},
 		cause: func(s *site) { // the replica lives, gets no CPU for longer than its leases last, and does again
 			for range 5 {

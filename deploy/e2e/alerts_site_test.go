@@ -8,8 +8,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"ringstream/deploy/local/stack"
+	"ringstream/schemas/topology"
 )
 
 // place is where alerts can be provoked; it is opened once for all of them.
@@ -23,6 +25,7 @@ type site struct {
 	*rig                             // without a stack where there is a cluster
 	foreign    uint64                // sequence in RTE of what a foreign publisher wrote
 	cluster    *trial                // nil where there is none
+	down       *program              // the server of it that is down
 	gate       *gate                 // between the hurt replica of ingest and NATS
 	user       func(string) []string // settings with which a user reaches NATS
 	targets    []target              // what is scraped
@@ -48,6 +51,46 @@ var wholeStack = place{name: "stack", open: func(t *testing.T) *site {
 	s.gate = way
 	return s
 }}
+
+// cluster is three NATS servers and three replicas of transform, to which events
+// come in. NATS refuses transform what it needs to get a merge going that stands still.
+var cluster = place{name: "cluster", open: func(t *testing.T) *site {
+	w := emptyWorld(t)
+	w.withheld = "$JS.API.STREAM.LEADER.STEPDOWN." + topology.Calls
+	c := newTrial(w, 3*time.Second, nil)
+	const lasts, perSecond = 10 * time.Minute, 20
+	messages, _ := plan(1, readStories(t), lasts, perSecond*int(lasts.Seconds()))
+	c.publish(messages, lasts)
+	s := &site{rig: &rig{t: t, js: c.js}, cluster: c, logs: w.dir, processes: map[string][]string{}}
+	s.user = func(name string) []string {
+		cfg := c.as(name)
+		if name == system {
+			cfg.Password = system
+		}
+		return stack.Settings(cfg)
+	}
+	for _, p := range c.replicas {
+		s.targets = append(s.targets, target{stack.Transform, p.name, strings.TrimPrefix(p.url, "http://")})
+		s.processes[p.name] = p.env
+	}
+	return s
+}}
+
+// leaderOf is the server that leads a stream.
+func (c *trial) leaderOf(stream string) *program {
+	c.t.Helper()
+	s, err := c.js.Stream(c.t.Context(), stream)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, node := range c.nodes {
+		if node.name == s.CachedInfo().Cluster.Leader {
+			return node
+		}
+	}
+	c.t.Fatalf("%s has no leader", stream)
+	return nil
+}
 
 // siteOf is the site of a whole stack.
 func siteOf(r *rig) *site {

@@ -42,6 +42,7 @@ type provocation struct {
 // provocations are those of each group of rules.
 var provocations = map[string][]provocation{
 	"ringstream-feed": feedAlerts,
+	"ringstream-fold": foldAlerts,
 }
 
 const alertRules = "../alerts/ringstream.rules.yaml"

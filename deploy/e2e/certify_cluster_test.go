@@ -81,7 +81,7 @@ func (c *trial) startNodes() {
 	}
 	for n := range certifyNodes {
 		port, name := freePort(c.t), fmt.Sprintf("nats-%d", n+1)
-		p := c.program(name, self, c.natsURL(port), c.guard(), asNATS+"="+filepath.Join(c.dir, "js", name), syncAlways+"=true",
+		p := c.program(name, self, c.natsURL(port), c.guard(), asNATS+"="+filepath.Join(c.dir, "js", name), syncAlways+"=true", natsHeld+"="+c.withheld,
 			fmt.Sprintf("%s=%d", natsPort, port), fmt.Sprintf("%s=%d", natsRoute, ports[n]), natsRoutes+"="+strings.Join(routes, ","))
 		p.start()
 		c.nodes, urls = append(c.nodes, p), append(urls, p.url)

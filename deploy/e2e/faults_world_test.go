@@ -47,7 +47,8 @@ const (
 	natsRoute  = "E2E_NATS_ROUTE" // the port of its own
 	natsTrust  = "E2E_NATS_TRUST" // directory of the certificate; empty: no users, no TLS
 	syncAlways = "E2E_NATS_SYNC_ALWAYS"
-	system     = "system" // user and password of the cluster's operator
+	natsHeld   = "E2E_NATS_WITHHELD" // a subject that transform may not publish to
+	system     = "system"            // user and password of the cluster's operator
 )
 
 func serveNATS(dir string) {
@@ -65,6 +66,7 @@ func serveNATS(dir string) {
 	}
 	if dir := os.Getenv(natsTrust); dir != "" {
 		must(protect(options, bustest.TrustIn(dir)))
+		withhold(options.Users, os.Getenv(natsHeld))
 	}
 	ns, err := server.NewServer(options)
 	if err != nil {
@@ -77,15 +79,16 @@ func serveNATS(dir string) {
 
 // world is what the fault run is about, each a process of its own.
 type world struct {
-	t       testing.TB
-	guarded bool
-	dir     string
-	nats    *program
-	sim     *program
-	ingests []*program
-	random  *rand.Rand
-	hurts   map[string]int
-	healed  time.Time
+	t        testing.TB
+	guarded  bool
+	withheld string // a subject that NATS does not let transform publish to, though it should
+	dir      string
+	nats     *program
+	sim      *program
+	ingests  []*program
+	random   *rand.Rand
+	hurts    map[string]int
+	healed   time.Time
 }
 
 // newWorld has no ingest yet.
@@ -110,7 +113,7 @@ func emptyWorld(t testing.TB) *world {
 	_, bench := t.(*testing.B)
 	w := &world{t: t, guarded: !bench, dir: t.TempDir(), hurts: map[string]int{}}
 	t.Cleanup(func() {
-		if w.guarded {
+		if w.guarded && w.withheld == "" {
 			allowed(t, w.dir)
 		}
 		if t.Failed() {

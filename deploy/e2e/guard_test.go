@@ -73,6 +73,15 @@ func protect(o *server.Options, shown bustest.Trust) error {
 	return err
 }
 
+// withhold takes from transform the permission to publish to a subject.
+func withhold(users []*server.User, subject string) {
+	for _, u := range users {
+		if u.Username == string(topology.Transform) && subject != "" {
+			u.Permissions.Publish.Deny = append(u.Permissions.Publish.Deny, subject)
+		}
+	}
+}
+
 // dial connects as one of the users, and again whenever it is cut off.
 func dial(t testing.TB, cfg bus.Config, extra ...nats.Option) *nats.Conn {
 	t.Helper()
