@@ -36,6 +36,9 @@ var (
 	ErrNoJetStream = errors.New("JetStream is not enabled on this server (nats-server -js) or not for this account (NATS_URL)")
 	// ErrOffline means that there is no connection to any server just now.
 	ErrOffline = errors.New("not connected to NATS")
+	// ErrLeaderless means that a majority of a stream's servers is missing: nothing
+	// is stored, though one that is left tells what the stream is.
+	ErrLeaderless = errors.New("stream has no leader")
 	// ErrMissing means that a stream of the contract does not exist.
 	ErrMissing = errors.New("stream does not exist")
 	// ErrNotAllowed means that the server refuses this user something.

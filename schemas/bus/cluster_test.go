@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -250,5 +251,31 @@ func TestClusterKeepsEverythingWhileLeadersRestart(t *testing.T) {
 	}
 	if len(c.again) == 0 {
 		t.Error("nobody started over: the test proves nothing")
+	}
+}
+
+// A server that is left alone still knows what the streams are, and says so: it
+// is told from a server that answers for them by their having no leader.
+func TestClusterWithoutMajorityIsNoAnswer(t *testing.T) {
+	t.Parallel() // most of it is waiting
+	nodes := bustest.Cluster(t, 3)
+	cfg := bus.Config{URL: bustest.ClusterURL(nodes), Provision: bus.ProvisionCreate, Replicas: 3, Partitions: 1}
+	c := &cluster{t: t, nodes: nodes, cfg: cfg}
+	c.js = c.connect("test")
+	if err := bus.Prepare(t.Context(), c.js, cfg, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	verified := func(name string) error { return bus.Verify(t.Context(), c.js, cfg.Layout(), name) }
+	for _, node := range nodes[1:] {
+		node.Stop()
+	}
+	for _, name := range []string{topology.RTE, topology.Leases} {
+		bustest.Eventually(t, name+" to have no leader", func() bool { return errors.Is(verified(name), bus.ErrLeaderless) })
+	}
+	for _, node := range nodes[1:] {
+		node.Start()
+	}
+	for _, name := range []string{topology.RTE, topology.Leases} {
+		bustest.Eventually(t, name+" to be answered for again", func() bool { return verified(name) == nil })
 	}
 }

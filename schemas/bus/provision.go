@@ -111,6 +111,9 @@ func Verify(ctx context.Context, js jetstream.JetStream, layout topology.Layout,
 		if err != nil {
 			return lookUp(s.Name, err)
 		}
+		if err := led(stream.CachedInfo()); err != nil {
+			return err
+		}
 		have := stream.CachedInfo().Config
 		if err := otherPartitions(s, have); err != nil {
 			return err // the rest would only say the same
@@ -128,6 +131,15 @@ func Verify(ctx context.Context, js jetstream.JetStream, layout topology.Layout,
 		found = append(found, err)
 	}
 	return errors.Join(found...)
+}
+
+// led refuses what a server tells of a stream whose majority is missing: it knows
+// the stream, and can do nothing for it.
+func led(info *jetstream.StreamInfo) error {
+	if info.Cluster == nil || info.Cluster.Leader != "" {
+		return nil
+	}
+	return lookUp(info.Config.Name, ErrLeaderless)
 }
 
 func gone(s topology.Stream) error {
@@ -156,6 +168,11 @@ func verifyBucket(ctx context.Context, js jetstream.JetStream, b topology.Bucket
 	status, err := kv.Status(ctx)
 	if err != nil {
 		return lookUp(topology.BucketStream(b.Name), err)
+	}
+	if b, ok := status.(*jetstream.KeyValueBucketStatus); ok {
+		if err := led(b.StreamInfo()); err != nil {
+			return err
+		}
 	}
 	if b.MarkerTTL == 0 {
 		return lasting(b, status)

@@ -32,7 +32,7 @@ func Streams(registry prometheus.Registerer, differ func() bool, unanswered func
 			return 0
 		}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: StreamsUnanswered, Help: "Since how long NATS, connected or not, answers nothing about the streams in use; 0 while it does. Looked up every 10 s.",
+			Name: StreamsUnanswered, Help: "Since how long NATS, connected or not, answers nothing about the streams in use, or that one of them has no leader; 0 otherwise. Looked up every 10 s.",
 		}, func() float64 { return unanswered().Seconds() }),
 	)
 }
