@@ -91,7 +91,7 @@ func TestKustomizeBuilds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, says := range []string{"image: registry.example/telephony/ingest:0.1.0", "value: RES-GOGO", "queues: [c9eeb030", "replicas: 3"} {
+	for _, says := range []string{"image: registry.example/telephony/ringstream/ingest:0.1.0", "value: RES-GOGO", "queues: [c9eeb030", "replicas: 3"} {
 		if !strings.Contains(string(text), says) {
 			t.Errorf("the overlay does not say %q", says)
 		}

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -180,11 +181,17 @@ func TestValuesOfTheReadme(t *testing.T) {
 	for _, document := range documents(t, one.values) {
 		accepted(t, document)
 	}
-	users := map[string]string{}
+	users, made := map[string]string{}, regexp.MustCompile(`make image IMAGE_NAME=(\S+) VERSION=(\S+) `)
 	for _, o := range objects(t, one) {
 		meta, pod := podOf(o)
 		if pod == nil {
 			continue
+		}
+		for _, readme := range []string{"README.md", "deploy/chart/README.md"} {
+			image := made.FindStringSubmatch(source(t, readme))
+			if image == nil || !strings.HasPrefix(pod.Containers[0].Image, image[1]+"/") || !strings.HasSuffix(pod.Containers[0].Image, ":"+image[2]) {
+				t.Errorf("%s makes %q, the chart asks for %s", readme, image, pod.Containers[0].Image)
+			}
 		}
 		for _, e := range pod.Containers[0].Env {
 			if e.Name == "NATS_USER" {
