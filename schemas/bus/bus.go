@@ -41,6 +41,8 @@ var (
 	ErrLeaderless = errors.New("stream has no leader")
 	// ErrMissing means that a stream of the contract does not exist.
 	ErrMissing = errors.New("stream does not exist")
+	// ErrReplicas means that there can be no more than one replica.
+	ErrReplicas = errors.New("a single server keeps one replica of a stream (STREAM_REPLICAS)")
 	// ErrNotAllowed means that the server refuses this user something.
 	ErrNotAllowed = errors.New("this user has no permission")
 )

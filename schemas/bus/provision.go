@@ -18,9 +18,10 @@ import (
 // Prepare makes sure that the named streams and buckets exist and are as the
 // contract says; with no names it takes all. In create mode it first
 // creates what is missing. It never changes what exists. While the server does
-// not answer it retries; [ErrMissing] and [ErrDiffers] are final.
+// not answer it retries, and says at last what kept it; [ErrMissing], [ErrDiffers] and
+// [ErrReplicas] are final.
 func Prepare(ctx context.Context, js jetstream.JetStream, cfg Config, log *slog.Logger, names ...string) error {
-	var final error
+	var final, last error
 	err := retry(ctx, log, func() error {
 		final = nil
 		var err error
@@ -30,14 +31,21 @@ func Prepare(ctx context.Context, js jetstream.JetStream, cfg Config, log *slog.
 		if err == nil {
 			err = Verify(ctx, js, cfg.Layout(), names...)
 		}
-		if errors.Is(err, ErrMissing) || errors.Is(err, ErrDiffers) {
+		if errors.Is(err, ErrMissing) || errors.Is(err, ErrDiffers) || errors.Is(err, ErrReplicas) {
 			final = err
 			return nil
 		}
+		last = err
 		return err
 	})
-	return errors.Join(final, err)
+	if err != nil {
+		return errors.Join(last, err)
+	}
+	return final
 }
+
+// notClustered is the code of a single server that is asked for more than one replica.
+const notClustered jetstream.ErrorCode = 10074
 
 // Create creates every stream and bucket of the layout that does not exist, and
 // none where what exists would not fit it: streams of another number of
@@ -49,6 +57,9 @@ func Create(ctx context.Context, js jetstream.JetStream, layout topology.Layout)
 	}
 	for _, s := range missing {
 		_, err := js.CreateStream(ctx, config(s))
+		if refusal := new(jetstream.APIError); errors.As(err, &refusal) && refusal.ErrorCode == notClustered {
+			return fmt.Errorf("create stream %s: %w: %w", s.Name, ErrReplicas, err)
+		}
 		if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			return fmt.Errorf("create stream %s: %w", s.Name, err)
 		}

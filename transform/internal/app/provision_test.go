@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"ringstream/schemas/bustest"
 	"ringstream/schemas/program"
@@ -50,6 +51,19 @@ func TestProvisionCreatesEverythingOnce(t *testing.T) {
 	}
 	if code, _, problems := provisioned(t, url, map[string]string{"PARTITIONS": "4"}); code != program.Failure || !strings.Contains(problems, "was created for 2 partitions") {
 		t.Errorf("other partitions: exit %d, %s", code, problems)
+	}
+}
+
+// What no repeating helps is said at once, and what kept it from creating when its time is over.
+func TestProvisionSaysWhatItCannotCreate(t *testing.T) {
+	url := bustest.Run(t).URL()
+	three := map[string]string{"NATS_PROVISION": "create", "STREAM_REPLICAS": "3"}
+	since := time.Now()
+	if code, _, problems := provisioned(t, url, three); code != program.Failure || !strings.Contains(problems, "create stream RTE: a single server keeps one replica") {
+		t.Errorf("exit %d, %s", code, problems)
+	}
+	if took := time.Since(since); took > provisionLimit/2 {
+		t.Errorf("it took %s", took)
 	}
 }
 
