@@ -173,6 +173,11 @@ alerts-live: build $(NATS) ## each alert is provoked, its page followed and its 
 	@test -x "$(PROMETHEUS)" || { echo "no prometheus: apt-get install --no-install-recommends prometheus, or PROMETHEUS=/path/to/it"; exit 1; }
 	@go test -count=1 -v -tags alerts -run '^TestAlerts$$' -timeout 20m $(TESTFLAGS) ./deploy/e2e -prometheus "$(PROMETHEUS)" -nats "$(NATS)"
 
+.PHONY: alerts-quiet
+alerts-quiet: build ## no alert fires while nothing disturbs 200 raw events a second, for T (10m); needs prometheus
+	@test -x "$(PROMETHEUS)" || { echo "no prometheus: apt-get install --no-install-recommends prometheus, or PROMETHEUS=/path/to/it"; exit 1; }
+	@go test -count=1 -v -tags alerts -run '^TestAlertsAreQuiet$$' -timeout 24h $(TESTFLAGS) ./deploy/e2e -prometheus "$(PROMETHEUS)" -alerts.quiet=$(or $(T),10m)
+
 $(TOOLS)/nats: deploy/tools/nats/go.mod
 	@GOBIN=$(TOOLS) GOWORK=off go -C deploy/tools/nats install tool
 	@touch $@

@@ -70,12 +70,12 @@ var feedAlerts = []provocation{
 	{
 		alert: "RingstreamFeedSingle", place: &wholeStack,
 		cause: func(s *site) { // one of them has an older key
-			s.refuseKey(true)
+			s.must(s.Set(hurt, "ENREACH_SECRET_KEY=older"))
 			s.must(s.Kill(hurt))
 			s.must(s.Launch(hurt))
 		},
 		cure: func(s *site) {
-			s.refuseKey(false)
+			s.must(s.Set(hurt, "ENREACH_SECRET_KEY=demo-secret"))
 			s.must(s.Restart(hurt))
 		},
 	},
@@ -103,7 +103,9 @@ var feedAlerts = []provocation{
 			s.shut(true)
 		},
 		cure: func(s *site) {
-			s.fill(false)
+			s.fill(false) // which is enough
+			p, _ := s.Service(hurt)
+			s.eventually(time.Minute, say("everything to be on disk"), func() bool { return strings.Contains(s.scrape(p.URL), "\nringstream_ingest_unsafe_messages 0\n") })
 			s.shut(false)
 		},
 	},

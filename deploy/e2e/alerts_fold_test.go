@@ -16,7 +16,7 @@ import (
 var foldAlerts = []provocation{
 	{
 		alert: "RingstreamTransformStalled", place: &wholeStack,
-		says:  map[string]string{"nats kv ls": "transform.partition.0", "nats stream report": topology.RTE},
+		says:  map[string]string{"nats kv ls": "deliver-1", "nats stream report": topology.RTE},
 		cause: func(s *site) { s.transforms(func(name string) error { return s.Signal(name, syscall.SIGSTOP) }) },
 		cure:  func(s *site) { s.transforms(s.Restart) },
 	},

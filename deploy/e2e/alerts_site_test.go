@@ -45,7 +45,7 @@ var wholeStack = place{name: "stack", open: func(t *testing.T) *site {
 	way := newGate(t, fmt.Sprintf("127.0.0.1:%d", port))
 	r := start(t, stack.Options{
 		Ingest: 2, Transform: 2, NATSPort: port,
-		Env: map[string][]string{hurt: {"NATS_URL=tls://" + way.listener.Addr().String()}},
+		Env: map[string][]string{"ingest": {"LOG_FORMAT=json"}, "transform": {"LOG_FORMAT=json"}, hurt: {"NATS_URL=tls://" + way.listener.Addr().String()}},
 	})
 	s := siteOf(r)
 	s.gate = way
