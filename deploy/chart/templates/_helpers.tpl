@@ -254,7 +254,7 @@ said by values of the chart, on which more than the environment depends.
 - {name: HTTP_ADDR, value: ":8080"}
 - {name: SHUTDOWN_TIMEOUT, value: {{ printf "%ds" (int .service.shutdownSeconds) }}}
 {{- end }}
-{{- if not (or (hasKey .service.settings "GOMEMLIMIT") (hasKey .root.Values.settings "GOMEMLIMIT")) }}
+{{- if not (or (hasKey (default dict .service.settings) "GOMEMLIMIT") (hasKey (default dict .root.Values.settings) "GOMEMLIMIT")) }}
 {{- with include "ringstream.memory" .service.resources }}
 - {name: GOMEMLIMIT, value: {{ . }}}
 {{- end }}
