@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"helm.sh/helm/v4/pkg/chart/common/util"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
 )
@@ -14,26 +15,15 @@ import (
 // odd is a minimal installation with further values.
 func odd(t *testing.T, values string) installation {
 	t.Helper()
-	one := installation{values: read[object](t, "values/minimal.yaml")}
-	var given object
+	return installation{values: util.MergeTables(parsed(t, values), read[object](t, "values/minimal.yaml"))}
+}
+
+func parsed(t *testing.T, values string) (given object) {
+	t.Helper()
 	if err := yaml.Unmarshal([]byte(values), &given); err != nil {
 		t.Fatal(err)
 	}
-	lay(one.values, given)
-	return one
-}
-
-// lay puts values over others, as Helm does with files.
-func lay(under, over object) {
-	for key, value := range over {
-		above, _ := value.(object)
-		below, both := under[key].(object)
-		if above != nil && both {
-			lay(below, above)
-			continue
-		}
-		under[key] = value
-	}
+	return given
 }
 
 // settingsIn are those of each workload of an installation; none has one twice.
@@ -109,8 +99,8 @@ deliver: {settings: {DELIVER_SHADOW: false, REAPIT_RATE: 0.5, LOG_LEVEL: ""}}
 
 // What a value of the chart says, probes, volumes and policies go by: a setting that says otherwise is refused.
 func TestSettingsLeaveTheChartItsOwn(t *testing.T) {
-	const secrets = "nats: {credentials: {existingSecret: nats}, tls: {existingSecret: tls}}"
-	for component, settings := range settingsIn(t, odd(t, secrets)) {
+	const protected = "nats: {credentials: {existingSecret: nats}, tls: {existingSecret: tls}}"
+	for component, settings := range settingsIn(t, odd(t, protected)) {
 		for name := range settings {
 			if strings.HasSuffix(name, "_KEY") || name == "GOMEMLIMIT" || strings.HasSuffix(component, "-check") {
 				continue
@@ -118,7 +108,7 @@ func TestSettingsLeaveTheChartItsOwn(t *testing.T) {
 			if component == "provision" && !strings.HasPrefix(name, "NATS_") {
 				continue // the services may be told to create what they miss
 			}
-			given := fmt.Sprintf("%s\n%s: {settings: {%s: x}}", secrets, component, name)
+			given := fmt.Sprintf("%s\n%s: {settings: {%s: x}}", protected, component, name)
 			if _, err := render(odd(t, given).values); err == nil || !strings.Contains(err.Error(), name+" is the chart's to set") {
 				t.Errorf("%s, settings.%s: %v", component, name, err)
 			}
@@ -172,11 +162,7 @@ func TestValuesOfTheReadme(t *testing.T) {
 	blocks := strings.Split(source(t, "deploy/chart/README.md"), "```yaml\n")[1:]
 	for _, block := range blocks {
 		text, _, _ := strings.Cut(block, "```")
-		var given object
-		if err := yaml.Unmarshal([]byte(text), &given); err != nil {
-			t.Fatal(err)
-		}
-		lay(one.values, given)
+		one.values = util.MergeTables(parsed(t, text), one.values)
 	}
 	for _, document := range documents(t, one.values) {
 		accepted(t, document)
