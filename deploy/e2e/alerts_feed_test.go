@@ -56,7 +56,7 @@ var feedAlerts = []provocation{
 	},
 	{
 		alert: "RingstreamFeedUncovered", place: &wholeStack,
-		fails: []string{"ingest check"}, says: map[string]string{"ingest check": "FAIL  ENREACH_SECRET_KEY"},
+		fails: []string{"ingest check"}, says: map[string]string{"ingest check": "FAIL  ENREACH_SECRET_KEY"}, admits: "HTTP 401",
 		cause: func(s *site) { // the key is refused, and the connections end
 			s.refuseKey(true)
 			s.post(s.RTESim()+"/control/drop", map[string]any{"mode": "close"}, nil)
@@ -97,7 +97,7 @@ var feedAlerts = []provocation{
 		cure:  func(s *site) { s.shut(false) },
 	},
 	{
-		alert: "RingstreamSpoolUnsafe", place: &wholeStack, company: []string{"RingstreamNATSDisconnected"},
+		alert: "RingstreamSpoolUnsafe", place: &wholeStack, company: []string{"RingstreamNATSDisconnected"}, admits: "SPOOL_DIR takes nothing",
 		cause: func(s *site) { // and the disk is full, too
 			s.fill(true)
 			s.shut(true)

@@ -34,6 +34,7 @@ func TestAlerts(t *testing.T) {
 			defer func() { <-turns }()
 			s := where.open(t)
 			s.watched(quickened(replaced(t, rules, all)), time.Second)
+			t.Run("README", func(t *testing.T) { s.within(t, "README").introduced() })
 			for _, p := range all {
 				t.Run(p.alert, func(t *testing.T) { s.within(t, p.alert).provoke(p) })
 			}
@@ -41,6 +42,17 @@ func TestAlerts(t *testing.T) {
 				t.Run(p.alert+"-clears", func(t *testing.T) { s.within(t, p.alert).awaits(false, clearedWithin) })
 			}
 		})
+	}
+}
+
+// introduced types what the README of the pages tells to type.
+func (s *site) introduced() {
+	for _, line := range commandsOf(readPage(s.t, "README")) {
+		if line, here := s.reachable(strings.ReplaceAll(line, "127.0.0.1:8080", s.targets[0].address)); here {
+			if said, code := s.typed(line); code != 0 || !strings.Contains(said, `"conditions"`) {
+				s.t.Errorf("%s ends with %d:\n%s", line, code, said)
+			}
+		}
 	}
 }
 
@@ -56,6 +68,9 @@ func (s *site) provoke(p provocation) {
 	s.pod = alert.Labels["instance"]
 	lines := commandsOf(s.pageOf(alert))
 	s.follow(p, lines)
+	if all := s.conditions(); !strings.Contains(all, p.admits) {
+		s.t.Errorf("nobody says %q:\n%s", p.admits, all)
+	}
 	s.alone(slices.Concat(before, p.company, []string{p.alert}))
 	p.cure(s)
 	if p.lingers {
@@ -88,6 +103,9 @@ func (s *site) follow(p provocation, lines []string) {
 		if !here {
 			s.t.Logf("not tried: %s", line)
 			continue
+		}
+		if unknown := placeholder.FindString(command); unknown != "" {
+			s.t.Errorf("nobody says what %s stands for: %s", unknown, line)
 		}
 		said, code := s.typed(command)
 		if fails := beginsWith(p.fails, line); fails == fine(line, code) {

@@ -34,7 +34,7 @@ func readPage(t *testing.T, alert string) string {
 var (
 	shellBlock  = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
 	lineComment = regexp.MustCompile(`\s+#.*$`)
-	placeholder = regexp.MustCompile(`\b[A-Z]{2,}\b`)
+	placeholder = regexp.MustCompile(`\b(POD|NUMBER|CALLID|EMAIL|SEQ|NAMESPACE)\b`)
 )
 
 // commandsOf are the lines that a page tells to type.

@@ -34,6 +34,7 @@ type provocation struct {
 	means   func(*site) map[string]string // placeholders in the page's commands, beside POD
 	fails   []string                      // beginnings of those that fail until the cure, as they should
 	says    map[string]string             // by the beginning of a command, what the page promises of its output
+	admits  string                        // what /readyz of somebody says, where the page promises it
 	company []string                      // critical alerts that have the same cause, or a consequence of it
 	instead map[string]string             // parts of the rule that are replaced
 	lingers bool                          // it counts over a while, so it clears when the while is over

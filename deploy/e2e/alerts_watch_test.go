@@ -5,6 +5,7 @@ package e2e
 import (
 	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -41,9 +42,10 @@ func (s *site) watched(rules string, every time.Duration) {
 	cmd := exec.CommandContext(s.t.Context(), *prometheus, "--config.file="+dir+"/prometheus.yml", "--storage.tsdb.path="+dir+"/data", "--web.listen-address="+address)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error, 1)
+	spawner() <- func() { started <- cmd.Start() }
+	s.must(<-started)
 	s.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); _ = log.Close() })
 	s.prometheus = "http://" + address
 	s.eventually(time.Minute, say("Prometheus, whose log is %s", log.Name()), func() bool { return respondsAt(s.prometheus + "/-/ready") })
@@ -58,6 +60,23 @@ func respondsAt(url string) bool {
 	}
 	resp.Body.Close()
 	return resp.StatusCode == http.StatusOK
+}
+
+// conditions are what all that are scraped say of themselves, as far as they answer.
+func (s *site) conditions() string {
+	s.t.Helper()
+	var all strings.Builder
+	for _, g := range s.targets {
+		resp, err := (&http.Client{Timeout: 2 * time.Second}).Get("http://" + g.address + "/readyz")
+		if err != nil {
+			continue
+		}
+		fmt.Fprintf(&all, "%s: ", g.instance)
+		_, err = io.Copy(&all, resp.Body)
+		resp.Body.Close()
+		s.must(err)
+	}
+	return all.String()
 }
 
 // firing is an alert that fires.

@@ -17,6 +17,9 @@
 // So is the roll: the three services between both simulators are replaced under load,
 // by processes of another build, in the order in which Kubernetes does it.
 //
+// The alerts of deploy/alerts are tried likewise, with a Prometheus that scrapes
+// what runs (make alerts-live, alerts-quiet).
+//
 // And so is the corpus of replay diff: calls that are known by their making, and
 // replays that are built with one rule of the call model changed.
 package e2e
