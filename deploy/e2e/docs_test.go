@@ -10,10 +10,10 @@ import (
 )
 
 var (
-	fenced   = regexp.MustCompile("(?ms)^```.*?^```")
-	linked   = regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	headed = regexp.MustCompile(`(?m)^#+ (.*)$`)
-	notInID  = regexp.MustCompile(`[^\p{L}\p{N}_\- ]`)
+	fenced  = regexp.MustCompile("(?ms)^```.*?^```")
+	linked  = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	headed  = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	notInID = regexp.MustCompile(`[^\p{L}\p{N}_\- ]`)
 )
 
 // pages are all Markdown files of the repository, by their paths from its root.
