@@ -167,11 +167,48 @@ func (f *fleet) rollDeployment(service, build string, rest time.Duration) {
 	leaving.Wait()
 }
 
-// come starts a replica and waits until it is ready, and is of the build that it
-// ought to be of.
+// rollTogether replaces the replicas of all services at the same time, as the upgrade
+// of a release does, and returns when that was.
+func (f *fleet) rollTogether(build string, rest time.Duration) span {
+	f.t.Helper()
+	during := span{from: time.Now()}
+	var leaving sync.WaitGroup
+	for i := range 2 {
+		var changing sync.WaitGroup
+		listener := f.pods[stack.Ingest][1-i]
+		changing.Go(func() {
+			f.end(stack.Ingest, listener)
+			listener.bin = filepath.Join(build, stack.Ingest)
+			listener.start()
+		})
+		fresh := map[string]*program{stack.Transform: f.pod(stack.Transform, build), stack.Deliver: f.pod(stack.Deliver, build)}
+		for _, p := range fresh {
+			p.start()
+		}
+		changing.Wait()
+		f.arrived(listener)
+		for service, p := range fresh {
+			f.arrived(p)
+			old := f.pods[service][i]
+			leaving.Go(func() { f.end(service, old) })
+			f.pods[service][i] = p
+		}
+		wait(f.t.Context(), rest)
+	}
+	leaving.Wait()
+	during.until = time.Now()
+	return during
+}
+
 func (f *fleet) come(p *program) {
 	f.t.Helper()
 	p.start()
+	f.arrived(p)
+}
+
+// arrived waits until a replica is ready, and is of the build that it ought to be of.
+func (f *fleet) arrived(p *program) {
+	f.t.Helper()
 	f.eventually(time.Minute, p.name, p.ready)
 	var said struct{ Version string }
 	f.get(p.url+"/version", &said)

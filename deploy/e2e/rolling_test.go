@@ -38,7 +38,7 @@ func usualRoll(full bool) roll {
 		return roll{window: 2 * time.Second, mix: m, rest: 500 * time.Millisecond, rounds: 2, handovers: 2 * time.Second}
 	}
 	m.ring, m.talk = [2]time.Duration{5 * time.Second, 12 * time.Second}, [2]time.Duration{5 * time.Second, 15 * time.Second}
-	return roll{window: 30 * time.Second, mix: m, rest: 4 * time.Second, rounds: 2, handovers: 500 * time.Millisecond}
+	return roll{window: 30 * time.Second, mix: m, rest: 4 * time.Second, rounds: 2, handovers: time.Second}
 }
 
 // settled is how long after its last event a call of the shift has told all, and
@@ -56,11 +56,14 @@ func rolled() promised {
 	return p
 }
 
-// TestRolling: every service is rolled under load, to another build and back. All
-// that reapit-sim can see of it is that some notifications take longer, none for
-// longer than its deadline: the calls that ring meanwhile are shown as the same
-// calls were before, each notification once, in order. Whoever is asked to end
-// hands over what it holds, and exits with 0 in the time that the chart gives it.
+const together = "all of them"
+
+// TestRolling: every service is rolled under load, to another build and back, and
+// then all of them at the same time. All that reapit-sim can see of it is that some
+// notifications take longer, none for longer than its deadline: the calls that ring
+// meanwhile are shown as the same calls were before, each notification once, in
+// order. Whoever is asked to end hands over what it holds, and exits with 0 in the
+// time that the chart gives it.
 func TestRolling(t *testing.T) {
 	t.Parallel() // most of it is waiting
 	seed, r := *rollingSeed, usualRoll(*rollingFull)
@@ -88,6 +91,7 @@ func TestRolling(t *testing.T) {
 			during[service] = append(during[service], f.roll(service, builds[round%2], r.rest))
 		}
 	}
+	during[together] = append(during[together], f.rollTogether(builds[r.rounds%2], r.rest))
 	hush()
 	ringing.Wait()
 	f.rung(windows[len(windows)-1])
@@ -104,7 +108,7 @@ func TestRolling(t *testing.T) {
 	fig.add("%d windows of %v with %d raw events each (%.0f a second), %d notifications; drained within %v",
 		len(windows), s.window, s.raw, float64(s.raw)/s.window.Seconds(), len(seen[0]), drain.Round(time.Millisecond))
 	fig.add("from the hub's event to the POST, undisturbed: %s", spreadOf(e.rings(quiet)))
-	for _, service := range rolledOver {
+	for _, service := range append(slices.Clone(rolledOver), together) {
 		fig.add("from the hub's event to the POST, %s rolled for %v: %s", service, total(during[service]), spreadOf(e.rings(during[service]...)))
 	}
 	f.foldIsEqual()
