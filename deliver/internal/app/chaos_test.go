@@ -332,6 +332,35 @@ func TestTheEndWaitsForRequestsUnderWay(t *testing.T) {
 	r.want("shown", brief(r.shown(), ""), []string{"missedCall 0001", "missedCall 0002"})
 }
 
+// A request that hangs when deliver is to end is waited for, and nobody else waits
+// with it.
+func TestTheEndHoldsNobodyUp(t *testing.T) {
+	t.Parallel() // most of it is waiting
+	r := newRig(t)
+	s := r.settings()
+	s.LeaseTTL = 3 * time.Second // a busy machine may not renew a shorter one in time
+	first := r.deliver(s)
+	r.say(3, event.Missed, "", "sara")
+	r.until(1) // it is this one that delivers
+	s.Instance = "two"
+	bustest.Eventually(t, "standby", r.deliver(s).ready)
+	const hangs = 6 * time.Second
+	r.fault(`{"match":{"path":"/notifications"},"times":1,"action":{"status":202,"delay":"` + hangs.String() + `","processed":true}}`)
+	hung := r.say(1, event.Missed, "", "jane")
+	r.posting(2)
+	first.ask()
+	r.say(2, event.Incoming, "", "tom")
+	r.posting(3)
+	if took := time.Since(hung.RecordedAt); took > hangs-time.Second {
+		t.Errorf("a call was shown %v after another's request began to hang", took)
+	}
+	first.stop()
+	r.say(2, event.Missed, "", "tom")
+	r.until(4)
+	r.want("shown", brief(r.shown(), ""), []string{"missedCall 0003", "missedCall 0001", "incomingCall 0002", "missedCall 0002"})
+	r.account()
+}
+
 func TestTheProgramEndsCleanlyAndKeepsItsSecret(t *testing.T) {
 	r := newRig(t)
 	cmd := r.process("one")

@@ -100,6 +100,7 @@ func (r *rig) settings() Settings {
 type running struct {
 	*rig
 	probes string
+	ask    func() // to end
 	stop   func()
 }
 
@@ -111,7 +112,7 @@ func (r *rig) deliver(s Settings) *running {
 	go func() {
 		done <- run(ctx, s, slog.New(slog.NewJSONHandler(r, nil)), func(address string) { probes <- address })
 	}()
-	d := &running{rig: r, probes: "http://" + <-probes}
+	d := &running{rig: r, probes: "http://" + <-probes, ask: cancel}
 	d.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {

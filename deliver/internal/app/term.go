@@ -94,28 +94,35 @@ func (e *engine) term(stop, held context.Context, before []schedule.Record) (lef
 }
 
 func (t *term) loop(stop context.Context) error {
-	for {
-		timer := time.NewTimer(t.step())
-		woken := func() {}
-		select {
-		case <-t.ctx.Done():
-		case <-stop.Done():
-			timer.Stop()
-			return t.finish()
-		case in := <-t.inputs:
-			woken = func() { t.take(in) }
-		case r := <-t.reports:
-			woken = func() { t.hear(r) }
-		case a := <-t.asks:
-			woken = func() { t.takeOn(a) }
-		case <-timer.C:
-		}
-		timer.Stop()
-		if err := t.alive(); err != nil {
+	for stop.Err() == nil {
+		if err := t.turn(stop.Done()); err != nil {
 			return err
 		}
-		woken()
 	}
+	return t.finish()
+}
+
+// turn sends what may go out and takes in what comes next, if that is before enough.
+func (t *term) turn(enough <-chan struct{}) error {
+	timer := time.NewTimer(t.step())
+	defer timer.Stop()
+	woken := func() {}
+	select {
+	case <-t.ctx.Done():
+	case <-enough:
+	case in := <-t.inputs:
+		woken = func() { t.take(in) }
+	case r := <-t.reports:
+		woken = func() { t.hear(r) }
+	case a := <-t.asks:
+		woken = func() { t.takeOn(a) }
+	case <-timer.C:
+	}
+	if err := t.alive(); err != nil {
+		return err
+	}
+	woken()
+	return nil
 }
 
 // alive notices that the process was frozen, before it does harm: somebody
@@ -316,23 +323,44 @@ func (t *term) snapshot(last bool) {
 	})
 }
 
-// finish takes nothing new, waits for the requests under way, and saves.
+// finish takes nothing new, waits for the requests under way, and saves. While one
+// of them hangs everybody else is served as before: nobody else would do it.
 func (t *term) finish() error {
-	late := time.NewTimer(t.drain)
-	defer late.Stop()
+	limit := t.now().Add(t.drain)
 	for t.memory.Flying() > 0 {
-		select {
-		case r := <-t.reports:
-			t.report(r)
-		case <-t.ctx.Done():
-			return context.Cause(t.ctx)
-		case <-late.C:
+		left := limit.Sub(t.now())
+		if left <= 0 {
 			t.log.Warn("requests under way are broken off", "requests", t.memory.Flying())
-			t.snapshot(true)
-			return nil
+			break
+		}
+		wait := t.rest
+		if t.memory.Stuck(t.now()) && left > t.drain/lastWait {
+			wait = func(time.Duration) error { return t.turn(nil) }
+		}
+		if err := wait(min(left, restLook)); err != nil {
+			return err
 		}
 	}
 	t.snapshot(true)
+	return nil
+}
+
+const (
+	lastWait = 4                      // the part of the drain in which nothing is taken any more
+	restLook = 100 * time.Millisecond // between looks whether a request hangs
+)
+
+// rest takes in what came of one of the requests under way, or nothing for a while.
+func (t *term) rest(while time.Duration) error {
+	timer := time.NewTimer(while)
+	defer timer.Stop()
+	select {
+	case r := <-t.reports:
+		t.report(r)
+	case <-t.ctx.Done():
+		return context.Cause(t.ctx)
+	case <-timer.C:
+	}
 	return nil
 }
 

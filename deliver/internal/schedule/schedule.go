@@ -182,6 +182,16 @@ func (s *Schedule) Queued() map[event.CallType]int {
 // Flying is how many requests are under way.
 func (s *Schedule) Flying() int { return len(s.flying) }
 
+// Stuck reports whether one of them hangs.
+func (s *Schedule) Stuck(now time.Time) bool {
+	for _, f := range s.flying {
+		if f.stuck(now) {
+			return true
+		}
+	}
+	return false
+}
+
 func inWords(n int, one, many string) string {
 	if n == 1 {
 		return one
