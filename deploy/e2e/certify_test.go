@@ -49,6 +49,7 @@ func certifyLimits(span time.Duration) (settings []string, longest time.Duration
 // is well again, CALLS and each CALL_LOG_<p> must be what one undisturbed
 // process makes of RTE, message by message.
 func TestCertify(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	seed, span := *certifySeed, *certifyFor
 	if seed == 0 {
 		seed = rand.Uint64()

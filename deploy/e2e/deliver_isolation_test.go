@@ -67,6 +67,7 @@ func troubles(offices []office, brief bool) (all []trouble) {
 // TestDeliverIsolation: one negotiator's requests hang, one tenant's are refused
 // or fail; nobody else's calls ring later than without.
 func TestDeliverIsolation(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	span, _, seed := lasting(t, 6*time.Second, 2*time.Minute)
 	var offices []office
 	for i, customer := range isolated {

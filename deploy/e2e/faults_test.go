@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"ringstream/schemas/topology"
 )
 
 var (
@@ -33,13 +35,17 @@ const heartbeat = time.Second
 // and the spans that the coverage events leave uncovered are those in which the
 // hub had nobody subscribed.
 func TestFaultsLoseNothing(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	seed := *faultsSeed
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
 	t.Logf("-faults=%v -faults.events=%d -faults.seed=%d", *faultsFor, *faultsEvents, seed)
-	t.Setenv(syncAlways, "true")
-	w := newWorld(t, "RTE_SIM_SENT_LIMIT=10000000")
+	w := emptyWorld(t)
+	w.synced = true
+	w.startBus()
+	w.provision(w.as(string(topology.Provisioner)))
+	w.startHub("RTE_SIM_SENT_LIMIT=10000000")
 	w.ingest("ingest-1")
 	w.ingest("ingest-2")
 	w.random = rand.New(rand.NewPCG(seed, 0))

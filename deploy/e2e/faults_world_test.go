@@ -81,6 +81,7 @@ func serveNATS(dir string) {
 type world struct {
 	t        testing.TB
 	guarded  bool
+	synced   bool   // NATS acknowledges what is on the disk
 	withheld string // a subject that NATS does not let transform publish to, though it should
 	dir      string
 	nats     *program
@@ -140,9 +141,11 @@ func (w *world) startBus() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	port := freePort(w.t)
-	w.nats = w.program("nats", self, w.natsURL(port), asNATS+"="+w.store(), fmt.Sprintf("%s=%d", natsPort, port),
-		syncAlways+"="+os.Getenv(syncAlways), w.guard())
+	port, synced := freePort(w.t), ""
+	if w.synced {
+		synced = "true"
+	}
+	w.nats = w.program("nats", self, w.natsURL(port), asNATS+"="+w.store(), fmt.Sprintf("%s=%d", natsPort, port), syncAlways+"="+synced, w.guard())
 	w.nats.start()
 }
 

@@ -63,6 +63,7 @@ var documentedMetric = regexp.MustCompile("(?m)^\\| `(ringstream_[a-z_]+)` \\| (
 // services export, no more and no less: the faults that some of it waits for are
 // a subscription refused and a customer parked.
 func TestMetricsAreThoseThatAreDocumented(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	page, err := os.ReadFile("../runbooks/metrics.md")
 	if err != nil {
 		t.Fatal(err)

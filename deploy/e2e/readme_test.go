@@ -16,6 +16,7 @@ import (
 
 // The subscriber of the README works as pasted.
 func TestSubscriberOfTheReadme(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)

@@ -93,6 +93,7 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 
 // NATS that is missing at the start is waited for, and said.
 func TestServiceWaitsForNATS(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := start(t, stack.Options{})
 	before := r.play(play{Text: "-- call --\ncaller=+447700900100 called=+442071838750\n+0s UserCallInUserAllocated user=jane\n", Wait: true})
 	r.eventually(time.Minute, say("the first notification"), func() bool { return len(r.notifications()) == 1 })

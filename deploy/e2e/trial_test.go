@@ -22,6 +22,7 @@ func (r *rig) trial(listeners int, within string) (output string, exit int) {
 
 // The trial tells a pipeline that carries a call from one that does not.
 func TestTrialTellsWhetherACallIsCarried(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := start(t, stack.Options{Ingest: 2, Transform: 2, Deliver: 2})
 	if out, exit := r.trial(2, "1m"); exit != 0 || strings.Count(out, "JAS\n") != 4 {
 		t.Errorf("exit %d: %s", exit, out)

@@ -34,6 +34,7 @@ func TestProvisionerProvisions(t *testing.T) {
 
 // Who looks after dead letters does it as deliver, which he asks to try them again.
 func TestDeadLettersAreTriedAgain(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	r := start(t, stack.Options{})
 	r.post(r.ReapitSim()+"/control/faults", map[string]any{"match": map[string]string{"path": "/notifications"}, "times": 1000, "action": map[string]int{"status": 422}}, nil)
 	done := r.play(play{Text: "-- call --\ncaller=+447700900100 called=+442071838750\n+0s UserCallInUserAllocated user=jane\n+0.3s UserCallInDisconnected user=jane reason=remote\n", Wait: true})
