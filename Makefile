@@ -117,10 +117,13 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/gofumpt ## gofumpt, go vet and golangci-li
 verify: ## each module by itself: tidy, builds, vets; generated files are up to date
 	@for m in $(MODULES); do echo "verify $$m"; (cd $$m && export GOWORK=off && go mod tidy -diff && go build -o /dev/null ./... && go vet ./...); done
 
-$(TOOLS)/golangci-lint $(TOOLS)/gofumpt &: deploy/tools/go.mod
-	@echo "building the tools into .bin/ (once; a minute or two)"
-	@GOBIN=$(TOOLS) GOWORK=off go -C deploy/tools install tool
-	@touch $(TOOLS)/golangci-lint $(TOOLS)/gofumpt
+# Apart: who formats does not wait for the linter.
+$(TOOLS)/golangci-lint: TOOL := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TOOLS)/gofumpt: TOOL := mvdan.cc/gofumpt
+$(TOOLS)/golangci-lint $(TOOLS)/gofumpt: deploy/tools/go.mod
+	@echo "building $(@F) into .bin/ (once; the linter takes a minute)"
+	@GOBIN=$(TOOLS) GOWORK=off go -C deploy/tools install $(TOOL)
+	@touch $@
 
 .PHONY: chart
 chart: chart-rules $(TOOLS)/helm-docs $(TOOLS)/gofumpt ## the Helm chart: lint, schemas of three versions, an API server's validation, PodSecurity, rules, documentation
