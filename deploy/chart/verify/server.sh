@@ -16,6 +16,7 @@ go -C deploy/tools/kube build -o "$bin/" \
 	-ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$kubernetes -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$minor" \
 	k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kube-scheduler,kubectl} helm.sh/helm/v4/cmd/helm
 go -C deploy/tools/kube build -ldflags '-s -w' -o "$bin/etcd" go.etcd.io/etcd/server/v3
+go -C deploy/chart/verify vet .
 [ -x "$bin/kwok" ] || GOBIN=$bin go install "sigs.k8s.io/kwok/cmd/kwok@$kwok"
 
 state=$(mktemp -d)

@@ -75,7 +75,7 @@ func TestServicesAcceptTheirSettings(t *testing.T) {
 	binaries := map[string]string{}
 	for _, service := range []string{"ingest", "transform", "deliver"} {
 		binaries[service] = filepath.Join(t.TempDir(), service)
-		build := exec.CommandContext(t.Context(), "go", "build", "-o", binaries[service], "./cmd/"+service)
+		build := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", binaries[service], "./cmd/"+service)
 		build.Dir, build.Env = filepath.Join(repoDir, service), append(os.Environ(), "GOWORK=off")
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
