@@ -25,6 +25,7 @@ const (
 	// The server forgets the consumer of a reader that was killed after this
 	// long; a living one that was cut off is given a new one.
 	abandoned = 30 * time.Second
+	stuck     = time.Second // then a reader that is to end waits for the server
 )
 
 // Read hands every message of a stream that matches one of the filters, from
@@ -46,10 +47,21 @@ func Read(ctx context.Context, js jetstream.JetStream, stream string, filters []
 	}
 	defer forget(ctx, js, stream, consumer)
 	defer messages.Stop()
-	// Next can be busy making its consumer anew and then does not look at a context.
-	defer context.AfterFunc(ctx, messages.Stop)()
+	// Next can be busy making its consumer anew, as long as the server is away, and
+	// does not look at a context then. What is stopped when the new one is about to
+	// be used goes on for ever, so that is only for who is not out by himself.
+	out := make(chan struct{})
+	defer close(out)
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case <-out:
+		case <-time.After(stuck):
+			messages.Stop()
+		}
+	})()
+	until := jetstream.NextContext(ctx)
 	for {
-		m, err := messages.Next()
+		m, err := messages.Next(until)
 		if err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
