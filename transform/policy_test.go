@@ -52,6 +52,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/replay": may(jetstream, "github.com/spf13/cobra", "github.com/spf13/pflag", bus, coverage, event, program, telemetry, topology, call, fold,
 			stream, explain, bundle),
 		"internal/replay/import.go":    may("github.com/nats-io/nats.go", jetstream, "github.com/spf13/cobra", bus, event, topology, stream, bundle), // the only file that writes
+		"internal/replay/attend.go":    may("github.com/nats-io/nats.go", jetstream, bus),                                                            // it waits for the connection
 		"internal/replay/days.go":      pure("cmp", "slices", "strconv", "time", coverage),
 		"internal/replay/queue.go":     pure("slices", "time"),
 		"internal/replay/compare.go":   pure("cmp", "maps", "slices", bus),
@@ -73,12 +74,12 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/replay/explain/search.go":    may(jetstream, bus, coverage, event, topology, call, fold, stream),
 
 		// What is kept and drawn for a browser is pure; the rest reads the streams and answers.
-		"internal/replay/page":           pure("bytes", "cmp", "encoding/json", "errors", "fmt", "io", "math", "net/url", "slices", "strconv", "strings", "time", coverage, event, call, explain),
+		"internal/replay/page":           pure("bytes", "cmp", "encoding/json", "errors", "fmt", "io", "maps", "math", "net/url", "slices", "strconv", "strings", "time", coverage, event, call, explain),
 		"internal/replay/page/answer.go": may(bus, coverage, explain, stream),
 		"internal/replay/page/events.go": may(),
 		"internal/replay/page/follow.go": may(jetstream, bus, event, topology, call, fold, explain, stream),
 		"internal/replay/page/guard.go":  may(),
-		"internal/replay/page/world.go":  may(topology, stream),
+		"internal/replay/page/world.go":  may(bus, topology, stream),
 		"internal/replay/page/render.go": may(bus, explain),
 		"internal/replay/page/site.go":   may(jetstream, explain, stream),
 

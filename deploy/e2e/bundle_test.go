@@ -94,7 +94,7 @@ func lines(s string) []string { return strings.Split(strings.TrimSpace(s), "\n")
 var (
 	names   = regexp.MustCompile(`"(userName|caller|called)":"[^"]*"`)
 	places  = regexp.MustCompile(`(RTE|CALLS|DELIVERIES) +\d+ *`)
-	arrival = regexp.MustCompile(`RTE \d+ .*, dated \d\d:\d\d:\d\d\.\d{3}, heard \d\d:\d\d:\d\d\.\d{3} by ingest-[12]\n`)
+	arrival = regexp.MustCompile(`RTE \d+ .*, dated \d\d:\d\d:\d\d\.\d{3}, heard \d\d:\d\d:\d\d\.\d{3} \(ingest-[12]'s copy\)\n`)
 	clocks  = regexp.MustCompile(`^\d\d:\d\d:\d\d\.\d{3}  (RTE|CALLS|DELIVERIES|DEADLETTERS)`)
 )
 

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +12,8 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"ringstream/schemas/bus"
 	"ringstream/schemas/program"
 )
 
@@ -33,6 +34,7 @@ type IO struct {
 	Colour   bool // Out is a terminal
 	Progress bool // Err is a terminal
 	Now      time.Time
+	Patience time.Duration // with a server that goes away; 0: half a minute
 }
 
 // Sentinels of the package.
@@ -54,7 +56,8 @@ func usage(format string, args ...any) error {
 
 // Main runs what args ask for until ctx ends and returns the exit code.
 func Main(ctx context.Context, args []string, io IO) int {
-	c := &command{in: io.In, out: io.Out, err: io.Err, colour: palette(io.Colour), now: io.Now}
+	io.Err = &shared{Writer: io.Err}
+	c := &command{in: io.In, out: io.Out, err: io.Err, colour: palette(io.Colour), now: io.Now, patience: cmp.Or(io.Patience, patience)}
 	if io.Progress {
 		c.bar = io.Err
 	}
@@ -90,6 +93,7 @@ type command struct {
 	out, err, bar io.Writer
 	colour        palette
 	now           time.Time
+	patience      time.Duration
 	connection    connection
 }
 
@@ -119,6 +123,10 @@ TALK_TIMEOUT, SETTLE_TIMEOUT and CLOSED_MEMORY must be those of transform. A use
 with permissions of its own needs to publish to $JS.API.STREAM.INFO.* and
 $JS.API.CONSUMER.{CREATE,MSG.NEXT,DELETE}.*.* and, for explain, tail and serve,
 $JS.API.CONSUMER.CREATE.*.>, and to subscribe to _INBOX_replay.>
+
+A connection that is lost is waited for: half a minute long, and then what was
+printed is not all, the exit code is 2, and no bundle is left; by tail and serve,
+without end.
 
 Exit codes: 0 done (diff: equal; coverage: no gap; explain: answered), 1 diff:
 different, coverage: there are gaps, explain: the streams do not say why, 2 wrong
@@ -191,8 +199,9 @@ func (c *command) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: Name, Short: "fold the raw stream again, to see what it says and whether CALLS agrees", Long: about, Example: examples,
 		Version: program.ReadVersion(Name).String(), SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:              cobra.NoArgs,
+		PersistentPreRunE: filled,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	c.connection.bind(root.PersistentFlags())
@@ -205,8 +214,7 @@ func (c *command) runCommand() *cobra.Command {
 	var since, until, format string
 	var sel Selection
 	cmd := &cobra.Command{
-		Use: "run [FILE]", Short: "print the call events that RTE implies", Long: runAbout, Example: runExamples, Args: cobra.MaximumNArgs(1),
-		PreRunE: filled("call", "org", "since", "until"),
+		Use: "run [FILE]", Short: "print the call events that RTE implies", Long: runAbout, Example: runExamples, Args: cobra.MatchAll(cobra.MaximumNArgs(1), named),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			sel, err := c.selection(sel, since, until, format)
 			if err != nil {
@@ -219,12 +227,12 @@ func (c *command) runCommand() *cobra.Command {
 				}
 				return c.run(cmd.Context(), s, sel, format)
 			}
-			return c.connected(cmd.Context(), func(js jetstream.JetStream, s Settings) error {
-				rte, err := streamTape(cmd.Context(), js, s)
+			return c.connected(cmd.Context(), func(ctx context.Context, js jetstream.JetStream, s Settings) error {
+				rte, err := streamTape(ctx, js, s)
 				if err != nil {
 					return err
 				}
-				return c.run(cmd.Context(), rte, sel, format)
+				return c.run(ctx, rte, sel, format)
 			})
 		},
 	}
@@ -238,16 +246,22 @@ func (c *command) runCommand() *cobra.Command {
 }
 
 // filled refuses flags that were given but are empty: what they were to narrow
-// would be everything.
-func filled(names ...string) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, _ []string) error {
-		for _, name := range names {
-			if f := cmd.Flags().Lookup(name); f.Changed && strings.TrimSpace(f.Value.String()) == "" {
-				return usage("--%s was given but is empty, as a variable of the shell may be", name)
-			}
+// would be everything, and the server another.
+func filled(cmd *cobra.Command, _ []string) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if err == nil && strings.TrimSpace(f.Value.String()) == "" {
+			err = usage("--%s was given but is empty, as a variable of the shell may be", f.Name)
 		}
-		return nil
+	})
+	return err
+}
+
+// named refuses a file without a name.
+func named(_ *cobra.Command, files []string) error {
+	if len(files) > 0 && strings.TrimSpace(files[0]) == "" {
+		return usage("name a file that export has written: the name is empty")
 	}
+	return nil
 }
 
 // selection checks the flags of run.
@@ -290,13 +304,11 @@ func (c *command) diffCommand() *cobra.Command {
 				return usage("--limit: %d is less than nothing", asked.limit)
 			case asked.format != "text" && asked.format != "json":
 				return usage("--output: %q is unknown; write text or json", asked.format)
-			case asked.against == "" && cmd.Flags().Changed("against"):
-				return usage("--against: which file?")
 			case asked.against != "" && cmd.Flags().Changed("wait"):
 				return usage("--wait is for CALLS; a file is read as it is")
 			}
-			return c.connected(cmd.Context(), func(js jetstream.JetStream, s Settings) error {
-				return c.diff(cmd.Context(), js, s, asked)
+			return c.connected(cmd.Context(), func(ctx context.Context, js jetstream.JetStream, s Settings) error {
+				return c.diff(ctx, js, s, asked)
 			})
 		},
 	}
@@ -307,28 +319,4 @@ func (c *command) diffCommand() *cobra.Command {
 	f.IntVar(&asked.limit, "limit", 0, "list so many calls at most; all are counted (default all)")
 	f.StringVarP(&asked.format, "output", "o", "text", "text or json")
 	return cmd
-}
-
-// connected does the work over a connection of its own.
-func (c *command) connected(ctx context.Context, work func(jetstream.JetStream, Settings) error) error {
-	s, err := c.connection.settings()
-	if err != nil {
-		return err
-	}
-	nc, err := bus.Dial(s.Config, Name)
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
-	js, err := bus.JetStream(nc)
-	if err != nil {
-		return err
-	}
-	if err := work(js, s); err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("interrupted: %w", context.Cause(ctx))
-		}
-		return err
-	}
-	return nil
 }

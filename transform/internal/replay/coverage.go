@@ -73,8 +73,8 @@ func (c *command) coverageCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.connected(cmd.Context(), func(js jetstream.JetStream, s Settings) error {
-				return c.coverage(cmd.Context(), js, s, a)
+			return c.connected(cmd.Context(), func(ctx context.Context, js jetstream.JetStream, s Settings) error {
+				return c.coverage(ctx, js, s, a)
 			})
 		},
 	}

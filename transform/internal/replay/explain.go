@@ -23,9 +23,9 @@ letters. It reads what belongs to the call, by its id or by the time, and not
 whole streams. "Told" means that Reapit accepted it, which is not "shown".
 
 text   the first line, for whom what, and the timeline: when it was stored, where, and
-       what it says; of a raw event when the hub dated it, when ingest heard it and
-       which replica of it did, the first if several; of an outcome its attempts,
-       statuses and how long it took
+       what it says; of a raw event when the hub dated it and ingest heard it, and which
+       replica's copy is stored (others may have heard it too); of an outcome how
+       often it was tried, the status of the last answer, and how long it took
 json   one object: call, organization, caller, answer (the first line), users (user,
        negotiator, customer, cause, told, sentence, check) and timeline (at, stream,
        seq, what, moves, and the parts in raw, event, outcome or deadLetter)
@@ -93,8 +93,8 @@ func (c *command) explainCallCommand(a *asking) *cobra.Command {
 			if err := a.valid(); err != nil {
 				return err
 			}
-			return c.connected(cmd.Context(), func(js jetstream.JetStream, s Settings) error {
-				return c.explainCall(cmd.Context(), js, s, id, *a)
+			return c.connected(cmd.Context(), func(ctx context.Context, js jetstream.JetStream, s Settings) error {
+				return c.explainCall(ctx, js, s, id, *a)
 			})
 		},
 	}
@@ -116,8 +116,8 @@ func (c *command) explainUserCommand(a *asking) *cobra.Command {
 			if err := a.valid(); err != nil {
 				return err
 			}
-			return c.connected(cmd.Context(), func(js jetstream.JetStream, s Settings) error {
-				return c.explainUser(cmd.Context(), js, s, args[0], at, *a)
+			return c.connected(cmd.Context(), func(ctx context.Context, js jetstream.JetStream, s Settings) error {
+				return c.explainUser(ctx, js, s, args[0], at, *a)
 			})
 		},
 	}

@@ -78,7 +78,7 @@ var scenes = []scene{
 	{
 		name: "superseded", raw: []string{rings + " jane", "UserCallInUserConnected tom"},
 		ends: []ending{{user: jane, outcome: event.Superseded, cause: "answered-elsewhere", reason: "somebody else answered first", status: 429, tries: 2}, {user: tom, outcome: event.Delivered, status: 202, tries: 1}, {user: tom, kind: event.Answered, outcome: event.Delivered, status: 202, tries: 1}},
-		says: "Jane's screen (JAS) was not told: its incomingCall was overtaken before it could be sent: somebody else answered first (HTTP 429, 2 attempts); the other screen was told",
+		says: "Jane's screen (JAS) was not told: its incomingCall was overtaken before it could be sent: somebody else answered first (HTTP 429 was the last answer to 2 attempts); the other screen was told",
 	},
 	{
 		name: "unmapped", raw: []string{rings + " jane"}, ends: []ending{{user: jane, outcome: event.Unmapped, cause: "nobody", reason: "no active negotiator has the user's e-mail address"}},

@@ -42,7 +42,6 @@ func (c *command) exportCommand() *cobra.Command {
 	var real bool
 	cmd := &cobra.Command{
 		Use: "export -o FILE", Short: "write a call or a span of all streams to a file, under aliases", Long: exportAbout, Example: exportExamples, Args: cobra.NoArgs,
-		PreRunE: filled("call", "since", "until"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			sel, err := c.selection(sel, since, until, "text")
 			switch {
@@ -53,8 +52,8 @@ func (c *command) exportCommand() *cobra.Command {
 			case (sel.Call == "") == (sel.Since.IsZero() && sel.Until.IsZero()):
 				return usage("say what to export: either --call, or --since, --until or both")
 			}
-			return c.connected(cmd.Context(), func(js jetstream.JetStream, s Settings) error {
-				return c.export(cmd.Context(), js, s, sel, file, real)
+			return c.connected(cmd.Context(), func(ctx context.Context, js jetstream.JetStream, s Settings) error {
+				return c.export(ctx, js, s, sel, file, real)
 			})
 		},
 	}

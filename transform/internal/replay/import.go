@@ -39,11 +39,14 @@ not: an imported server is there to be looked at, not to run them on.`
 // ErrNotEmpty means that there is something already where a bundle is to go.
 var ErrNotEmpty = errors.New("stream is not empty")
 
+// errUnmerged means that the server does not fill CALLS.
+var errUnmerged = errors.New("CALLS does not take over what its sources have")
+
 func (c *command) importCommand() *cobra.Command {
 	var into string
 	var remote bool
 	cmd := &cobra.Command{
-		Use: "import FILE", Short: "put what export has written on a server of its own", Long: importAbout, Example: importExamples, Args: cobra.ExactArgs(1),
+		Use: "import FILE", Short: "put what export has written on a server of its own", Long: importAbout, Example: importExamples, Args: cobra.MatchAll(cobra.ExactArgs(1), named),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if into != "" {
 				c.connection.server = into
@@ -56,8 +59,8 @@ func (c *command) importCommand() *cobra.Command {
 				return usage("%s is not on this machine; --remote fills it all the same", far)
 			}
 			wrote := false
-			err = c.connected(cmd.Context(), func(js jetstream.JetStream, s Settings) (err error) {
-				wrote, err = c.importFile(cmd.Context(), js, s, files[0])
+			err = c.attended(cmd.Context(), c.patience, func(ctx context.Context, js jetstream.JetStream, s Settings) (err error) {
+				wrote, err = c.importFile(ctx, js, s, files[0])
 				return err
 			})
 			if err != nil && wrote {
@@ -146,7 +149,7 @@ func prepare(ctx context.Context, js jetstream.JetStream, layout topology.Layout
 			return err
 		}
 		if had.Last > 0 {
-			return fmt.Errorf("%w: %s has had %d messages; a bundle needs a server of its own", ErrNotEmpty, s.Name, had.Last)
+			return fmt.Errorf("%w: %s has had %d messages; a bundle needs an empty server of its own (make run ARGS=-empty), also when an import stopped half-way", ErrNotEmpty, s.Name, had.Last)
 		}
 	}
 	if err := bus.Create(ctx, js, layout); err != nil {
@@ -248,13 +251,21 @@ func (i *importer) flush(ctx context.Context) error {
 	return i.merged(ctx)
 }
 
+// merged waits for CALLS, as long as it grows.
 func (i *importer) merged(ctx context.Context) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
+	last, grew := uint64(0), time.Now()
 	for {
 		calls, err := stream.Look(ctx, i.js, topology.Calls)
 		if err != nil || calls.Last >= i.count[topology.Calls] {
 			return err
+		}
+		if calls.Last > last {
+			last, grew = calls.Last, time.Now()
+		}
+		if time.Since(grew) > patience {
+			return fmt.Errorf("%w: it has %d messages of %d, though the logs have all", errUnmerged, last, i.count[topology.Calls])
 		}
 		select {
 		case <-tick.C:

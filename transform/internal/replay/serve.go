@@ -84,7 +84,8 @@ func (c *command) serve(ctx context.Context, asked serving) error {
 	if may.Token == "" && !page.Loopback(asked.listen) {
 		may.Token = page.NewToken()
 	}
-	nc, err := bus.Dial(settings.Config, Name, nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort())
+	nc, err := bus.Dial(settings.Config, Name, nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
+		nats.PingInterval(patience/pingsPatience), nats.MaxPingsOutstanding(pingsUnheard))
 	if err != nil {
 		return err
 	}

@@ -337,3 +337,28 @@ func TestServeUsage(t *testing.T) {
 		}
 	}
 }
+
+// Who looks at an empty server while it is filled is shown what was imported, as
+// who comes later is.
+func TestServeWhatIsImportedMeanwhile(t *testing.T) {
+	r := newRig(t)
+	r.raw(agencyOrg, answered, rings, jane)
+	r.transformed()
+	r.deliveries().end(answered, ending{user: jane, outcome: event.Delivered, status: 202, tries: 1})
+	file := filepath.Join(t.TempDir(), "a.bundle")
+	if _, errs, code := r.replay("export", "--real", "--call", answered, "-o", file); code != Clean {
+		t.Fatal(errs)
+	}
+	empty := bustest.Run(t)
+	empty.Provisioned(partitions)
+	site, end := r.serveAt(time.Now().Add(72*time.Hour), "--server", empty.URL())
+	c := browser()
+	r.eventually(c, site, `data-state="live"`, "No call was heard in the last hour")
+	if _, errs, code := r.replay("import", file, "--into", empty.URL()); code != Clean {
+		t.Fatal(errs)
+	}
+	r.eventually(c, site, `data-state="live"`, "/call/"+answered, "What these streams hold was imported", `<span class="state ringing">`, `<span class="cause">told</span>`)
+	if errs, code := end(); code != Clean {
+		t.Errorf("exit %d, said %q", code, errs)
+	}
+}

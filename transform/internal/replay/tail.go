@@ -50,13 +50,12 @@ func (c *command) tailCommand() *cobra.Command {
 	var f following
 	cmd := &cobra.Command{
 		Use: "tail", Short: "follow calls and their outcomes live", Long: tailAbout, Example: tailExamples, Args: cobra.NoArgs,
-		PreRunE: filled("who", "call", "org", "type"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.valid(); err != nil {
 				return err
 			}
-			return c.connected(cmd.Context(), func(js jetstream.JetStream, s Settings) error {
-				return c.tail(cmd.Context(), js, s, f)
+			return c.attended(cmd.Context(), 0, func(ctx context.Context, js jetstream.JetStream, s Settings) error {
+				return c.tail(ctx, js, s, f)
 			})
 		},
 	}
@@ -103,11 +102,10 @@ type tailing struct {
 	fired time.Time            // up to when time limits were, likewise
 }
 
-// source is a stream, and what is done with what it has from a position on.
+// source is a stream as it was at the start, and what is done with what comes.
 type source struct {
-	stream string
-	from   uint64
-	take   func(context.Context, bus.Message) error
+	stream.Span
+	take func(context.Context, bus.Message) error
 }
 
 func (c *command) tail(ctx context.Context, js jetstream.JetStream, s Settings, f following) error {
@@ -122,23 +120,20 @@ func (c *command) tail(ctx context.Context, js jetstream.JetStream, s Settings, 
 	}
 	f.userID = who.User.UserID
 	t := &tailing{Gatherer: g, following: f, lines: make(chan line), calls: map[string]*followed{}}
-	sources := []source{{topology.RTE, 0, t.heard}, {topology.Calls, 0, t.told}, {topology.Deliveries, 0, t.ended}}
+	sources := []source{
+		{stream.Span{Name: topology.RTE}, t.heard}, {stream.Span{Name: topology.Calls}, t.told}, {stream.Span{Name: topology.Deliveries}, t.ended},
+	}
 	for i := range sources {
-		now, err := stream.Look(ctx, js, sources[i].stream)
-		if err != nil {
+		if sources[i].Span, err = stream.Look(ctx, js, sources[i].Name); err != nil {
 			return err
 		}
-		sources[i].from = now.Last + 1
 	}
 	reading, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var readers sync.WaitGroup
 	for _, s := range sources {
 		readers.Go(func() {
-			stop(bus.Read(reading, js, s.stream, nil, s.from, func(m bus.Message) error {
-				m.Stored = stream.Stored(m)
-				return s.take(reading, m)
-			}))
+			stop(stream.Follow(reading, js, s.Span, func(m bus.Message) error { return s.take(reading, m) }))
 		})
 	}
 	err = c.follow(reading, t)

@@ -77,7 +77,7 @@ func TestTail(t *testing.T) {
 	bustest.Eventually(t, "all lines", func() bool { return strings.Count(all.String(), "\n") >= 7 })
 	lines := strings.Split(strings.TrimSpace(settled(all.String())), "\n")
 	for _, want := range []string{
-		"<clock>  RTE <n> " + answered + "  UserCallInUserAllocated of jane@agency.example, from …456, heard <clock> by ingest-1",
+		"<clock>  RTE <n> " + answered + "  UserCallInUserAllocated of jane@agency.example, from …456, heard <clock> (ingest-1's copy)",
 		"                               jane@agency.example: offered -> ringing",
 		"<clock>  CALLS <n> " + answered + "  incoming to jane@agency.example (" + answered + "/1, of RTE <n>)",
 		"<clock>  DELIVERIES <n> " + answered + "  incomingCall for JAS, jane@agency.example: delivered, HTTP 202, 1 attempt, <time> behind CALLS, request 5f0c9a3e-77d1-4c1b-9a52-6a1e0d3b8c47",

@@ -14,7 +14,7 @@ type RawDetail struct {
 	User    event.User `json:"user,omitzero"`
 	Dated   time.Time  `json:"dated,omitzero"` // by the hub
 	Heard   time.Time  `json:"heard,omitzero"` // by ingest
-	By      string     `json:"by,omitempty"`   // the replica of it whose copy was stored
+	By      string     `json:"by,omitempty"`   // the replica of it whose copy was stored; others may have heard it too
 	Verdict string     `json:"verdict,omitempty"`
 }
 
@@ -37,7 +37,7 @@ type OutcomeDetail struct {
 	Outcome    event.OutcomeType `json:"outcome"`
 	Cause      string            `json:"cause,omitempty"`
 	Attempts   int               `json:"attempts"`
-	Status     int               `json:"status,omitempty"` // of HTTP
+	Status     int               `json:"status,omitempty"` // of HTTP, in the last answer
 	LatencyMS  int64             `json:"latencyMs"`
 	RequestID  string            `json:"requestId,omitempty"`
 	Redrive    int               `json:"redrive,omitempty"`

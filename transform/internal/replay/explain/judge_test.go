@@ -128,7 +128,7 @@ func TestJudge(t *testing.T) {
 		},
 		{
 			name: "expired, of before there were causes", script: ring, ends: []event.Outcome{end("c1/1", event.Expired, 31*time.Second, why("", "", 503, 5))}, cause: "expired",
-			says: "Jane's screen (JAS) was not told: its incomingCall expired 30s after it was heard (HTTP 503, 5 attempts; )",
+			says: "Jane's screen (JAS) was not told: its incomingCall expired 30s after it was heard (HTTP 503 was the last answer to 5 attempts; )",
 		},
 		{
 			name: "superseded", script: ring, ends: []event.Outcome{end("c1/1", event.Superseded, 5*time.Second, why("answered-elsewhere", "somebody else answered first", 0, 0))}, cause: "superseded-answered-elsewhere",

@@ -65,7 +65,13 @@ func weigh(feed []bus.Message, user string, w coverage.Window) (l Listening) {
 			then.Take(*in.Feed)
 		}
 	}
-	w.Now = Present(&known, w.Now)
+	return Weigh(user, &known, &then, w)
+}
+
+// Weigh asks about a user what all coverage events tell, and for what was
+// subscribed, those of the time until the end of the span.
+func Weigh(user string, known, then *coverage.Ledger, w coverage.Window) (l Listening) {
+	w.Now = Present(known, w.Now)
 	blind := len(known.Blind()) > 0
 	l.Wanted, l.Others = then.Wants(user) || blind, then.Wanted() > 0 || blind
 	l.Gaps = known.GapsOf(user, w)
@@ -102,24 +108,33 @@ func distance(g coverage.Gap, at time.Time) time.Duration {
 // The ring of a call that was heard late may have gone unheard so long before.
 const beforehand = 30 * time.Second
 
+// Unheard names those of whom RTE tells, but not why the phone did not ring, and
+// the span in which it is to be known whether somebody listened to them.
+func (e Evidence) Unheard() (users []string, w coverage.Window) {
+	e.Listening = nil
+	for _, u := range e.Users() {
+		if v := judge(e, u, Deadlines{}); v.Cause == CauseNoRing {
+			users = append(users, u.UserID)
+		}
+	}
+	if len(users) > 0 { // then RTE tells something
+		w = coverage.Window{From: e.Raw[0].Stored.Add(-beforehand), Until: e.Raw[len(e.Raw)-1].Stored, Now: e.Now}
+	}
+	return users, w
+}
+
 // unheard looks, for everybody of whom RTE tells but not why the phone did not
 // ring, whether somebody listened to them during the call.
 func (g Gatherer) unheard(ctx context.Context, e *Evidence) error {
-	var silent []string
-	for _, u := range e.Users() {
-		if v := judge(*e, u, Deadlines{}); v.Cause == CauseNoRing {
-			silent = append(silent, u.UserID)
-		}
-	}
+	silent, w := e.Unheard()
 	if len(silent) == 0 {
 		return nil
 	}
-	from, until := e.Raw[0].Stored.Add(-beforehand), e.Raw[len(e.Raw)-1].Stored
-	feed, err := g.History(ctx, from)
+	feed, err := g.History(ctx, w.From)
 	if err != nil {
 		return err
 	}
-	err = stream.Between(ctx, g.JS, topology.RTE, from, until.Add(afterwards), func(m bus.Message) error {
+	err = stream.Between(ctx, g.JS, topology.RTE, w.From, w.Until.Add(afterwards), func(m bus.Message) error {
 		if strings.HasPrefix(m.Subject, "feed.") {
 			feed = append(feed, m)
 		}
@@ -127,7 +142,7 @@ func (g Gatherer) unheard(ctx context.Context, e *Evidence) error {
 	})
 	e.Listening = map[string]Listening{}
 	for _, user := range silent {
-		e.Listening[user] = weigh(feed, user, coverage.Window{From: from, Until: until, Now: g.Now})
+		e.Listening[user] = weigh(feed, user, w)
 	}
 	return err
 }

@@ -65,12 +65,18 @@ func Took(d time.Duration) string {
 	}
 }
 
+// tries says how often it was tried. Of the answers only the last is recorded, and
+// there need not have been one to each attempt, nor to the last.
 func tries(o Ended) string {
 	s := Count(o.Attempts, "attempt")
-	if o.Status != 0 {
-		s = fmt.Sprintf("HTTP %d, %s", o.Status, s)
+	switch {
+	case o.Status == 0:
+		return s
+	case o.Attempts == 1:
+		return fmt.Sprintf("HTTP %d, %s", o.Status, s)
+	default:
+		return fmt.Sprintf("HTTP %d was the last answer to %s", o.Status, s)
 	}
-	return s
 }
 
 // HeardAt is when ringstream heard of what made a call event.

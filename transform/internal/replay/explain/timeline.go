@@ -90,8 +90,8 @@ func (h Heard) line(numbers Masking) string {
 	if !h.Recorded.IsZero() {
 		b.WriteString(", heard " + Occurred(h.Recorded, h.Stored))
 	}
-	if h.By != "" {
-		b.WriteString(" by " + h.By)
+	if h.By != "" { // another may have heard it too, and before
+		b.WriteString(" (" + h.By + "'s copy)")
 	}
 	return b.String()
 }

@@ -22,7 +22,7 @@ func TestLineOfARawEvent(t *testing.T) {
 		{Heard{Raw: raw}, ""},
 		{Heard{Raw: dated}, ", dated 09:11:59.995"},
 		{Heard{Raw: dated, Recorded: at.Add(-time.Millisecond)}, ", dated 09:11:59.995, heard 09:11:59.999"},
-		{Heard{Raw: dated, Recorded: at.Add(-time.Millisecond), By: "ingest-2"}, ", dated 09:11:59.995, heard 09:11:59.999 by ingest-2"},
+		{Heard{Raw: dated, Recorded: at.Add(-time.Millisecond), By: "ingest-2"}, ", dated 09:11:59.995, heard 09:11:59.999 (ingest-2's copy)"},
 		{Heard{Raw: old, Recorded: at}, ", dated 2026-11-01T09:12:00.000Z, heard 09:12:00.000"},
 	} {
 		tt.h.Stored = at

@@ -2,6 +2,7 @@ package page
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ type Book struct {
 	most   int
 	calls  map[string]*record
 	ledger coverage.Ledger
+	turns  []event.Feed      // of it, without the heartbeats
 	names  map[string]string // of users, by id
 	seen   overview
 
@@ -38,6 +40,7 @@ type record struct {
 	first, last time.Time // stored
 	whole       bool      // its beginning was looked for
 	heard       int       // messages, so that a change can be told
+	unheard     bool      // it is not known of everybody why the phone did not ring
 	summary     Summary
 	at          time.Time // when the summary was made; zero: it is to be made anew
 }
@@ -82,8 +85,57 @@ func (b *Book) End(o explain.Ended) {
 	r.evidence.Outcomes = append(r.evidence.Outcomes, o)
 }
 
-// Listen takes a coverage event.
-func (b *Book) Listen(f event.Feed) { b.ledger.Take(f) }
+// Listen takes a coverage event. Late news of a replica may tell why a phone was
+// not heard to ring.
+func (b *Book) Listen(f event.Feed) {
+	b.ledger.Take(f)
+	if f.Type == event.Heartbeat {
+		return
+	}
+	b.turns = append(b.turns, f)
+	for _, r := range b.calls {
+		if r.unheard {
+			r.at = time.Time{}
+		}
+	}
+}
+
+// overhear adds, for those of whom RTE does not tell why the phone did not ring,
+// who listened to them, as explain does. It reports whether that is certain.
+func (b *Book) overhear(e *explain.Evidence) (certain bool) {
+	silent, w := e.Unheard()
+	if b.calls[e.Call] != nil {
+		b.calls[e.Call].unheard = len(silent) > 0
+	}
+	if len(silent) == 0 {
+		return true
+	}
+	then := b.subscribed(w.Until)
+	listening := maps.Clone(e.Listening)
+	if listening == nil {
+		listening = map[string]explain.Listening{}
+	}
+	for _, user := range silent {
+		listening[user] = explain.Weigh(user, &b.ledger, then, w)
+	}
+	e.Listening = listening
+	return b.ledger.Settled().After(w.Until)
+}
+
+// subscribed is what was, by then.
+func (b *Book) subscribed(by time.Time) *coverage.Ledger {
+	later := func(f event.Feed) bool { return f.At.After(by) }
+	if !slices.ContainsFunc(b.turns, later) {
+		return &b.ledger
+	}
+	then := new(coverage.Ledger)
+	for _, f := range b.turns {
+		if !later(f) {
+			then.Take(f)
+		}
+	}
+	return then
+}
 
 func (b *Book) record(id string, stored time.Time) *record {
 	id = strings.ToLower(id)
@@ -211,7 +263,7 @@ func (b *Book) summaries(now time.Time) []*Summary {
 			again++
 		}
 		if old || r.at.IsZero() {
-			r.summary, r.at = summarize(r, b.rules, now), now
+			r.summary, r.at = b.summarize(r, now), now
 		}
 		all = append(all, &r.summary)
 	}

@@ -285,3 +285,49 @@ func TestManyUnsettledCalls(t *testing.T) {
 		}
 	}
 }
+
+// The list says of a phone that was not heard to ring what the page of the call
+// says, and goes on to when more is known.
+func TestUnheardInTheList(t *testing.T) {
+	s := scenes["gap"]
+	page := explain.Conclude(s.evidence(t), "", rules.Deadlines, true).Users
+	if len(page) != 1 || page[0].Cause != explain.CauseUncovered {
+		t.Fatalf("the page says %+v", page)
+	}
+	late := s.feed[len(s.feed)-1:]
+	for len(late) < len(s.feed) && late[0].Type != event.Opened { // and all that followed
+		late = s.feed[len(s.feed)-len(late)-1:]
+	}
+	early := s
+	early.feed = s.feed[:len(s.feed)-len(late)]
+	b := NewBook(rules, time.Hour, 100)
+	early.into(t, b)
+	b.Refresh(at(s.now))
+	for _, f := range late {
+		b.Listen(f)
+	}
+	for _, list := range []*Book{b, func() *Book { b := NewBook(rules, time.Hour, 100); s.into(t, b); return b }()} {
+		rows := list.View(Query{}, at(s.now+time.Second)).Rows
+		if len(rows) != 1 || len(rows[0].Screens) != 1 || rows[0].Screens[0].Cause != page[0].Cause || !rows[0].settled {
+			t.Errorf("the list says %+v", rows[0])
+		}
+	}
+}
+
+// What was subscribed only after a call is none of it.
+func TestSubscribedAfterTheCall(t *testing.T) {
+	s := scenes["gap"]
+	s.feed = nil
+	for _, f := range listening(2*time.Second, 35*time.Second) {
+		if f.At = f.At.Add(2 * time.Hour); f.Subscriptions != nil {
+			f.HeardAt = f.At
+		}
+		s.feed = append(s.feed, f)
+	}
+	b := NewBook(rules, 24*time.Hour, 100)
+	s.into(t, b)
+	rows := b.View(Query{}, at(3*time.Hour)).Rows
+	if len(rows) != 1 || rows[0].Screens[0].Cause != explain.CauseUnwanted {
+		t.Errorf("%+v", rows[0])
+	}
+}

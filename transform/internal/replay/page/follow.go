@@ -51,7 +51,9 @@ type source struct {
 const (
 	beat       = 500 * time.Millisecond // so often at most is a reader told that there is more
 	retryAfter = time.Second
-	mostAtOnce = 50 // calls whose beginning is looked for
+	// What is found of a call so late is no page any more (writeTimeout).
+	gatherWithin = 10 * time.Second
+	mostAtOnce   = 50 // calls whose beginning is looked for
 )
 
 func (f *follower) sources() []*source {
@@ -67,7 +69,9 @@ func (f *follower) follow(ctx context.Context, s *source) error {
 		if err == nil {
 			err = bus.Read(ctx, f.js, s.name, nil, s.from, func(m bus.Message) error {
 				s.from = m.Seq + 1
-				m.Stored = stream.Stored(m)
+				if m.Stored = stream.Stored(m); stream.Imported(m) && !f.imported(m, s.name) {
+					return errAnew
+				}
 				f.locked(func() {
 					f.progress(s.name, m.Pending)
 					s.take(m)
@@ -237,8 +241,13 @@ func (f *follower) complete(ctx context.Context) {
 	}
 }
 
+// errNoAnswer means that a reader is not to wait for NATS any longer.
+var errNoAnswer = errors.New("NATS gives no answer")
+
 // gather looks for all that there is of a call.
 func (f *follower) gather(ctx context.Context, id string, seen func(string, bus.Message)) (explain.Evidence, error) {
+	ctx, stop := context.WithTimeoutCause(ctx, gatherWithin, fmt.Errorf("%w within %s", errNoAnswer, gatherWithin))
+	defer stop()
 	rte, err := stream.RTE(ctx, f.js, f.origin().Partitions)
 	if err != nil {
 		return explain.Evidence{}, err

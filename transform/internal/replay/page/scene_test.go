@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ringstream/schemas/bustest"
+	"ringstream/schemas/coverage"
 	"ringstream/schemas/event"
 	"ringstream/transform/internal/call"
 	"ringstream/transform/internal/replay/explain"
@@ -57,6 +58,14 @@ func (s scene) evidence(t testing.TB) explain.Evidence {
 			c.RecordedAt = step.At.Add(-2 * time.Millisecond)
 			e.Events = append(e.Events, explain.Stored{Seq: uint64(len(e.Events) + 1), Stored: step.At.Add(3 * time.Millisecond), In: step.Seq, Call: c})
 		}
+	}
+	var known coverage.Ledger
+	for _, f := range s.feed {
+		known.Take(f)
+	}
+	silent, span := e.Unheard()
+	for _, user := range silent { // as who gathers it finds it
+		e.Listening = map[string]explain.Listening{user: explain.Weigh(user, &known, &known, span)}
 	}
 	for i, o := range s.ends {
 		o.EventID, o.CallID = s.id+"/"+o.EventID, s.id

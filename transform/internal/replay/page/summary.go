@@ -87,12 +87,13 @@ type Delivery struct {
 	Call       string
 }
 
-func summarize(r *record, rules Rules, now time.Time) Summary {
+func (b *Book) summarize(r *record, now time.Time) Summary {
 	e := r.evidence
 	e.Now = now
 	if !e.Cut {
-		e.Steps = explain.Trace(e.Call, e.Raw, rules.Limits, now)
+		e.Steps = explain.Trace(e.Call, e.Raw, b.rules.Limits, now)
 	}
+	certain := b.overhear(&e)
 	s := Summary{Call: e.Call, First: r.first, State: stateOf(e), Outbound: true}
 	for _, c := range e.Events {
 		s.about(c.Call.OrganizationID, c.Call.Caller, c.Call.Called)
@@ -107,8 +108,8 @@ func summarize(r *record, rules Rules, now time.Time) Summary {
 		}
 		s.about(h.Raw.OrganizationID, caller, h.Raw.TargetNumber)
 	}
-	s.settled = s.State.over()
-	for _, v := range explain.Judge(e, rules.Deadlines) {
+	s.settled = s.State.over() && certain
+	for _, v := range explain.Judge(e, b.rules.Deadlines) {
 		one := Screen{User: v.User, Negotiator: v.Negotiator, Cause: v.Cause, Told: v.Told}
 		s.Screens = append(s.Screens, one)
 		s.settled = s.settled && one.Tone() != Waiting

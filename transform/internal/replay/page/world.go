@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"ringstream/schemas/bus"
 	"ringstream/schemas/topology"
 	"ringstream/transform/internal/replay/stream"
 )
@@ -68,6 +69,17 @@ func (f *follower) arrive(ctx context.Context) error {
 
 // origin is RTE as it was when reading began.
 func (f *follower) origin() stream.Span { return *f.rte.Load() }
+
+// imported takes note of how far what is imported reaches. It is false where the
+// streams were empty at the beginning: then all is to be seen in another light.
+func (f *follower) imported(m bus.Message, from string) bool {
+	rte := f.origin()
+	if rte.Imported && from == topology.RTE && m.Stored.After(rte.To) {
+		rte.To = m.Stored
+		f.rte.Store(&rte)
+	}
+	return rte.Imported
+}
 
 // now is the time to go by.
 func (f *follower) now() time.Time { return f.origin().Present(f.clock()) }

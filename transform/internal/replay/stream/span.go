@@ -6,10 +6,12 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -57,7 +59,8 @@ func (s Span) Anew(was Span) bool {
 
 // Look asks for the ends of a stream.
 func Look(ctx context.Context, js jetstream.JetStream, stream string) (Span, error) {
-	s, err := js.Stream(ctx, stream)
+	var s jetstream.Stream
+	err := request(ctx, js, func(ctx context.Context) (err error) { s, err = js.Stream(ctx, stream); return err })
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return Span{}, missing(stream)
 	}
@@ -94,7 +97,7 @@ func RTE(ctx context.Context, js jetstream.JetStream, partitions int) (Span, err
 		return rte, nil
 	}
 	first, err := end(ctx, js, rte.Name, jetstream.DeliverAllPolicy)
-	if err != nil || !imported(first) {
+	if err != nil || !Imported(first) {
 		return rte, err
 	}
 	last, err := end(ctx, js, rte.Name, jetstream.DeliverLastPolicy)
@@ -111,25 +114,59 @@ func LookRTE(ctx context.Context, js jetstream.JetStream, partitions int) (Span,
 	return rte, err
 }
 
-// Read hands over what the span holds from a position on. It reads without a
-// filter: to find the last message of a filter needs another permission.
+// Read hands over what the span holds from a position on, and waits for a
+// connection that is lost meanwhile. It reads without a filter: to find the last
+// message of a filter needs another permission.
 func Read(ctx context.Context, js jetstream.JetStream, s Span, from uint64, handle func(bus.Message) error) error {
 	if s.Empty() || from > s.Last {
 		return nil
 	}
-	err := bus.Read(ctx, js, s.Name, nil, from, func(m bus.Message) error {
+	before, whole := js.Conn().Stats().Reconnects, false
+	err := watched(ctx, js, s, from, func(m bus.Message) error {
 		if m.Seq <= s.Last {
-			m.Stored = Stored(m)
 			if err := handle(m); err != nil {
+				whole = errors.Is(err, ErrEnd)
 				return err
 			}
 		}
-		if m.Seq >= s.Last || m.Pending == 0 {
+		if whole = m.Seq >= s.Last; whole || m.Pending == 0 {
 			return ErrEnd
 		}
 		return nil
 	})
-	return NotEnd(err)
+	if err = NotEnd(err); err != nil || whole && js.Conn().Stats().Reconnects == before {
+		return err
+	}
+	return Same(ctx, js, s)
+}
+
+// Follow hands over what comes behind a span, until handle fails, ctx ends, or
+// the stream is not the same any more. A connection that is lost is waited for.
+func Follow(ctx context.Context, js jetstream.JetStream, s Span, handle func(bus.Message) error) error {
+	return watched(ctx, js, s, s.Last+1, handle)
+}
+
+// watched reads on and on, and looks whether it is still the same stream.
+func watched(ctx context.Context, js jetstream.JetStream, s Span, from uint64, handle func(bus.Message) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer stop(nil)
+	watching.Go(func() { stop(Watch(ctx, js, s)) })
+	var handled error
+	err := again(ctx, js, func() error {
+		err := bus.Read(ctx, js, s.Name, nil, from, func(m bus.Message) error {
+			from = m.Seq + 1
+			m.Stored = Stored(m)
+			handled = handle(m)
+			return handled
+		})
+		if handled != nil {
+			err = nil // of the connection
+		}
+		return err
+	})
+	return cmp.Or(handled, err)
 }
 
 // NotEnd is nil for ErrEnd.
@@ -147,7 +184,7 @@ const HeaderStored = "Ringstream-Stored"
 // Stored is when a message was stored, where it was first: that is its time for
 // the fold.
 func Stored(m bus.Message) time.Time {
-	if !imported(m) {
+	if !Imported(m) {
 		return m.Stored
 	}
 	t, err := time.Parse(time.RFC3339Nano, m.Header.Get(HeaderStored))
@@ -157,7 +194,8 @@ func Stored(m bus.Message) time.Time {
 	return t.UTC()
 }
 
-func imported(m bus.Message) bool { return m.Header.Get(HeaderStored) != "" }
+// Imported reports whether replay has put a message there.
+func Imported(m bus.Message) bool { return m.Header.Get(HeaderStored) != "" }
 
 // PositionOf reads which input a message of a log came of.
 func PositionOf(m bus.Message) (bus.Position, bool) {
