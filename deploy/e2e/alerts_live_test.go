@@ -98,6 +98,7 @@ func (s *site) follow(p provocation, lines []string) {
 	if p.means != nil {
 		maps.Copy(means, p.means(s))
 	}
+	s.means = means
 	for _, line := range lines {
 		command, here := s.reachable(filled(line, means))
 		if !here {

@@ -122,7 +122,7 @@ func (s *site) cures(user topology.Role, line string, more ...string) {
 	if _, cure, _ := strings.Cut(readPage(s.t, s.alert), "\n## How to cure\n"); !strings.Contains(cure, "`"+line+"`") {
 		s.t.Errorf("the page of %s does not say %q", s.alert, line)
 	}
-	if said, code := s.as(user, line, more...); code != 0 {
+	if said, code := s.as(user, filled(line, s.means), more...); code != 0 {
 		s.t.Errorf("%s ends with %d:\n%s", line, code, said)
 	}
 }

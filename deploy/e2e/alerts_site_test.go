@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -32,7 +33,9 @@ type site struct {
 	processes  map[string][]string   // their settings, by name
 	prometheus string                // URL of the one that watches
 	logs       string                // directory
+	past       string                // a sample that Prometheus has from days ago
 	alert, pod string                // that is being provoked, and the instance that it names
+	means      map[string]string     // what placeholders of its page stand for
 }
 
 // target is one process that is scraped, and what labels it gets.
@@ -122,4 +125,22 @@ func (s *site) within(t *testing.T, alert string) *site {
 	r.t = t
 	here.rig, here.alert = &r, alert
 	return &here
+}
+
+// sample is one value of an instant query.
+type sample struct {
+	Metric map[string]string `json:"metric"`
+	Value  [2]any            `json:"value"`
+}
+
+func (v sample) String() string { return fmt.Sprint(v.Value[1]) }
+
+// query asks what an expression comes to now.
+func (s *site) query(expr string) []sample {
+	s.t.Helper()
+	var answer struct {
+		Data struct{ Result []sample }
+	}
+	s.get(s.prometheus+"/api/v1/query?query="+url.QueryEscape(expr), &answer)
+	return answer.Data.Result
 }
