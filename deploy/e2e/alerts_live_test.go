@@ -66,20 +66,25 @@ func (s *site) provoke(p provocation) {
 	alert := s.firing()[p.alert]
 	s.t.Logf("fires after %v: %s", fired, alert.Annotations["description"])
 	s.pod = alert.Labels["instance"]
-	lines := commandsOf(s.pageOf(alert))
-	s.follow(p, lines)
 	if all := s.conditions(); !strings.Contains(all, p.admits) {
 		s.t.Errorf("nobody says %q:\n%s", p.admits, all)
 	}
+	lines := commandsOf(s.pageOf(alert))
+	s.follow(p, lines)
 	s.alone(slices.Concat(before, p.company, []string{p.alert}))
 	p.cure(s)
 	if p.lingers {
 		return
 	}
 	s.t.Logf("clears after %v", s.awaits(false, clearedWithin))
-	failed := slices.DeleteFunc(lines, func(line string) bool { return !beginsWith(p.fails, line) })
-	p.fails, p.says = nil, nil
-	s.follow(p, failed)
+	for _, line := range lines {
+		if beginsWith(p.fails, line) {
+			s.eventually(time.Minute, say("%s to succeed again", line), func() bool {
+				_, code := s.typed(filled(line, s.means))
+				return code == 0
+			})
+		}
+	}
 }
 
 // pageOf is the page that the alert itself links to.

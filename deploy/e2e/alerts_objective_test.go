@@ -52,7 +52,7 @@ var objectiveAlerts = []provocation{
 		},
 	},
 	{
-		alert: "RingstreamIncomingLateFast", place: &thrifty,
+		alert: "RingstreamIncomingLateFast", place: &thrifty, company: []string{"RingstreamDeliverStalled"},
 		says: map[string]string{"replay explain user": "Reapit accepted the incomingCall"},
 		means: func(*site) map[string]string {
 			return map[string]string{"EMAIL": "jane@agency.example", "TIME": "10s"}
