@@ -21,6 +21,7 @@ const (
 	explain   = "./internal/replay/explain"
 	bundle    = "./internal/replay/bundle"
 	page      = "./internal/replay/page"
+	watch     = "./internal/replay/watch"
 )
 
 // pure code may import exactly what is listed, any other the standard library
@@ -64,6 +65,15 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/replay/story.go":     pure("fmt", "strings", "time", "golang.org/x/tools/txtar", event, topology, call, fold, bundle),
 
 		"internal/replay/serve.go": may("github.com/nats-io/nats.go", jetstream, "github.com/spf13/cobra", bus, program, stream, page), // its connection never gives up
+
+		"internal/replay/beginning.go": may(jetstream, bus, event, topology, call, fold, stream, watch),
+		"internal/replay/gauges.go":    may("github.com/prometheus/client_golang/prometheus", probe, telemetry, topology, watch),
+		"internal/replay/lapses.go":    pure("time", coverage, event),
+		"internal/replay/watch.go":     may("github.com/nats-io/nats.go", "github.com/spf13/cobra", bus, probe, program, telemetry), // its connection never gives up
+		"internal/replay/watcher.go":   may(jetstream, bus, topology, explain, stream, watch),
+
+		// Whether the streams are as promised is decided without a clock.
+		"internal/replay/watch": pure("container/heap", "fmt", "maps", "slices", "strings", "time", bus, event, topology),
 
 		"internal/replay/stream": may(jetstream, bus, topology),
 

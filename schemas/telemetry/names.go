@@ -72,4 +72,14 @@ const (
 	DeliverTenantsBroken    = "ringstream_deliver_tenants_broken"            // 1: TENANTS_FILE cannot be used as it is
 	DeliverDirectoryAge     = "ringstream_deliver_directory_age_seconds"     // customer; since Reapit was read, by an earlier start too
 	DeliverUnmapped         = "ringstream_deliver_unmapped_users"            // reason; users who rang and were no negotiator
+
+	// Replay's watch.
+	WatchViolations = "ringstream_watch_violations_total" // kind
+	WatchMessages   = "ringstream_watch_messages_total"   // stream
+	WatchLag        = "ringstream_watch_lag_seconds"      // stream; what it knows of the stream is so old
+	WatchUntold     = "ringstream_watch_untold_seconds"   // since RTE stored the oldest of which CALLS lacks an event
+	WatchAwaited    = "ringstream_watch_awaited_outcomes"
+	WatchCalls      = "ringstream_watch_calls"
+	WatchForgotten  = "ringstream_watch_forgotten_total" // not judged, for want of memory
+	WatchGaps       = "ringstream_watch_gaps_total"
 )

@@ -23,7 +23,7 @@ const Name = "replay"
 // Exit codes.
 const (
 	Clean     = 0 // done; diff: equal
-	Different = 1 // diff: CALLS differs; coverage: there are gaps; explain: the streams do not say why
+	Different = 1 // diff: CALLS differs; coverage: there are gaps; explain: the streams do not say why; watch: they are not as promised
 	Trouble   = 2 // wrong arguments or settings, nothing of what was asked for, or it could not be done to the end
 )
 
@@ -45,6 +45,8 @@ var (
 	ErrBehind = errors.New("CALLS is behind RTE")
 	// ErrUnexplained means that the streams do not say why.
 	ErrUnexplained = errors.New("the streams do not say why")
+	// ErrBroken means that watch has found what is not as promised.
+	ErrBroken = errors.New("the streams are not as promised")
 
 	// errUsage marks what the caller of the program got wrong.
 	errUsage = errors.New("see --help")
@@ -66,7 +68,7 @@ func Main(ctx context.Context, args []string, io IO) int {
 	root.SetOut(io.Out)
 	root.SetErr(io.Err)
 	err := c.execute(ctx, root, args)
-	if err != nil && !errors.Is(err, ErrDiffer) && !errors.Is(err, ErrUncovered) && !errors.Is(err, ErrUnexplained) {
+	if err != nil && !answer(err) {
 		fmt.Fprintf(io.Err, "%s: %s\n", Name, oneLine(err))
 	}
 	return c.code(err)
@@ -103,35 +105,41 @@ func (c *command) code(err error) int {
 	switch {
 	case err == nil:
 		return Clean
-	case errors.Is(err, ErrDiffer), errors.Is(err, ErrUncovered), errors.Is(err, ErrUnexplained):
+	case answer(err):
 		return Different
 	default:
 		return Trouble
 	}
 }
 
+// answer reports whether an error is what was asked for, and has been printed.
+func answer(err error) bool {
+	return slices.ContainsFunc([]error{ErrDiffer, ErrUncovered, ErrUnexplained, ErrBroken}, func(a error) bool { return errors.Is(err, a) })
+}
+
 const (
 	about = `replay folds the raw telephone events of the stream RTE again, by the same code
 as transform, and prints the call events that come of it or compares them with
 those in CALLS. It also tells when nobody listened, and why a screen was told of a
-call or was not, follows calls live, shows them in a browser, and takes a call
-along in a file. It only reads, but for import, which fills a server of its own: no
-stream, consumer or service notices it.
+call or was not, follows calls live, watches over what is promised, shows calls in a
+browser, and takes one along in a file. It only reads, but for import, which fills a
+server of its own: no stream, consumer or service notices it.
 
 The connection is set by the NATS_* variables or by flags. RING_TIMEOUT,
 TALK_TIMEOUT, SETTLE_TIMEOUT and CLOSED_MEMORY must be those of transform. A user
 with permissions of its own needs to publish to $JS.API.STREAM.INFO.* and
 $JS.API.CONSUMER.{CREATE,MSG.NEXT,DELETE}.*.* and, for explain, tail and serve,
-$JS.API.CONSUMER.CREATE.*.>, and to subscribe to _INBOX_replay.>
+$JS.API.CONSUMER.CREATE.*.>, for watch $JS.API.STREAM.MSG.GET.*, and to subscribe to
+_INBOX_replay.>
 
 A connection that is lost is waited for: half a minute long, and then what was
 printed is not all, the exit code is 2, and no bundle is left; by tail and serve,
 without end.
 
 Exit codes: 0 done (diff: equal; coverage: no gap; explain: answered), 1 diff:
-different, coverage: there are gaps, explain: the streams do not say why, 2 wrong
-arguments or settings, nothing there of what was asked for, or it could not be
-done to the end.`
+different, coverage: there are gaps, explain: the streams do not say why, watch: they
+are not as promised, 2 wrong arguments or settings, nothing there of what was asked
+for, or it could not be done to the end.`
 
 	examples = `  replay run --since 2h
   replay run --call 0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30 -o story
@@ -205,7 +213,7 @@ func (c *command) root() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	c.connection.bind(root.PersistentFlags())
-	root.AddCommand(c.runCommand(), c.diffCommand(), c.coverageCommand(), c.explainCommand(), c.tailCommand(), c.serveCommand(), c.exportCommand(), c.importCommand())
+	root.AddCommand(c.runCommand(), c.diffCommand(), c.coverageCommand(), c.explainCommand(), c.tailCommand(), c.watchCommand(), c.serveCommand(), c.exportCommand(), c.importCommand())
 	completes(root)
 	return root
 }

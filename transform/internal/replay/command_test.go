@@ -77,7 +77,7 @@ func TestUsage(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	for name, args := range map[string][]string{
-		"help.txt": nil, "help-run.txt": {"run", "--help"}, "help-diff.txt": {"help", "diff"}, "help-coverage.txt": {"coverage", "--help"}, "help-tail.txt": {"tail", "--help"}, "help-serve.txt": {"serve", "--help"},
+		"help.txt": nil, "help-run.txt": {"run", "--help"}, "help-diff.txt": {"help", "diff"}, "help-coverage.txt": {"coverage", "--help"}, "help-tail.txt": {"tail", "--help"}, "help-serve.txt": {"serve", "--help"}, "help-watch.txt": {"watch", "--help"},
 		"help-export.txt": {"export", "--help"}, "help-import.txt": {"import", "--help"}, "help-explain.txt": {"explain", "--help"}, "help-explain-call.txt": {"explain", "call", "--help"},
 		"help-explain-user.txt": {"help", "explain", "user"},
 	} {

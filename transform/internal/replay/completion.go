@@ -15,6 +15,7 @@ var offers = map[string]map[string][]string{
 	"replay coverage": {"output": {"text", "json"}},
 	"replay explain":  {"output": {"text", "json"}},
 	"replay tail":     {"output": {"text", "json"}, "type": callTypes()},
+	"replay watch":    {"output": {"text", "json"}},
 }
 
 // files are the flags that name a file, by command, and of all commands.

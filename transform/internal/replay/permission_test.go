@@ -45,6 +45,10 @@ func TestLeastPrivilege(t *testing.T) {
 	if errs, code := end(); code != Clean || errs != "" {
 		t.Errorf("tail: exit %d, said %q", code, errs)
 	}
+	t.Setenv("HTTP_ADDR", "127.0.0.1:0")
+	if out, errs, code := r.replay("watch", "--user", "replay", "--for", "2s"); code != Clean || out != "" || !strings.Contains(errs, "0 violations") {
+		t.Errorf("watch: exit %d, found %q, said %q", code, out, errs)
+	}
 	site, end := r.serve("--user", "replay")
 	r.eventually(browser(), site, `data-state="live"`, "/call/"+answered)
 	if status, body := r.get(browser(), site+"call/"+answered); status != http.StatusOK || !strings.Contains(body, "DEADLETTERS") {

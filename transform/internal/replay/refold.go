@@ -76,6 +76,9 @@ func (r *Refold) step(m decoded) (told []Told) {
 		r.Unreadable++
 	}
 	for _, p := range r.concerned(m.Subject) {
+		if m.Seq <= r.folds[p].Seq() {
+			continue // it was restored from behind it
+		}
 		for i, out := range r.folds[p].Step(m.in).Outputs {
 			told = append(told, Told{Call: out.Call, Partition: p, At: bus.Position{In: m.Seq, Idx: i}, Stored: m.Stored, Trace: out.Trace})
 		}

@@ -35,8 +35,9 @@ type Span struct {
 	First, Last uint64
 	From, To    time.Time // stored times of its ends
 	Created     time.Time
-	Partitions  int  // as its metadata says, 0 where it does not
-	Imported    bool // by replay: From and To are of where it comes from
+	At          time.Time // when the server told of it, by its clock
+	Partitions  int       // as its metadata says, 0 where it does not
+	Imported    bool      // by replay: From and To are of where it comes from
 }
 
 // Empty reports whether it has no message.
@@ -74,7 +75,7 @@ func Look(ctx context.Context, js jetstream.JetStream, stream string) (Span, err
 	n, _ := strconv.Atoi(info.Config.Metadata[topology.MetaPartitions])
 	return Span{
 		Name: stream, First: info.State.FirstSeq, Last: info.State.LastSeq, Partitions: n,
-		From: info.State.FirstTime.UTC(), To: info.State.LastTime.UTC(), Created: info.Created,
+		From: info.State.FirstTime.UTC(), To: info.State.LastTime.UTC(), Created: info.Created, At: info.TimeStamp.UTC(),
 	}, nil
 }
 
