@@ -85,6 +85,18 @@ func pipeline() board {
 				{title: "Call events a second", unit: "short", series: one(sum("type", rate("ringstream_transform_call_events_total")), "{{type}}")},
 				{title: "Outcomes a second", unit: "short", series: one(sum("outcome", rate("ringstream_deliver_outcomes_total")), "{{outcome}}")},
 			}},
+			{"Is it as promised?", []panel{
+				{title: "Violations", about: "As replay watch finds them, an hour; none is right", unit: "short", limit: 1, series: one(sum("kind", "increase("+of("ringstream_watch_violations_total")+"[1h])"), "{{kind}}")},
+				{title: "Age of what the watch knows", unit: "s", limit: 30, series: append(one(highest("stream", of("ringstream_watch_lag_seconds")), "{{stream}}"),
+					series{highest("", of("ringstream_watch_untold_seconds")), "oldest that CALLS lacks"})},
+				{title: "Messages looked at, a second", unit: "short", series: one(sum("stream", rate("ringstream_watch_messages_total")), "{{stream}}")},
+				{title: "What the watch remembers", unit: "short", series: []series{
+					{highest("", of("ringstream_watch_calls")), "calls"},
+					{highest("", of("ringstream_watch_awaited_outcomes")), "without an outcome"},
+					{highest("", of("ringstream_watch_forgotten_total")), "forgotten"},
+					{highest("", of("ringstream_watch_gaps_total")), "gaps of coverage"},
+				}},
+			}},
 			{"Bus and processes", []panel{
 				{title: "Connected to NATS", unit: "short", series: one(of("ringstream_nats_connected"), "{{instance}}")},
 				{title: "NATS does not answer for", unit: "s", limit: 20, series: one(of("ringstream_streams_unanswered_seconds"), "{{instance}}")},

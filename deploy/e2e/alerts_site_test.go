@@ -52,6 +52,7 @@ var wholeStack = place{name: "stack", open: func(t *testing.T) *site {
 	})
 	s := siteOf(r)
 	s.gate = way
+	s.targets = append(s.targets, target{"replay", "replay-1", strings.TrimPrefix(r.watch(), "http://")})
 	return s
 }}
 

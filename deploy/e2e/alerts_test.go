@@ -47,6 +47,7 @@ var provocations = map[string][]provocation{
 	"ringstream-objective": objectiveAlerts,
 	"ringstream-deliver":   deliverAlerts,
 	"ringstream-bus":       busAlerts,
+	"ringstream-watch":     watchAlerts,
 }
 
 const alertRules = "../alerts/ringstream.rules.yaml"

@@ -243,7 +243,7 @@ type program struct {
 	w         *world
 	name, bin string
 	url       string
-	env       []string
+	args, env []string
 	log       string
 
 	mu  sync.Mutex
@@ -279,7 +279,7 @@ func (p *program) start() {
 		return
 	}
 	defer func() { _ = log.Close() }()
-	p.cmd = exec.Command(p.bin)
+	p.cmd = exec.Command(p.bin, p.args...)
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, p.env...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // it does not outlive the tests, however they end

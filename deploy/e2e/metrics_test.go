@@ -5,6 +5,8 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,16 +19,19 @@ import (
 // family is one metric as it is documented or exported.
 type family struct{ kind, help string }
 
-// families are what is documented, or exported by all services together.
-func (r *rig) families() map[string]family {
+// families are what is exported by all services together, and by those at more URLs.
+func (r *rig) families(more ...string) map[string]family {
 	r.t.Helper()
 	all := map[string]family{}
+	urls := slices.Clone(more)
 	for _, s := range r.Services() {
-		if s.Program != "ingest" && s.Program != "transform" && s.Program != "deliver" {
-			continue
+		if s.Program == "ingest" || s.Program == "transform" || s.Program == "deliver" {
+			urls = append(urls, s.URL)
 		}
+	}
+	for _, url := range urls {
 		helps := map[string]string{}
-		for line := range strings.Lines(r.scrape(s.URL)) {
+		for line := range strings.Lines(r.scrape(url)) {
 			switch field := strings.SplitN(strings.TrimSpace(line), " ", 4); {
 			case len(field) < 4 || !strings.HasPrefix(field[2], "ringstream_"):
 			case field[1] == "HELP":
@@ -57,6 +62,30 @@ func (r *rig) scrape(url string) string {
 	return string(b)
 }
 
+var watchesAt = regexp.MustCompile(`http://\S+/metrics`)
+
+// watch starts replay watch, and returns where it answers.
+func (r *rig) watch() (url string) {
+	r.t.Helper()
+	log, err := os.Create(filepath.Join(r.LogDir(), "replay-1.log"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	cmd := exec.CommandContext(r.t.Context(), filepath.Join(binaries, "replay"), "watch")
+	cmd.Env = r.settings("replay", "HTTP_ADDR=127.0.0.1:0")
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); _ = log.Close() })
+	r.eventually(time.Minute, say("replay watch, whose log is %s", log.Name()), func() bool {
+		text, err := os.ReadFile(log.Name())
+		url = strings.TrimSuffix(string(watchesAt.Find(text)), "/metrics")
+		return err == nil && url != "" && strings.Contains(string(text), "watching from")
+	})
+	return url
+}
+
 var documentedMetric = regexp.MustCompile("(?m)^\\| `(ringstream_[a-z_]+)` \\| ([a-z]+) \\|.*\\| (.+) \\|$")
 
 // What the dashboards, the alerts and metrics.md name is what the running
@@ -77,8 +106,9 @@ func TestMetricsAreThoseThatAreDocumented(t *testing.T) {
 		"match": map[string]string{"path": "/notifications"}, "times": 1000, "action": map[string]int{"status": http.StatusForbidden},
 	}, nil)
 	r.post(r.RTESim()+"/control/play", map[string]any{"scenario": "hunt-group"}, nil)
+	watch := r.watch()
 	lacking := func() (names []string) {
-		exported := r.families()
+		exported := r.families(watch)
 		for _, name := range slices.Sorted(maps.Keys(documented)) {
 			if _, ok := exported[name]; !ok {
 				names = append(names, name)
@@ -88,7 +118,7 @@ func TestMetricsAreThoseThatAreDocumented(t *testing.T) {
 	}
 	r.eventually(30*time.Second, func() string { return "not exported: " + strings.Join(lacking(), ", ") }, func() bool { return len(lacking()) == 0 })
 	several := []string{"ringstream_last_progress_timestamp_seconds", "ringstream_lease_held", "ringstream_log_append_seconds", "ringstream_log_fence_conflicts_total"} // each service words its own
-	for name, have := range r.families() {
+	for name, have := range r.families(watch) {
 		switch want, ok := documented[name]; {
 		case !ok:
 			t.Errorf("%s is not in metrics.md", name)

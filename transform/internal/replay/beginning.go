@@ -91,7 +91,7 @@ func openAt(ctx context.Context, js jetstream.JetStream, name string, since time
 	if err != nil {
 		return nil, err
 	}
-	f := &followedStream{name: name, from: span.Last + 1, first: span, messages: make(chan bus.Message)}
+	f := &followedStream{name: name, from: span.Last + 1, messages: make(chan bus.Message)}
 	if !since.IsZero() {
 		if f.from, err = firstSince(ctx, js, name, since.Add(-before)); err != nil {
 			return nil, err

@@ -133,8 +133,8 @@ $JS.API.CONSUMER.CREATE.*.>, for watch $JS.API.STREAM.MSG.GET.*, and to subscrib
 _INBOX_replay.>
 
 A connection that is lost is waited for: half a minute long, and then what was
-printed is not all, the exit code is 2, and no bundle is left; by tail and serve,
-without end.
+printed is not all, the exit code is 2, and no bundle is left; by tail, serve and
+watch, without end.
 
 Exit codes: 0 done (diff: equal; coverage: no gap; explain: answered), 1 diff:
 different, coverage: there are gaps, explain: the streams do not say why, watch: they

@@ -41,9 +41,10 @@ with --since it folds RTE from its first message, and trusts nobody. It remember
 call for 10 minutes after its last event, so what it needs does not grow; --most says
 how many at most. What is under way when it ends is not judged.
 
-HTTP_ADDR has /metrics (ringstream_watch_violations_total by kind, and how far it is
-behind), /healthz, /readyz and /version. A server that goes away is waited for.
-DEADLINE_* must be those of deliver.
+With HTTP_ADDR (:8080) it answers there as the services do: /metrics, with
+ringstream_watch_violations_total by kind and how far it is behind, /healthz, /readyz
+and /version. A server that goes away is waited for. DEADLINE_* must be those of
+deliver.
 
 Privacy: no number is printed; ids of users and negotiators are.
 
@@ -67,7 +68,7 @@ type watched struct {
 
 // answering is a setting of watch alone.
 type answering struct {
-	HTTPAddr string `envconfig:"HTTP_ADDR" default:":8080" desc:"address of /healthz, /readyz, /metrics and /version"`
+	HTTPAddr string `envconfig:"HTTP_ADDR" desc:"address of /healthz, /readyz, /metrics and /version; empty: none"`
 }
 
 func (c *command) watchCommand() *cobra.Command {
@@ -76,7 +77,6 @@ func (c *command) watchCommand() *cobra.Command {
 	var tenants []string
 	cmd := &cobra.Command{
 		Use: "watch", Short: "say live what in the streams is not as promised", Long: watchAbout, Example: watchExamples, Args: cobra.NoArgs,
-		PreRunE: filled("since"),
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if w.since, err = ParseMoment(since, c.now); err != nil {
 				return usage("--since: %v", err)
@@ -141,12 +141,16 @@ func (c *command) watch(ctx context.Context, asked watched) (err error) {
 	registry := telemetry.Metrics(Name, version.Version, version.Revision)
 	board := probe.New()
 	board.Set("reading", false, "not begun yet")
-	stop, bound, err := probe.Serve(ctx, answers.HTTPAddr, board, registry, version)
-	if err != nil {
-		return err
+	if answers.HTTPAddr != "" {
+		stop, bound, err := probe.Serve(ctx, answers.HTTPAddr, board, registry, version)
+		if err != nil {
+			return err
+		}
+		undo.Add("stop probes", program.Bounded(stop))
+		fmt.Fprintf(c.err, "http://%s/metrics\n", bound)
 	}
-	undo.Add("stop probes", program.Bounded(stop))
-	nc, err := bus.Dial(s.Config, Name, nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort())
+	nc, err := bus.Dial(s.Config, Name, nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
+		nats.PingInterval(patience/pingsPatience), nats.MaxPingsOutstanding(pingsUnheard))
 	if err != nil {
 		return err
 	}
@@ -162,6 +166,6 @@ func (c *command) watch(ctx context.Context, asked watched) (err error) {
 	}
 	w.gauges = measure(registry)
 	board.Func("reading", w.gauges.current)
-	fmt.Fprintf(c.err, "watching from RTE %d, CALLS %d and DELIVERIES %d on; http://%s/metrics\n", w.rte.from, w.calls.from, w.deliveries.from, bound)
+	fmt.Fprintf(c.err, "watching from RTE %d, CALLS %d and DELIVERIES %d on\n", w.rte.from, w.calls.from, w.deliveries.from)
 	return w.run(ctx)
 }

@@ -44,7 +44,7 @@ func watching(t *testing.T) (o *office, end func() int) {
 	code := make(chan int, 1)
 	go func() { code <- o.watchUntil(ctx) }()
 	listens := regexp.MustCompile(`http://\S+/metrics`)
-	bustest.Eventually(t, "it watches", func() bool { return listens.MatchString(o.errs.String()) })
+	bustest.Eventually(t, "it watches", func() bool { return strings.Contains(o.errs.String(), "watching from ") })
 	o.metrics = listens.FindString(o.errs.String())
 	return o, sync.OnceValue(func() int {
 		cancel(errors.New("Ctrl-C"))
@@ -393,7 +393,9 @@ func TestWatchEndsWithItsStream(t *testing.T) {
 	if err := o.js.DeleteStream(t.Context(), topology.Deliveries); err != nil {
 		t.Fatal(err)
 	}
-	bustest.Eventually(t, "it ends", func() bool { return strings.Contains(o.errs.String(), "stream DELIVERIES was made anew") })
+	bustest.Eventually(t, "it ends", func() bool {
+		return strings.Contains(o.errs.String(), "read stream DELIVERIES: the stream was made anew")
+	})
 	if code := end(); code != Trouble {
 		t.Errorf("exit %d", code)
 	}

@@ -28,8 +28,6 @@ const (
 	againIn   = time.Second // a stream that could not be read
 )
 
-var errAnew = errors.New("was made anew, and what was seen of it is gone; begin again")
-
 // watcher reads three streams at once and hands over to the checker what it can
 // judge. Only one goroutine touches it.
 type watcher struct {
@@ -53,7 +51,6 @@ type followedStream struct {
 	read     uint64       // position up to which everything was handed over
 	asOf     time.Time    // up to then all of it is known, by the server's clock
 	seen     stream.Span  // as it was looked at last
-	first    stream.Span  // and first
 }
 
 // looked takes in how the stream stands.
@@ -265,8 +262,8 @@ func (w *watcher) looked(now stream.Span) error {
 		if f.name != now.Name {
 			continue
 		}
-		if !now.Created.Equal(f.first.Created) || now.Last < f.seen.Last {
-			return fmt.Errorf("stream %s %w", f.name, errAnew)
+		if now.Anew(f.seen) {
+			return fmt.Errorf("read stream %s: %w; begin again", f.name, stream.ErrAnew)
 		}
 		f.looked(now)
 	}
