@@ -24,10 +24,15 @@ var foldAlerts = []provocation{
 		alert: "RingstreamCallsNotMerged", place: &cluster, admits: "transform may not ask its leader to step down",
 		cause: func(s *site) { // a server stops that CALLS hears of a log from, and transform may not have CALLS elect another leader
 			c := s.cluster
+			s.eventually(3*time.Minute, say("three replicas of each stream"), c.whole)
+			anew := func() bool { return deposed(c.js.Conn(), "$JS.API.STREAM.LEADER.STEPDOWN."+topology.Calls) } // who leads then asks the leaders that there are
+			s.eventually(time.Minute, say("CALLS to elect another leader"), anew)
 			s.eventually(time.Minute, say("a leader of CALLS that hears of a log from another server"), func() bool {
-				deposed(c.js.Conn(), "$JS.API.STREAM.LEADER.STEPDOWN."+topology.Calls) // the new one asks the leaders that there are
-				s.down = c.leaderOf(topology.CallLog(0))
-				return s.down != nil && c.leaderOf(topology.Calls) != nil && s.down != c.leaderOf(topology.Calls)
+				calls, log := c.leaderOf(topology.Calls), c.leaderOf(topology.CallLog(0))
+				if s.down = log; calls == log && log != nil {
+					anew()
+				}
+				return calls != nil && log != nil && calls != log
 			})
 			merged := c.holds(topology.Calls, "calls.>")
 			s.eventually(time.Minute, say("CALLS to go on"), func() bool { return c.holds(topology.Calls, "calls.>") > merged+20 })

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -66,9 +67,8 @@ func (s *site) provoke(p provocation) {
 	alert := s.firing()[p.alert]
 	s.t.Logf("fires after %v: %s", fired, alert.Annotations["description"])
 	s.pod = alert.Labels["instance"]
-	if all := s.conditions(); !strings.Contains(all, p.admits) {
-		s.t.Errorf("nobody says %q:\n%s", p.admits, all)
-	}
+	what := func() string { return fmt.Sprintf("somebody to say %q:\n%s", p.admits, s.conditions()) }
+	s.eventually(20*time.Second, what, func() bool { return strings.Contains(s.conditions(), p.admits) })
 	lines := commandsOf(s.pageOf(alert))
 	s.follow(p, lines)
 	s.alone(slices.Concat(before, p.company, []string{p.alert}))
