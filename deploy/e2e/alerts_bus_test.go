@@ -27,7 +27,7 @@ var busAlerts = []provocation{
 		cure:  func(s *site) { s.must(s.StartNATS()) },
 	},
 	{
-		alert: "RingstreamStreamsDiffer", place: &bereft,
+		alert: "RingstreamStreamsDiffer", place: &bereft, admits: "CALLS has max age",
 		company: []string{"RingstreamTransformStalled", "RingstreamDeliverStalled"},
 		fails:   []string{"transform provision"}, says: map[string]string{"transform provision": "CALLS", "nats stream info": `"deny_purge": true`},
 		cause: func(s *site) { // somebody who may has made CALLS forget sooner, and deleted a bucket

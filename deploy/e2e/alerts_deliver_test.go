@@ -73,7 +73,7 @@ var deliverAlerts = []provocation{
 		},
 	},
 	{
-		alert: "RingstreamTenantsFileBroken", place: &customers,
+		alert: "RingstreamTenantsFileBroken", place: &customers, admits: "line 3",
 		fails: []string{"deliver check"}, says: map[string]string{"deliver check": "line 3"},
 		cause: func(s *site) { s.tenants(both + spelt) },
 		cure:  func(s *site) { s.tenants(both) },
@@ -92,7 +92,7 @@ var deliverAlerts = []provocation{
 		},
 	},
 	{
-		alert: "RingstreamTenantParked", place: &customers, company: []string{"RingstreamIncomingLateFast"},
+		alert: "RingstreamTenantParked", place: &customers, admits: "Reapit refuses SBOX", company: []string{"RingstreamIncomingLateFast"},
 		fails: []string{"deliver check"}, says: map[string]string{"deliver check": "customer SBOX"},
 		cause: func(s *site) { // it revokes the application
 			s.told("knobs", map[string]any{"notInstalled": []string{"SBOX"}})
@@ -104,7 +104,7 @@ var deliverAlerts = []provocation{
 		},
 	},
 	{
-		alert: "RingstreamDirectoryStale", place: &customers, instead: map[string]string{"> 900": "> 30"}, // a quarter of an hour
+		alert: "RingstreamDirectoryStale", place: &customers, admits: "cannot be read since", instead: map[string]string{"> 900": "> 30"}, // a quarter of an hour
 		fails: []string{"deliver check"}, says: map[string]string{"deliver check": "customer NEW"},
 		cause: func(s *site) { // a new customer has not consented to the scope
 			s.answering(map[string]string{"path": "/negotiators", "customer": "NEW"}, map[string]any{"status": http.StatusForbidden})
@@ -113,7 +113,7 @@ var deliverAlerts = []provocation{
 		cure: func(s *site) { s.recover() },
 	},
 	{
-		alert: "RingstreamReapitFailing", place: &customers, company: []string{"RingstreamDeliverStalled", "RingstreamIncomingLateFast"},
+		alert: "RingstreamReapitFailing", place: &customers, admits: "503", company: []string{"RingstreamDeliverStalled", "RingstreamIncomingLateFast"},
 		fails: []string{"deliver check"}, says: map[string]string{"deliver check": "503"},
 		cause: func(s *site) {
 			s.answering(nil, map[string]any{"status": http.StatusServiceUnavailable})
@@ -136,7 +136,7 @@ var deliverAlerts = []provocation{
 		cure:  func(s *site) { s.redeploy("REAPIT_DAILY=120") },
 	},
 	{
-		alert: "RingstreamBudgetExhausted", place: &thrifty, company: []string{"RingstreamDeliverStalled", "RingstreamIncomingLateFast"},
+		alert: "RingstreamBudgetExhausted", place: &thrifty, admits: "the requests of the day (REAPIT_DAILY) are used up", company: []string{"RingstreamDeliverStalled", "RingstreamIncomingLateFast"},
 		cause: func(s *site) { s.spendTo(0) },
 		cure:  func(s *site) { s.redeploy("REAPIT_DAILY=250000") },
 	},
