@@ -135,8 +135,8 @@ func (r *rig) compare(calls, want []string, doubles bool) {
 	if wrong > 0 {
 		r.t.Errorf("%d of %d calls are wrong", wrong, len(got))
 	}
-	if doubled > 16 {
-		r.t.Errorf("%d doubles: more than were in flight", doubled)
+	if doubled > 32 {
+		r.t.Errorf("%d doubles: more than may be under way or without a record", doubled)
 	}
 	r.t.Logf("%d calls, %d doubled", len(got), doubled)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -26,6 +27,10 @@ type journal struct {
 	lost  context.CancelCauseFunc // of the term
 	ended chan struct{}
 	left  []schedule.Record // not stored, or not known to be; complete when ended is closed
+
+	doubtful atomic.Int64  // records of Reapit's answers that are not stored yet
+	waited   atomic.Bool   // for one less
+	relieved chan struct{} // gets something when there is one less, and somebody waited for it
 }
 
 // entry is one thing to do with the log.
@@ -39,7 +44,7 @@ const backlog = 4096
 
 // newJournal takes the log over: nobody else uses it until close returns.
 func newJournal(log *bus.Log, lost context.CancelCauseFunc) *journal {
-	j := &journal{log: log, queue: make(chan entry, backlog), lost: lost, ended: make(chan struct{})}
+	j := &journal{log: log, queue: make(chan entry, backlog), lost: lost, ended: make(chan struct{}), relieved: make(chan struct{}, 1)}
 	go j.write()
 	return j
 }
@@ -51,6 +56,8 @@ func (j *journal) write() {
 		if failed == nil {
 			if failed = next.store(); failed != nil {
 				j.lost(failed)
+			} else {
+				j.relieve(next.record)
 			}
 		}
 		if failed != nil && next.record != nil {
@@ -68,7 +75,41 @@ func (j *journal) close() {
 
 // outcome hands over one record; stored is called when the log has it.
 func (j *journal) outcome(r schedule.Record, stored func(event.Outcome, time.Duration)) {
+	if r.Answered() {
+		j.doubtful.Add(1)
+	}
 	j.queue <- entry{func() error { return j.append(r, stored) }, &r}
+}
+
+// relieve notes that a record, if it is one of an answer, is stored.
+func (j *journal) relieve(r *schedule.Record) {
+	if r == nil || !r.Answered() {
+		return
+	}
+	j.doubtful.Add(-1)
+	if j.waited.Swap(false) {
+		select {
+		case j.relieved <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// mostDoubtful is how many requests may be under way or answered and not recorded;
+// with more than 16 slots it is two for each. A crash repeats these notifications
+// and no others: without a bound a slow NATS makes them hundreds (measured: 266).
+const mostDoubtful = 32
+
+// bounded is the room that is left by what is not recorded yet.
+func (j *journal) bounded(room schedule.Room, flying int) schedule.Room {
+	j.waited.Store(true) // first, so that no relief from here on is missed
+	left := max(0, max(mostDoubtful, 2*room.Slots)-int(j.doubtful.Load())-flying)
+	if left >= room.Rate {
+		j.waited.Store(false)
+		return room
+	}
+	room.Rate, room.Spare = left, min(room.Spare, left/2)
+	return room
 }
 
 func (j *journal) append(r schedule.Record, stored func(event.Outcome, time.Duration)) error {

@@ -40,6 +40,42 @@ func TestFlushWaitsForWhatIsToBeStored(t *testing.T) {
 	})
 }
 
+// A crash repeats what was answered and is not recorded: where records are slow, so
+// are requests.
+func TestRequestsKeepPaceWithTheirRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &journal{queue: make(chan entry, backlog), ended: make(chan struct{}), relieved: make(chan struct{}, 1)}
+		room := schedule.Room{Slots: 5, Rate: 20, Spare: 10}
+		if got := j.bounded(schedule.Room{Slots: 20, Rate: 500, Spare: 250}, 0); got.Rate != 40 || got.Spare != 20 {
+			t.Errorf("%+v: nothing but calls that ring would ever go out", got)
+		}
+		for n := range mostDoubtful {
+			if got := j.bounded(room, 4).Rate; got != min(20, max(0, mostDoubtful-4-n)) {
+				t.Fatalf("%d requests may begin beside 4 under way and %d without a record", got, n)
+			}
+			j.doubtful.Add(1)
+			j.queue <- entry{func() error { time.Sleep(time.Second); return nil }, &schedule.Record{Outcome: event.Delivered}}
+			j.queue <- entry{func() error { return nil }, &schedule.Record{Outcome: event.Superseded}} // repeats nothing
+		}
+		began := time.Now()
+		go j.write()
+		for range 5 {
+			for j.bounded(room, 0).Rate == 0 {
+				<-j.relieved
+			}
+			j.doubtful.Add(1)
+		}
+		if waited := time.Since(began); waited != 5*time.Second {
+			t.Errorf("five requests waited %v for five records", waited)
+		}
+		close(j.queue)
+		<-j.ended
+		if got := j.bounded(schedule.Room{Slots: 40, Rate: 100}, 0).Rate; got != 2*40-5 {
+			t.Errorf("%d requests may begin with 40 slots and 5 without a record", got)
+		}
+	})
+}
+
 // Only who goes out behind a record waits for it, and nobody does when the log
 // is lost.
 func TestARequestWaitsForWhatStandsBeforeIt(t *testing.T) {

@@ -116,6 +116,7 @@ func (t *term) turn(enough <-chan struct{}) error {
 		woken = func() { t.hear(r) }
 	case a := <-t.asks:
 		woken = func() { t.takeOn(a) }
+	case <-t.journal.relieved:
 	case <-timer.C:
 	}
 	if err := t.alive(); err != nil {
@@ -146,7 +147,7 @@ func (t *term) step() time.Duration {
 	}
 	t.seen.done()
 	t.learn()
-	plan := t.memory.Next(t.now(), t.budget.room())
+	plan := t.memory.Next(t.now(), t.journal.bounded(t.budget.room(), t.memory.Flying()))
 	t.record(plan.Record)
 	before := t.before(plan)
 	for _, q := range plan.Send {
