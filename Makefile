@@ -91,6 +91,10 @@ else
 	@go test -count=1 -v -run '^TestCertify$$' -timeout 24h $(TESTFLAGS) ./deploy/e2e -certify=$(or $(T),5m) -certify.seed=$(or $(SEED),0)
 endif
 
+.PHONY: soak
+soak: build ## the whole fleet at RATE (500) raw events a second for T (2h), with replay watch beside it: nothing is found, and nobody needs more in the end; SEED= repeats a run
+	@go test -count=1 -v -run '^TestSoak$$' -timeout 100h $(TESTFLAGS) ./deploy/e2e -soak=$(or $(T),2h) -soak.rate=$(or $(RATE),500) -soak.seed=$(or $(SEED),0)
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each
 	@grep -rl --include='*_test.go' '^func Fuzz' $(MODULES) | while read -r file; do \

@@ -34,10 +34,10 @@ type shift struct {
 
 // drawShift draws calls of as many raw events as are wanted. How many those of a
 // mix have is known once they are drawn.
-func drawShift(seed uint64, window time.Duration, m mix, o office) shift {
-	m.perSecond = rollingRate
+func drawShift(seed uint64, rate float64, window time.Duration, m mix, o office) shift {
+	m.perSecond = rate
 	trial := newShift(m.cues(rand.New(rand.NewPCG(seed, 11)), window, o), window, o)
-	m.perSecond *= rollingRate * window.Seconds() / float64(trial.raw)
+	m.perSecond *= rate * window.Seconds() / float64(trial.raw)
 	return newShift(m.cues(rand.New(rand.NewPCG(seed, 11)), window, o), window, o)
 }
 

@@ -72,7 +72,7 @@ func TestRolling(t *testing.T) {
 	}
 	t.Logf("-rolling=%v -rolling.seed=%d", *rollingFull, seed)
 	o := newOffice(1, "SBOX", 60)
-	s := drawShift(seed, r.window, r.mix, o)
+	s := drawShift(seed, rollingRate, r.window, r.mix, o)
 	second := secondBuild(t)
 	f := newFleet(t, rolled(), o)
 	f.open()

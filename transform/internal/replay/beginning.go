@@ -17,13 +17,9 @@ import (
 	"ringstream/transform/internal/replay/watch"
 )
 
-const (
-	// How far before the moment that was asked for a stream is begun with, because
-	// the servers that date what they store have clocks of their own.
-	clocksApart = 30 * time.Second
-	// So long a call is remembered of which nothing is heard.
-	callMemory = 10 * time.Minute
-)
+// How far before the moment that was asked for a stream is begun with, because
+// the servers that date what they store have clocks of their own.
+const clocksApart = 30 * time.Second
 
 // begin finds where each stream is to be read from. What comes of a message is
 // looked for where it cannot have been stored yet: so the streams are asked in
@@ -65,7 +61,7 @@ func (c *command) begin(ctx context.Context, js jetstream.JetStream, s Settings,
 		Deadlines: map[event.CallType]time.Duration{
 			event.Incoming: s.Incoming, event.Answered: s.Answered, event.Ended: s.Ended, event.Missed: s.Missed,
 		},
-		Memory: callMemory, Most: asked.most, Customers: asked.customers,
+		Memory: asked.memory, Most: asked.most, Customers: asked.customers,
 	})
 	return w, nil
 }

@@ -38,7 +38,7 @@ wrong-customer   an outcome for another organization than its event, or for anot
 
 It begins now, with the state of calls as the newest snapshots of transform have it;
 with --since it folds RTE from its first message, and trusts nobody. It remembers a
-call for 10 minutes after its last event, so what it needs does not grow; --most says
+call for --memory after its last event, so what it needs does not grow; --most says
 how many at most. What is under way when it ends is not judged.
 
 With HTTP_ADDR (:8080) it answers there as the services do: /metrics, with
@@ -61,6 +61,7 @@ wrong arguments or settings, or a stream cannot be read or was made anew.`
 type watched struct {
 	since             time.Time
 	last, late, grace time.Duration
+	memory            time.Duration
 	most              int
 	customers         map[string]string
 	format            string
@@ -95,6 +96,7 @@ func (c *command) watchCommand() *cobra.Command {
 	f.DurationVar(&w.last, "for", 0, "end after so long (default: with Ctrl-C)")
 	f.DurationVar(&w.late, "late", time.Minute, "how long CALLS may lack what the fold tells")
 	f.DurationVar(&w.grace, "grace", time.Minute, "how much later than its deadline a delivery may end")
+	f.DurationVar(&w.memory, "memory", 10*time.Minute, "for how long to remember a call of which nothing is heard")
 	f.IntVar(&w.most, "most", 200_000, "calls to remember at most")
 	f.StringArrayVar(&tenants, "tenant", nil, "ORGANIZATION=CUSTOMER, as in TENANTS_FILE; * is every other organization; may be repeated")
 	f.StringVarP(&w.format, "output", "o", "text", "text or json")
@@ -105,8 +107,8 @@ func (w *watched) valid() error {
 	switch {
 	case w.format != "text" && w.format != "json":
 		return usage("--output: %q is unknown; write text or json", w.format)
-	case w.last < 0 || w.late <= 0 || w.grace < 0:
-		return usage("--for, --late and --grace are times, and CALLS is never there at once")
+	case w.last < 0 || w.late <= 0 || w.grace < 0 || w.memory <= 0:
+		return usage("--for, --late, --grace and --memory are times, and CALLS is never there at once")
 	case w.most < 1:
 		return usage("--most: %d calls are too few", w.most)
 	}

@@ -403,11 +403,11 @@ func TestWatchEndsWithItsStream(t *testing.T) {
 
 func TestWatchUsage(t *testing.T) {
 	for want, args := range map[string][]string{
-		`replay: --output: "xml" is unknown; write text or json; see --help`:          {"-o", "xml"},
-		`replay: --tenant: "SBOX" is not ORGANIZATION=CUSTOMER; see --help`:           {"--tenant", "SBOX"},
-		`replay: --since: "noon" is no time`:                                          {"--since", "noon"},
-		`replay: --for, --late and --grace are times, and CALLS is never there at on`: {"--late", "0s"},
-		`replay: --most: 0 calls are too few; see --help`:                             {"--most", "0"},
+		`replay: --output: "xml" is unknown; write text or json; see --help`: {"-o", "xml"},
+		`replay: --tenant: "SBOX" is not ORGANIZATION=CUSTOMER; see --help`:  {"--tenant", "SBOX"},
+		`replay: --since: "noon" is no time`:                                 {"--since", "noon"},
+		`replay: --for, --late, --grace and --memory are times, and CALLS`:   {"--late", "0s"},
+		`replay: --most: 0 calls are too few; see --help`:                    {"--most", "0"},
 	} {
 		if out, errs, code := replay(t.Context(), append([]string{"watch"}, args...)...); code != Trouble || out != "" || !strings.HasPrefix(errs, want) {
 			t.Errorf("exit %d, %q, said %q", code, out, errs)
