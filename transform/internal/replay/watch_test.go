@@ -423,3 +423,11 @@ func TestViolationAsALine(t *testing.T) {
 }
 
 func guid(n int) string { return fmt.Sprintf("0f6e4c1a-93d2-4b7e-8a61-%012d", n) }
+
+// watchedFrom is the position of RTE from which it says that it watches.
+func watchedFrom(said string) (from int) {
+	if _, at, is := strings.Cut(said, "watching from RTE "); is {
+		_, _ = fmt.Sscan(at, &from)
+	}
+	return from
+}
