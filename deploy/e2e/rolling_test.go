@@ -18,6 +18,7 @@ import (
 var (
 	rollingFull = flag.Bool("rolling", false, "the roll in full")
 	rollingSeed = flag.Uint64("rolling.seed", 0, "which calls; 0 takes new ones")
+	rollingOld  = flag.String("rolling.old", "", "directory of binaries of an older build, to begin with and to roll back to")
 )
 
 // roll is how a run goes.
@@ -73,9 +74,16 @@ func TestRolling(t *testing.T) {
 	t.Logf("-rolling=%v -rolling.seed=%d", *rollingFull, seed)
 	o := newOffice(1, "SBOX", 60)
 	s := drawShift(seed, rollingRate, r.window, r.mix, o)
-	second := secondBuild(t)
+	first, second := binaries, secondBuild(t)
+	if *rollingOld != "" {
+		first, second = *rollingOld, func() string { return binaries }
+	}
 	f := newFleet(t, rolled(), o)
-	f.open()
+	f.open(first)
+	var watch *program
+	if *rollingFull {
+		watch = f.watch("--tenant=" + o.organization + "=" + o.customer)
+	}
 
 	ctx, hush := context.WithCancel(t.Context())
 	var ringing sync.WaitGroup
@@ -84,7 +92,7 @@ func TestRolling(t *testing.T) {
 	ringing.Go(func() { windows = f.ring(ctx, s) })
 	wait(t.Context(), r.window+r.longest()) // then all of the first window is shown: what the others are compared with
 	quiet.until = time.Now()
-	builds := []string{second(), binaries}
+	builds := []string{second(), first}
 	during := map[string][]span{}
 	for round := range r.rounds {
 		for _, service := range rolledOver {
@@ -96,6 +104,9 @@ func TestRolling(t *testing.T) {
 	ringing.Wait()
 	f.rung(windows[len(windows)-1])
 	drain := f.drained(s.deliveries*len(windows), time.Minute)
+	if watch != nil {
+		f.unbroken(watch)
+	}
 	f.close()
 
 	e := f.gathered()
