@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-MODULES := schemas ingest transform deliver deploy/local deploy/examples deploy/nats deploy/dashboards deploy/e2e deploy/image/sbom deploy/image/try
+MODULES := schemas ingest transform deliver deploy/local deploy/examples deploy/nats deploy/dashboards deploy/bench deploy/e2e deploy/image/sbom deploy/image/try
 BINARIES := ./ingest/cmd/... ./transform/cmd/... ./deliver/cmd/... ./deploy/local/trial
 # Packages in which goroutines meet; the race detector is slow on two cores.
 CONCURRENT := ./schemas/bus/... ./schemas/probe/... ./schemas/program/... ./schemas/telemetry/... \
@@ -66,13 +66,27 @@ $(BROWSER)/node_modules/.package-lock.json: $(BROWSER)/package-lock.json $(BROWS
 race: ## the race detector on the concurrent packages, without the tests of one goroutine
 	@go test -race -vet=off -short -skip '^Test($(ALONE))' $(TESTFLAGS) $(CONCURRENT)
 
+# What an earlier run left in MEASURED stays until it is measured again, so that one
+# benchmark can be repeated alone, with make results behind it.
+MEASURED := $(CURDIR)/bin/bench
+MEASURE := -run '^$$' -benchtime 1x -timeout 1h ./deploy/e2e
 .PHONY: bench
-bench: build ## what ingest, transform and replay sustain and how long a call takes to ring, as ratios to bare readers, publishers and relays
-	@go test -run '^$$' -bench '^Benchmark(Ingest|Transform)$$' -benchtime 1x -timeout 1h ./deploy/e2e $(BENCHFLAGS)
-	@go test -run '^$$' -bench '^BenchmarkRinging$$' -benchtime 1x -timeout 1h ./deploy/e2e $(RINGFLAGS)
-	@go test -run '^$$' -bench . -benchtime 1s -timeout 1h ./transform/internal/fold $(FOLDFLAGS)
-	@go test -run '^$$' -bench '^BenchmarkReplay$$' -benchtime 1x -timeout 2h ./deploy/e2e $(EXPLAINFLAGS)
+bench: build ## what ingest, transform and replay sustain and how long a call takes to ring, as ratios to bare readers, publishers and relays and to watermill: deploy/bench/RESULTS.md
+	@mkdir -p $(MEASURED)
+	@go build -o bin/watermill ./deploy/bench/watermill
+	@go test -bench '^BenchmarkIngest$$' $(MEASURE) -figures $(MEASURED)/ingest.json $(BENCHFLAGS)
+	@go test -bench '^BenchmarkTransform$$' $(MEASURE) -figures $(MEASURED)/transform.json $(FOLDINGFLAGS)
+	@go test -bench '^BenchmarkCurves$$' $(MEASURE) -fold.events 20000 -fold.rounds 1 -figures $(MEASURED)/curves.json $(CURVEFLAGS)
+	@go test -bench '^BenchmarkRinging$$' $(MEASURE) -figures $(MEASURED)/ringing.json $(RINGFLAGS)
+	@go test -bench '^BenchmarkRates$$' $(MEASURE) -figures $(MEASURED)/rates.json $(RATEFLAGS)
+	@go test -run '^$$' -bench . -benchtime 1s -timeout 1h ./transform/internal/fold $(FOLDFLAGS) | tee $(MEASURED)/fold.txt
+	@go test -bench '^BenchmarkReplay$$' $(MEASURE) -figures $(MEASURED)/replay.json $(EXPLAINFLAGS)
 	@go test -run '^$$' -bench '^BenchmarkList$$' -benchtime 5x ./transform/internal/replay/page
+	@$(MAKE) --no-print-directory results
+
+.PHONY: results
+results: ## deploy/bench/RESULTS.md, results.json and plots anew of what make bench has measured last
+	@go run ./deploy/bench/results -from $(MEASURED) -to deploy/bench -version '$(VERSION)'
 
 .PHONY: profile
 profile: ## where transform's CPU time goes; NATS, which is in the process, left out

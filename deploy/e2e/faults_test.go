@@ -396,6 +396,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := m.Run()
+	must(writeFigures())
 	_ = os.RemoveAll(filepath.Dir(trust().Cert))
 	os.Exit(code)
 }

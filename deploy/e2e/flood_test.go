@@ -239,6 +239,14 @@ func report(b *testing.B, rounds map[string][]cost) {
 		}
 	}
 	fmt.Println(text.String())
+	for _, name := range runs {
+		all, run := rounds[name], strings.TrimSpace(name)
+		tell("ingest", run, "messages", "/s", all, func(c cost) float64 { return float64(*floodMessages) / c.took.Seconds() })
+		tell("ingest", run, "of bare reader", "ratio", all, func(c cost) float64 { return c.ofReader })
+		tell("ingest", run, "of bare JetStream", "ratio", all, func(c cost) float64 { return c.ofJetStream })
+		tell("ingest", run, "CPU", "µs/message", all, func(c cost) float64 { return each(c.cpu) })
+		tell("ingest", run, "peak RSS", "MiB", all, func(c cost) float64 { return float64(c.peak) / (1 << 20) })
+	}
 	b.ReportMetric(ingest.ofReader, "of-reader")
 	b.ReportMetric(each(ingest.cpu), "CPU-µs/message")
 	b.ReportMetric(0, "ns/op") // how long everything took says nothing

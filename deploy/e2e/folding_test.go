@@ -30,12 +30,14 @@ var (
 	foldRounds = flag.Int("fold.rounds", 3, "how often every run is made; the median counts")
 	foldPace   = flag.Int("fold.pace", 500, "events a second when the latency is measured")
 	foldPaced  = flag.Duration("fold.paced", 8*time.Second, "how long the latency is measured, each time")
+	foldKills  = flag.Int("fold.kills", 20, "how often transform and watermill are killed, each, before what they appended is compared with the reference; 0: not at all")
 )
 
 // What transform is to reach.
 const (
 	wantOfRelay = 0.75
 	wantLatency = 1.5
+	wantOfMill  = 3.0
 )
 
 // What the raw events are of.
@@ -51,9 +53,11 @@ const (
 	foldRun   = "transform"
 	foldAgain = "  nothing to append"
 	foldQuiet = "  LOG_LEVEL=warn"
+	foldMill  = "watermill"
+	foldIDs   = "  with ids" // the same, and the server refuses an id that it has seen
 )
 
-var foldRuns = []string{foldRelay, foldRun, foldAgain, foldQuiet}
+var foldRuns = []string{foldRelay, foldRun, foldAgain, foldQuiet, foldMill}
 
 // folding is what a run took.
 type folding struct {
@@ -61,14 +65,20 @@ type folding struct {
 	cpu, server      time.Duration
 	allocs, bytes    float64 // for all events
 	peak             int64
-	ofRelay          float64
+	ofRelay, ofMill  float64
 	p50, p99         time.Duration // from a raw event being stored to its call event being stored
 	overP50, overP99 float64       // as ratios to the relay's
 }
 
+// workload is what the raw events are of.
+type workload struct{ partitions, users, underWay int }
+
+var foldLoad = workload{foldPartitions, foldUsers, foldUnderWay}
+
 // folder is a NATS with the streams, and who reads RTE.
 type folder struct {
 	*world
+	workload
 	js     jetstream.JetStream
 	office *bustest.Office
 	what   string  // the file that tells the relay what to append
@@ -76,13 +86,15 @@ type folder struct {
 }
 
 // BenchmarkTransform says what transform sustains as a ratio to a bare relay that
-// reads and appends as much, and how long a call event takes at a steady pace.
+// reads and appends as much, and to the same fold under watermill, in what their
+// logs differ when they were killed, and how long a call event takes at a steady pace.
 // Every process is real, and what is compared is a minute apart. Slow is no
 // failure, a call event too few or too many is one.
 func BenchmarkTransform(b *testing.B) {
-	f := newFolder(b)
+	f := newFolder(b, foldLoad)
 	f.publish(*foldEvents, 0)
 	want := f.learn()
+	reference := f.spoke()
 	flooded, paced := map[string][]folding{}, map[string][]folding{}
 	for range *foldRounds {
 		round := map[string]folding{foldRelay: f.floods(f.relay), foldRun: f.floods(f.folds())}
@@ -90,11 +102,15 @@ func BenchmarkTransform(b *testing.B) {
 		round[foldAgain] = f.again()
 		f.complete(want)
 		round[foldQuiet] = f.floods(f.folds("LOG_LEVEL=warn"))
+		round[foldMill] = f.floods(f.mill())
+		f.complete(want)
 		for name, c := range round {
 			c.ofRelay = round[foldRelay].took.Seconds() / c.took.Seconds()
+			c.ofMill = round[foldMill].took.Seconds() / c.took.Seconds()
 			flooded[name] = append(flooded[name], c)
 		}
 	}
+	differ := f.killing(reference)
 	f.nats.kill()
 	for range *foldRounds {
 		one, other := f.next(), f.next()
@@ -104,11 +120,24 @@ func BenchmarkTransform(b *testing.B) {
 		paced[foldRelay], paced[foldRun] = append(paced[foldRelay], relay), append(paced[foldRun], transform)
 	}
 	reportFolding(b, flooded, paced, f.share)
+	reportKilled(b, differ)
 }
 
-func newFolder(t testing.TB) *folder {
+// killing kills each, and compares what it leaves with the reference.
+func (f *folder) killing(reference spoken) map[string]divergence {
+	f.t.Helper()
+	differ := map[string]divergence{}
+	if *foldKills > 0 {
+		differ[foldRun] = f.killed(*foldKills, f.folds("LEASE_TTL=1s")).against(reference)
+		differ[foldMill] = f.killed(*foldKills, f.mill()).against(reference)
+		differ[foldIDs] = f.killed(*foldKills, f.mill("WATERMILL_TRACK_IDS=1")).against(reference)
+	}
+	return differ
+}
+
+func newFolder(t testing.TB, c workload) *folder {
 	t.Helper()
-	f := &folder{world: newBus(t), office: bustest.NewOffice(1, foldUsers, foldPartitions)}
+	f := &folder{world: newBus(t), workload: c, office: bustest.NewOffice(1, c.users, c.partitions)}
 	nc, err := nats.Connect(f.nats.url, nats.RetryOnFailedConnect(true), nats.ReconnectWait(50*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
@@ -124,26 +153,33 @@ func newFolder(t testing.TB) *folder {
 
 // next has an RTE of its own, and appends the same.
 func (f *folder) next() *folder {
-	next := newFolder(f.t)
+	next := newFolder(f.t, f.workload)
 	next.what, next.share = f.what, f.share
 	return next
 }
 
-// clear leaves RTE alone.
+// clear leaves alone what is in RTE.
 func (f *folder) clear() {
 	f.t.Helper()
+	if _, err := f.js.Stream(f.t.Context(), topology.RTE); err == nil {
+		f.durable(func(c *jetstream.ConsumerInfo) {
+			if err := f.js.DeleteConsumer(f.t.Context(), topology.RTE, c.Name); err != nil {
+				f.t.Fatal(err)
+			}
+		})
+	}
 	for _, name := range append(f.logs(), topology.Calls) {
 		if err := f.js.DeleteStream(f.t.Context(), name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			f.t.Fatal(err)
 		}
 	}
-	if err := bus.Create(f.t.Context(), f.js, topology.Layout{Partitions: foldPartitions, Replicas: 1}); err != nil {
+	if err := bus.Create(f.t.Context(), f.js, topology.Layout{Partitions: f.partitions, Replicas: 1}); err != nil {
 		f.t.Fatal(err)
 	}
 }
 
 func (f *folder) logs() (names []string) {
-	for p := range foldPartitions {
+	for p := range f.partitions {
 		names = append(names, topology.CallLog(p))
 	}
 	return names
@@ -158,7 +194,7 @@ func (f *folder) publish(n int, pause time.Duration) {
 		if pause > 0 {
 			<-tick.C
 		}
-		m := f.office.Next(time.Now(), foldUnderWay)
+		m := f.office.Next(time.Now(), f.underWay)
 		if _, err := f.js.PublishMsgAsync(&nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}, jetstream.WithStallWait(time.Minute)); err != nil {
 			f.t.Fatal(err)
 		}
@@ -174,9 +210,18 @@ func (f *folder) folds(env ...string) func() *program {
 	return func() *program { return f.transform(env...) }
 }
 
+// mill is watermill at the same work: make bench builds it.
+func (f *folder) mill(env ...string) func() *program {
+	return func() *program {
+		p := f.program("watermill", binaries+"/watermill", "", append(env, "NATS_URL="+f.nats.url, fmt.Sprintf("PARTITIONS=%d", f.partitions))...)
+		p.start()
+		return p
+	}
+}
+
 func (f *folder) transform(env ...string) *program {
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(f.t))
-	p := f.program("transform", binaries+"/transform", "http://"+addr, append(env, "HTTP_ADDR="+addr, "NATS_URL="+f.nats.url)...)
+	p := f.program("transform", binaries+"/transform", "http://"+addr, append(env, "HTTP_ADDR="+addr, "NATS_URL="+f.nats.url, fmt.Sprintf("PARTITIONS=%d", f.partitions))...)
 	p.start()
 	return p
 }
@@ -227,7 +272,7 @@ func (f *folder) floods(start func() *program) folding {
 	f.clear()
 	server := f.nats.cpu()
 	p := start()
-	f.eventually(10*time.Minute, "the logs to be full", func() bool { return f.appended() >= int(f.share*float64(*foldEvents))-foldPartitions })
+	f.eventually(10*time.Minute, "the logs to be full", func() bool { return f.appended() >= int(f.share*float64(*foldEvents))-f.partitions })
 	c := folding{cpu: p.cpu(), server: f.nats.cpu() - server, peak: p.peak()}
 	if p.url == "" {
 		p.kill()
@@ -281,7 +326,7 @@ func (f *folder) paces(start func() *program) (c folding) {
 	defer f.nats.kill()
 	p := start()
 	n := int(foldPaced.Seconds() * float64(*foldPace))
-	f.publish(foldUnderWay/10, 0)
+	f.publish(f.underWay/10, 0)
 	f.eventually(time.Minute, "the first call event", func() bool { return f.appended() > 0 })
 	f.publish(n, time.Second/time.Duration(*foldPace))
 	f.eventually(time.Minute, "the last event", func() bool { return f.appended() >= int(f.share*float64(n)/2) })

@@ -180,6 +180,8 @@ func (w *world) rereads(b *testing.B, call string) {
 		}
 	}
 	for _, r := range runs {
+		tell("replay", r.name, "events", "/s", took[r.name], func(d time.Duration) float64 { return float64(*replayEvents) / d.Seconds() })
+		tell("replay", r.name, "CPU with NATS", "µs/event", cpu[r.name], func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(*replayEvents) })
 		b.Run(r.name, func(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 			b.ReportMetric(float64(*replayEvents)/medianOf(took[r.name]).Seconds(), "events/s")

@@ -40,6 +40,12 @@ func reportRinging(b *testing.B, atOnce, single map[string][]ringing) {
 		fmt.Fprintf(&text, "\nABOVE WHAT IS WANTED: one at a time within Reapit's limits, half ring %.2f times as late as by the bare relay; wanted is at most %.0f times.\n", limited.of, wantRingP50)
 	}
 	fmt.Println(text.String())
+	for _, name := range []string{ringBare, ringRun} {
+		tellRings(fmt.Sprintf("ring to POST, %d at once", *ringCalls), name, 0, atOnce[name])
+	}
+	for _, name := range []string{ringBare, ringRun, ringLimited} {
+		tellRings("ring to POST, one at a time", name, 0, single[name])
+	}
 	b.ReportMetric(many.of, "p50-of-relay's")
 	b.ReportMetric(1000*many.p99.Seconds(), "p99-ms")
 	b.ReportMetric(0, "ns/op") // how long everything took says nothing
@@ -86,10 +92,20 @@ func tellCPU(text *strings.Builder, name string, rounds []ringing) {
 func middleRinging(rounds []ringing) ringing {
 	m := ringing{
 		p50: median(rounds, func(r ringing) time.Duration { return r.p50 }), p99: median(rounds, func(r ringing) time.Duration { return r.p99 }),
-		of: median(rounds, func(r ringing) float64 { return r.of }), of99: median(rounds, func(r ringing) float64 { return r.of99 }),
+		p999: median(rounds, func(r ringing) time.Duration { return r.p999 }),
+		of:   median(rounds, func(r ringing) float64 { return r.of }), of99: median(rounds, func(r ringing) float64 { return r.of99 }),
 	}
 	for i := range m.hops {
 		m.hops[i] = median(rounds, func(r ringing) time.Duration { return r.hops[i] })
 	}
 	return m
+}
+
+// tellRings keeps what was measured.
+func tellRings(of, run string, at float64, rounds []ringing) {
+	tellAt(of, run, at, "p50", "ms", rounds, func(r ringing) float64 { return milliseconds(r.p50) })
+	tellAt(of, run, at, "p99", "ms", rounds, func(r ringing) float64 { return milliseconds(r.p99) })
+	tellAt(of, run, at, "p99.9", "ms", rounds, func(r ringing) float64 { return milliseconds(r.p999) })
+	tellAt(of, run, at, "p50 of bare relay's", "ratio", rounds, func(r ringing) float64 { return r.of })
+	tellAt(of, run, at, "p99 of bare relay's", "ratio", rounds, func(r ringing) float64 { return r.of99 })
 }

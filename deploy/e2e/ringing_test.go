@@ -69,10 +69,10 @@ type passage [5]time.Time
 
 // ringing is what a run took.
 type ringing struct {
-	p50, p99 time.Duration // from made to received
-	hops     [4]time.Duration
-	cpu      map[string]time.Duration // of the processes, for each call
-	of, of99 float64                  // the bare relay's
+	p50, p99, p999 time.Duration // from made to received
+	hops           [4]time.Duration
+	cpu            map[string]time.Duration // of the processes, for each call
+	of, of99       float64                  // the bare relay's
 }
 
 // ringer is a pipeline, or what it is compared with.
@@ -153,18 +153,18 @@ func spent(r ringer) map[string]time.Duration {
 }
 
 func measured(passages []passage) (r ringing) {
-	at := func(from, to, percent int) time.Duration {
+	at := func(from, to, permille int) time.Duration {
 		var delays []time.Duration
 		for _, p := range passages {
 			delays = append(delays, p[to].Sub(p[from]))
 		}
 		slices.Sort(delays)
-		return delays[len(delays)*percent/100]
+		return delays[len(delays)*permille/1000]
 	}
 	last := len(passage{}) - 1
-	r.p50, r.p99 = at(0, last, 50), at(0, last, 99)
+	r.p50, r.p99, r.p999 = at(0, last, 500), at(0, last, 990), at(0, last, 999)
 	for i := range r.hops {
-		r.hops[i] = at(i, i+1, 50)
+		r.hops[i] = at(i, i+1, 500)
 	}
 	return r
 }

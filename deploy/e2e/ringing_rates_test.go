@@ -1,0 +1,73 @@
+// The account of CPU time is that of Linux.
+
+//go:build linux
+
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	ringRates = flag.String("ring.rates", "50,500,5000", "raw events a second at which rings are measured")
+	ringFor   = flag.Duration("ring.for", 5*time.Second, "how long each rate is kept up in each run")
+)
+
+// A steady rate is some calls in every period, in which as many are answered and
+// as many end.
+const (
+	ratePeriod  = 60 * time.Millisecond
+	overwhelmed = time.Second // half of the rings later than this: who carries them cannot keep up
+)
+
+// BenchmarkRates says how long a call takes to ring at steady rates, through the
+// pipeline and through the bare relay of BenchmarkRinging. A rate that the machine
+// cannot carry is told as such; a ring that was not POSTed, or twice, is a failure.
+func BenchmarkRates(b *testing.B) {
+	sample := filepath.Join(b.TempDir(), "sample.json")
+	for _, text := range strings.Split(*ringRates, ",") {
+		rate, err := strconv.Atoi(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(text, func(b *testing.B) { ringsAt(b, rate, sample) })
+	}
+}
+
+func ringsAt(b *testing.B, rate int, sample string) {
+	b.Helper()
+	perPeriod := max(rate*int(ratePeriod.Milliseconds())/1000/len(callEvents), 1)
+	periods := int(*ringFor / ratePeriod)
+	var bares, pipelines []ringing
+	for range *ringRounds {
+		p := newPipeline(b, "REAPIT_RATE=10000", "REAPIT_CONCURRENCY=1000", "REAPIT_DAILY=1000000000")
+		p.unlimited()
+		ring(p, 4, 3, ratePeriod) // every process has worked
+		through := ring(p, perPeriod, periods, ratePeriod)
+		p.sample(sample)
+		p.end()
+		r := newBareRinger(b, sample)
+		ring(r, 4, 3, ratePeriod)
+		bare := ring(r, perPeriod, periods, ratePeriod)
+		r.end()
+		bares, pipelines = append(bares, bare.over(bare)), append(pipelines, through.over(bare))
+	}
+	tellRings("ring to POST by rate", ringBare, float64(rate), bares)
+	tellRings("ring to POST by rate", ringRun, float64(rate), pipelines)
+	m, bare := middleRinging(pipelines), middleRinging(bares)
+	fmt.Printf("\n%d events/s: pipeline p50 %s ms, p99 %s, p99.9 %s; bare relay %s, %s, %s; p50 %.2f times the relay's\n", rate,
+		inMS(m.p50), inMS(m.p99), inMS(m.p999), inMS(bare.p50), inMS(bare.p99), inMS(bare.p999), m.of)
+	if m.p50 > overwhelmed {
+		fmt.Printf("THE MACHINE CANNOT CARRY %d events/s through the pipeline: what is measured is the queue.\n", rate)
+	}
+	b.ReportMetric(milliseconds(m.p50), "p50-ms")
+	b.ReportMetric(milliseconds(m.p99), "p99-ms")
+	b.ReportMetric(m.of, "p50-of-relay's")
+	b.ReportMetric(0, "ns/op") // how long everything took says nothing
+}
