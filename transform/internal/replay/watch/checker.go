@@ -104,6 +104,7 @@ func (c *Checker) sweep(now time.Time) {
 			c.forget(key)
 		}
 	}
+	defer c.due.clear()
 	if len(c.calls) <= c.rules.Most {
 		return
 	}
@@ -142,6 +143,12 @@ func (a *agenda) Pop() any {
 	(*a)[last] = duty{}
 	*a = (*a)[:last]
 	return x
+}
+
+// clear drops what has ended long before it is due.
+func (a *agenda) clear() {
+	*a = slices.DeleteFunc(*a, func(d duty) bool { return len(d.of.open) == 0 })
+	heap.Init(a)
 }
 
 // next takes what is due by now.
