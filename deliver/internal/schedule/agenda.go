@@ -83,7 +83,7 @@ func (a *agenda) leave(l *lane) {
 		return
 	}
 	l.seat.line.remove(l)
-	l.seat.line = nil
+	l.seat.line, l.seat.head = nil, nil // a call is remembered for long after its deliveries
 	a.tenants[l.Customer].waiting--
 }
 

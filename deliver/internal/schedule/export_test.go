@@ -18,6 +18,8 @@ func (s *Schedule) Sound() error {
 			switch {
 			case !l.busy && len(l.Queue) > 0 && l.seat.inWake == 0:
 				return fmt.Errorf("%s is forgotten", l.Queue[0].ID())
+			case l.seat.line == nil && l.seat.head != nil:
+				return fmt.Errorf("%s is held by a lane that stands in no line, for as long as its call is remembered", l.seat.head.ID())
 			case l.seat.line != nil && (l.busy || l.seat.head != l.Queue[0]):
 				return fmt.Errorf("%s stands in line for another", l.Queue[0].ID())
 			case l.seat.line != nil:
