@@ -5,27 +5,37 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"testing"
 )
 
+var foldHundred = flag.Bool("fold.hundred", false, "measure the cost with 100 partitions too: as many streams take a small machine minutes")
+
+func curvePartitions() []int {
+	if *foldHundred {
+		return []int{1, 10, 100}
+	}
+	return []int{1, 10}
+}
+
 // BenchmarkCurves says what an event costs transform and NATS as what it is of
-// grows: users, calls under way, partitions. Flat is good; slow is no failure.
+// grows: users and calls under way a hundredfold, partitions tenfold. Flat is good; slow is no failure.
 func BenchmarkCurves(b *testing.B) {
 	curves := []struct {
-		of string
-		at func(c *workload) *int
+		of    string
+		at    func(c *workload) *int
+		sizes []int
 	}{
-		{"users", func(c *workload) *int { return &c.users }},
-		{"calls under way", func(c *workload) *int { return &c.underWay }},
-		{"partitions", func(c *workload) *int { return &c.partitions }},
+		{"users", func(c *workload) *int { return &c.users }, []int{40, 400, 4000}},
+		{"calls under way", func(c *workload) *int { return &c.underWay }, []int{50, 500, 5000}},
+		{"partitions", func(c *workload) *int { return &c.partitions }, curvePartitions()},
 	}
-	first := map[string]int{"users": 40, "calls under way": 50, "partitions": 1}
 	for _, curve := range curves {
-		for _, times := range []int{1, 10, 100} {
+		for _, n := range curve.sizes {
 			c := foldLoad
 			size := curve.at(&c)
-			*size = times * first[curve.of]
+			*size = n
 			b.Run(fmt.Sprintf("%s/%d", curve.of, *size), func(b *testing.B) { costs(b, curve.of, *size, c) })
 		}
 	}

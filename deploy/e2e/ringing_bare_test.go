@@ -249,7 +249,7 @@ func (r *bareRinger) passages(calls []string) []passage {
 	for hop, stream := range hopStreams {
 		hops[hop] = r.each(stream, hopSubject(hop)+"."+rings+".>", nil)
 	}
-	return r.assemble(calls, hops[0], hops[1], hops[2], r.received()[rings])
+	return r.assemble(calls, hops[0], hops[1], hops[2], r.received()[rings], false)
 }
 
 // end ends everything.

@@ -94,6 +94,7 @@ func middleRinging(rounds []ringing) ringing {
 		p50: median(rounds, func(r ringing) time.Duration { return r.p50 }), p99: median(rounds, func(r ringing) time.Duration { return r.p99 }),
 		p999: median(rounds, func(r ringing) time.Duration { return r.p999 }),
 		of:   median(rounds, func(r ringing) float64 { return r.of }), of99: median(rounds, func(r ringing) float64 { return r.of99 }),
+		rung: median(rounds, func(r ringing) float64 { return r.rung }),
 	}
 	for i := range m.hops {
 		m.hops[i] = median(rounds, func(r ringing) time.Duration { return r.hops[i] })

@@ -18,6 +18,7 @@ type machine struct {
 	CPUs       int    `json:"cpus"`
 	Memory     string `json:"memory"`
 	Kernel     string `json:"kernel"`
+	Load       string `json:"load"` // at the end: what else went on
 }
 
 func thisMachine(version string) machine {
@@ -25,7 +26,7 @@ func thisMachine(version string) machine {
 		Measured: time.Now().UTC().Format(time.DateOnly), Ringstream: version, Go: runtime.Version(),
 		NATS:      "nats.go " + built("github.com/nats-io/nats.go") + ", nats-server " + built("github.com/nats-io/nats-server/v2"),
 		Watermill: built("github.com/ThreeDotsLabs/watermill") + ", watermill-nats " + built("github.com/ThreeDotsLabs/watermill-nats/v2"),
-		CPU:       told("/proc/cpuinfo", "model name"), CPUs: runtime.NumCPU(), Memory: told("/proc/meminfo", "MemTotal"), Kernel: kernel(),
+		CPU:       told("/proc/cpuinfo", "model name"), CPUs: runtime.NumCPU(), Memory: told("/proc/meminfo", "MemTotal"), Kernel: said("/proc/sys/kernel/osrelease"), Load: said("/proc/loadavg"),
 	}
 }
 
@@ -59,8 +60,9 @@ func told(file, name string) string {
 	return "unknown"
 }
 
-func kernel() string {
-	b, err := os.ReadFile("/proc/sys/kernel/osrelease")
+// said is all that the kernel says in a file.
+func said(file string) string {
+	b, err := os.ReadFile(file) //nolint:gosec // a file of the kernel
 	if err != nil {
 		return "unknown"
 	}

@@ -8,22 +8,27 @@ import (
 
 // explanations say of a table what its reader must know.
 var explanations = map[string]string{
-	"ingest":               "One ingest is flooded by a hub. The bare reader throws away what it reads of the same hub, bare JetStream is a publisher of the same messages, the bare relay both.",
-	"transform":            "All of a filled `RTE` is folded. The bare relay reads the same and appends as much, and knows nothing of it; watermill runs the same fold in a handler a partition, acknowledges asynchronously and publishes as watermill does: one message, one answer.",
-	"after kill -9":        "Call events that differ from those of an undisturbed transform, after each was killed with kill -9 at even distances. \"with ids\" has call events carry their ids as `Nats-Msg-Id`, so that the server refuses what it has.",
-	"latency of transform": "From a raw event being stored to its call event being stored, at a steady pace.",
-	foldOnly:               "`transform/internal/fold` in one process, without NATS.",
-	"replay":               "Whole processes that go through all of `RTE`.",
-	"ring to POST by rate": "From the hub making a ringing event to its POST having been read, at so many raw events a second, without the CRM's limits. Where half take longer than a second, the machine cannot carry the rate and the figure is that of a queue that grows.",
+	"ingest":                  "One ingest is flooded by a hub. The bare reader throws away what it reads of the same hub, bare JetStream is a publisher of the same messages, the bare relay both.",
+	"transform":               "All of a filled `RTE` is folded. The bare relay reads the same and appends as much, and knows nothing of it; watermill runs the same fold in a handler a partition, acknowledges asynchronously and publishes as watermill does: one message, one answer. When it starts it folds again what was acknowledged.",
+	"after kill -9":           "Call events that differ from those of an undisturbed transform, after each was killed with kill -9 at even distances. \"with ids\" has call events carry their ids as `Nats-Msg-Id`, so that the server refuses what it has.",
+	"latency of transform":    "From a raw event being stored to its call event being stored, at a steady pace.",
+	foldOnly:                  "`transform/internal/fold` in one process, without NATS.",
+	"replay":                  "Whole processes that go through all of `RTE`.",
+	"ring to POST by rate":    "From the hub making a ringing event to its POST having been read, at so many raw events a second, without the CRM's limits. Where half take longer than a second, the machine cannot carry the rate and the figure is that of a queue that grows; \"rung\" is the share of the calls that were shown before they had ended.",
+	"cost by users":           sizes,
+	"cost by calls under way": sizes,
+	"cost by partitions":      sizes,
 }
+
+const sizes = "What an event costs transform and NATS as one size grows and the others stay."
 
 // page is RESULTS.md.
 func page(r results, plots map[string]string) string {
 	var out strings.Builder
 	m := r.Machine
 	fmt.Fprint(&out, "# Results\n\nWritten by `make bench`; do not edit. Medians of the rounds, with the least and the most of them. Ratios are of runs a minute apart on one machine; rates and times are that machine's. [results.json](results.json) has every round.\n\n")
-	fmt.Fprintf(&out, "| | |\n|---|---|\n| measured | %s |\n| ringstream | %s |\n| Go | %s |\n| NATS | %s |\n| watermill | %s |\n| CPU | %d × %s |\n| memory | %s |\n| kernel | %s |\n",
-		m.Measured, m.Ringstream, m.Go, m.NATS, m.Watermill, m.CPUs, m.CPU, m.Memory, m.Kernel)
+	fmt.Fprintf(&out, "| | |\n|---|---|\n| measured | %s |\n| ringstream | %s |\n| Go | %s |\n| NATS | %s |\n| watermill | %s |\n| CPU | %d × %s |\n| memory | %s |\n| kernel | %s |\n| waiting for the CPUs | %s |\n",
+		m.Measured, m.Ringstream, m.Go, m.NATS, m.Watermill, m.CPUs, m.CPU, m.Memory, m.Kernel, m.Load)
 	for _, of := range distinct(r.Figures, func(f figure) string { return f.Of }) {
 		fmt.Fprintf(&out, "\n## %s\n\n", strings.ToUpper(of[:1])+of[1:])
 		if text := explanations[of]; text != "" {
@@ -41,6 +46,11 @@ func page(r results, plots map[string]string) string {
 func table(out *strings.Builder, of string, all []figure) {
 	all = slices.DeleteFunc(slices.Clone(all), func(f figure) bool { return f.Of != of })
 	columns := distinct(all, column)
+	if n := len(all[0].Rounds); n == 1 {
+		fmt.Fprint(out, "One round, which says nothing of a spread.\n\n")
+	} else {
+		fmt.Fprintf(out, "%d rounds.\n\n", n)
+	}
 	fmt.Fprintf(out, "| | %s |\n|---|%s\n", strings.Join(columns, " | "), strings.Repeat("---:|", len(columns)))
 	for _, line := range distinct(all, line) {
 		fmt.Fprintf(out, "| %s |", line)
