@@ -26,20 +26,32 @@ import (
 	"ringstream/schemas/topology"
 )
 
-// trial is a world with a cluster of NATS servers and replicas of transform,
-// each a process of its own.
-type trial struct {
+// quorum is a world's NATS, a cluster of several servers, each a process of its own, and
+// what is done to it and to those who use it.
+type quorum struct {
 	*world
 	limits   []string // of the call model, as settings
 	ttl      time.Duration
-	urls     string
 	nodes    []*program
-	replicas []*program
 	js       jetstream.JetStream
 	operator *nats.Conn
 
-	mu   sync.Mutex
-	seen map[string]int // what was done and what came of it
+	mu      sync.Mutex
+	seen    map[string]int // what was done and what came of it
+	strikes []struck
+}
+
+// struck is a strike that was done.
+type struck struct {
+	name string
+	span
+}
+
+// trial is a world with a cluster of NATS servers and replicas of transform,
+// each a process of its own.
+type trial struct {
+	*quorum
+	replicas []*program
 }
 
 const (
@@ -51,12 +63,7 @@ const (
 // newTrial starts everything and waits until it is well.
 func newTrial(w *world, ttl time.Duration, limits []string) *trial {
 	w.t.Helper()
-	c := &trial{world: w, ttl: ttl, limits: limits, seen: map[string]int{}}
-	c.startNodes()
-	c.connect()
-	w.eventually(3*time.Minute, "a leader of the cluster", c.led)
-	c.provision(c.as(string(topology.Provisioner)))
-	w.eventually(3*time.Minute, "three replicas of each stream", c.whole)
+	c := &trial{quorum: newQuorum(w, ttl, limits)}
 	for n := range certifyReplicas {
 		c.startReplica(fmt.Sprintf("transform-%d", n+1))
 	}
@@ -67,7 +74,19 @@ func newTrial(w *world, ttl time.Duration, limits []string) *trial {
 	return c
 }
 
-func (c *trial) startNodes() {
+// newQuorum starts the servers and makes the streams.
+func newQuorum(w *world, ttl time.Duration, limits []string) *quorum {
+	w.t.Helper()
+	c := &quorum{world: w, ttl: ttl, limits: limits, seen: map[string]int{}}
+	c.startNodes()
+	c.connect()
+	w.eventually(3*time.Minute, "a leader of the cluster", c.led)
+	c.provision(c.as(string(topology.Provisioner)))
+	w.eventually(3*time.Minute, "three replicas of each stream", c.whole)
+	return c
+}
+
+func (c *quorum) startNodes() {
 	c.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -89,13 +108,6 @@ func (c *trial) startNodes() {
 	c.urls = strings.Join(urls, ",")
 }
 
-// as is how a user reaches the cluster.
-func (c *trial) as(user string) bus.Config {
-	cfg := c.world.as(user)
-	cfg.URL, cfg.Replicas, cfg.Partitions = c.urls, certifyNodes, certifyPartitions
-	return cfg
-}
-
 func (c *trial) startReplica(name string) {
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(c.t))
 	p := c.program(name, filepath.Join(binaries, "transform"), "http://"+addr, slices.Concat(stack.Settings(c.as("transform")), []string{
@@ -108,7 +120,7 @@ func (c *trial) startReplica(name string) {
 
 // connect makes the trial's own connections, one of them the operator's, who
 // alone may depose the leader of the cluster.
-func (c *trial) connect() {
+func (c *quorum) connect() {
 	c.t.Helper()
 	nc, err := bus.Connect(c.t.Context(), c.as(tester), tester, c.log("certify"))
 	if err != nil {
@@ -124,7 +136,7 @@ func (c *trial) connect() {
 }
 
 // log is a file among those of the processes.
-func (c *trial) log(name string) *slog.Logger {
+func (c *quorum) log(name string) *slog.Logger {
 	c.t.Helper()
 	file, err := os.OpenFile(filepath.Join(c.dir, name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
@@ -135,7 +147,7 @@ func (c *trial) log(name string) *slog.Logger {
 }
 
 // led reports whether somebody answers for the whole cluster.
-func (c *trial) led() bool {
+func (c *quorum) led() bool {
 	ctx, cancel := context.WithTimeout(c.t.Context(), 500*time.Millisecond)
 	defer cancel()
 	_, err := c.js.Stream(ctx, topology.RTE)
@@ -143,7 +155,7 @@ func (c *trial) led() bool {
 }
 
 // streams are all that have replicas.
-func (c *trial) streams() (names []string) {
+func (c *quorum) streams() (names []string) {
 	for _, s := range topology.Streams(topology.Layout{Partitions: certifyPartitions, Replicas: certifyNodes}) {
 		names = append(names, s.Name)
 	}
@@ -151,7 +163,7 @@ func (c *trial) streams() (names []string) {
 }
 
 // whole reports whether every stream has three replicas that are up to date.
-func (c *trial) whole() bool {
+func (c *quorum) whole() bool {
 	for _, name := range c.streams() {
 		s, err := c.js.Stream(c.t.Context(), name)
 		if err != nil || s.CachedInfo().Cluster == nil || s.CachedInfo().Cluster.Leader == "" {
@@ -170,15 +182,15 @@ func (c *trial) whole() bool {
 	return true
 }
 
-func (c *trial) note(what string) { c.noted(what, 1) }
+func (c *quorum) note(what string) { c.noted(what, 1) }
 
-func (c *trial) noted(what string, n int) {
+func (c *quorum) noted(what string, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen[what] += n
 }
 
-func (c *trial) count(what string) int {
+func (c *quorum) count(what string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.seen[what]
@@ -192,7 +204,7 @@ const (
 )
 
 // witness counts elections and take-overs, as far as its connection sees them.
-func (c *trial) witness() {
+func (c *quorum) witness() {
 	c.t.Helper()
 	heard := func(nc *nats.Conn, subject, what string) {
 		if _, err := nc.Subscribe(subject, func(*nats.Msg) { c.note(what) }); err != nil {
@@ -214,7 +226,7 @@ func (c *trial) witness() {
 }
 
 // watchLeases sees whenever a partition's lease gets another holder.
-func (c *trial) watchLeases(ctx context.Context, holders map[string]string) {
+func (c *quorum) watchLeases(ctx context.Context, holders map[string]string) {
 	kv, err := c.js.KeyValue(ctx, topology.Leases)
 	if err != nil {
 		return
@@ -250,7 +262,7 @@ func wait(ctx context.Context, d time.Duration) {
 }
 
 // replay runs the program over the cluster and returns what it prints.
-func (c *trial) replay(args ...string) (out []byte, err error) {
+func (c *quorum) replay(args ...string) (out []byte, err error) {
 	var said strings.Builder
 	cmd := exec.CommandContext(c.t.Context(), filepath.Join(binaries, "replay"), args...)
 	cmd.Env = slices.Concat([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, stack.Settings(c.as("replay")), c.limits)
@@ -263,7 +275,7 @@ func (c *trial) replay(args ...string) (out []byte, err error) {
 }
 
 // messages reads what a stream holds of a filter.
-func (c *trial) messages(stream, filter string) (all []bus.Message) {
+func (c *quorum) messages(stream, filter string) (all []bus.Message) {
 	c.t.Helper()
 	err := bus.ReadAll(c.t.Context(), c.js, stream, []string{filter}, 0, func(m bus.Message) error {
 		all = append(all, m)
@@ -276,7 +288,7 @@ func (c *trial) messages(stream, filter string) (all []bus.Message) {
 }
 
 // holds is how many messages of a filter a stream has; -1 while it does not tell.
-func (c *trial) holds(stream, filter string) (n int) {
+func (c *quorum) holds(stream, filter string) (n int) {
 	s, err := c.js.Stream(c.t.Context(), stream)
 	if err != nil {
 		return -1

@@ -75,7 +75,7 @@ func TestCertify(t *testing.T) {
 	publishing()
 
 	t.Logf("planned: %v", counted)
-	t.Logf("struck for %v: %d kill -9; %s; %s", lasted.Round(time.Second), c.count(kills), c.tally(replicaBlows...), c.tally(nodeBlows...))
+	t.Logf("struck for %v: %d kill -9; %s; %s", lasted.Round(time.Second), c.count(kills), tally(c.quorum, replicaBlows), tally(c.quorum, nodeBlows))
 	t.Logf("seen: %d %s, %d %s, %d %s; %d %s, %d times %s", c.count(streamLeaders), streamLeaders, c.count(metaLeaders), metaLeaders,
 		c.count(takeOvers), takeOvers, c.count(inVain), inVain, c.count(unwhole), unwhole)
 	c.verdict(messages, table, early)
@@ -99,8 +99,8 @@ func (c *trial) strike(seed uint64, span time.Duration, table *timetable) time.D
 		return c.t.Failed() || lasts > 3*span+time.Minute || lasts > span && c.proves(span) && (brief(span) || table.published())
 	}
 	var striking sync.WaitGroup
-	striking.Go(func() { c.nemesis(seed, 2, replicaBlows, 1500*time.Millisecond, over) })
-	striking.Go(func() { c.nemesis(seed, 3, nodeBlows, 2*time.Second, over) })
+	striking.Go(func() { nemesis(c.quorum, c, seed, 2, replicaBlows, 1500*time.Millisecond, over) })
+	striking.Go(func() { nemesis(c.quorum, c.quorum, seed, 3, nodeBlows, 2*time.Second, over) })
 	striking.Wait()
 	return time.Since(began)
 }
@@ -181,7 +181,7 @@ func (c *trial) verdict(messages []planned, table *timetable, early int) {
 
 // caughtUp waits until every stream holds as many call events as it ought to,
 // as long as there is progress.
-func (c *trial) caughtUp(events int) {
+func (c *quorum) caughtUp(events int) {
 	c.t.Helper()
 	const patience = 2 * time.Minute
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -202,7 +202,7 @@ func (c *trial) caughtUp(events int) {
 
 // callsAre finds what CALLS and the logs hold that they ought not to, and what
 // they lack.
-func (c *trial) callsAre(want []callEvent) (found []finding) {
+func (c *quorum) callsAre(want []callEvent) (found []finding) {
 	calls := c.messages(topology.Calls, "calls.>")
 	appended := map[string]time.Time{}
 	merged, mislabelled := heldBy(topology.Calls, calls, certifyPartitions)
@@ -222,7 +222,7 @@ func (c *trial) callsAre(want []callEvent) (found []finding) {
 
 // tellDelays says how long the logs took to be merged: transform sees to it that
 // the server goes on with it after an election.
-func (c *trial) tellDelays(calls []bus.Message, appended map[string]time.Time) {
+func (c *quorum) tellDelays(calls []bus.Message, appended map[string]time.Time) {
 	var delays []time.Duration
 	for _, m := range calls {
 		delays = append(delays, m.Stored.Sub(appended[m.Header.Get("ce-id")]).Round(time.Millisecond))

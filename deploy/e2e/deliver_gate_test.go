@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// gate stands between deliver and Reapit. While it is shut, every connection is
-// reset, those that are open too.
+// gate stands between two processes. While it is shut, every connection is reset,
+// those that are open too. While it is silent, nothing gets through, and neither
+// side is told.
 type gate struct {
 	target   string
 	listener net.Listener
@@ -16,6 +17,7 @@ type gate struct {
 
 	mu     sync.Mutex
 	shut   bool
+	silent chan struct{} // closed when it is not any more; nil while it is not
 	turned int // connections that were reset as they came
 	open   map[net.Conn]bool
 }
@@ -31,6 +33,7 @@ func newGate(t testing.TB, target string) *gate {
 	t.Cleanup(func() {
 		_ = l.Close()
 		g.turn(true)
+		g.hush(false)
 		g.running.Wait()
 	})
 	return g
@@ -71,18 +74,54 @@ func (g *gate) join(c net.Conn) {
 		defer g.mu.Unlock()
 		delete(g.open, c)
 	}()
+	g.listen()
 	server, err := net.Dial("tcp", g.target)
 	if err != nil {
 		return
 	}
 	var answers sync.WaitGroup
 	answers.Go(func() {
-		_, _ = io.Copy(c, server) // until one of them ends
+		g.pass(c, server) // until one of them ends
 		reset(c)
 	})
-	_, _ = io.Copy(server, c)
+	g.pass(server, c)
 	_ = server.Close()
 	answers.Wait()
+}
+
+// pass copies what comes, but nothing while the gate is silent.
+func (g *gate) pass(to io.Writer, from io.Reader) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		g.listen()
+		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
+			return
+		}
+	}
+}
+
+// listen waits until the gate is not silent.
+func (g *gate) listen() {
+	g.mu.Lock()
+	silent := g.silent
+	g.mu.Unlock()
+	if silent != nil {
+		<-silent
+	}
+}
+
+// hush makes the gate silent, or lets through all that has come meanwhile.
+func (g *gate) hush(silent bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case silent && g.silent == nil:
+		g.silent = make(chan struct{})
+	case !silent && g.silent != nil:
+		close(g.silent)
+		g.silent = nil
+	}
 }
 
 // turn shuts the gate or opens it.

@@ -48,7 +48,14 @@ const deskPartitions = 4
 // newDesk has everything but the replicas.
 func newDesk(t testing.TB, p promised, offices ...office) *desk {
 	t.Helper()
-	d := &desk{world: newBus(t), offices: offices, faults: map[int]ailment{}, promised: p}
+	return newDeskIn(newBus(t), p, offices...)
+}
+
+// newDeskIn is one where there is NATS.
+func newDeskIn(w *world, p promised, offices ...office) *desk {
+	t := w.t
+	t.Helper()
+	d := &desk{world: w, offices: offices, faults: map[int]ailment{}, promised: p}
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	var customers []string
 	for _, o := range offices {
@@ -92,12 +99,15 @@ func (d *desk) connect() {
 	ctx, cancel := context.WithCancel(d.t.Context())
 	var counting sync.WaitGroup
 	counting.Go(func() {
-		_ = bus.Read(ctx, js, topology.Deliveries, []string{"deliveries.>"}, 0, func(bus.Message) error { // it ends with ctx
-			d.mu.Lock()
-			d.count++
-			d.mu.Unlock()
-			return nil
-		})
+		for next := uint64(0); ctx.Err() == nil; wait(ctx, 100*time.Millisecond) { // NATS may have been hurt
+			_ = bus.Read(ctx, js, topology.Deliveries, []string{"deliveries.>"}, next, func(m bus.Message) error {
+				next = m.Seq + 1
+				d.mu.Lock()
+				d.count++
+				d.mu.Unlock()
+				return nil
+			})
+		}
 	})
 	d.t.Cleanup(func() { cancel(); counting.Wait() })
 }

@@ -209,76 +209,16 @@ func (w *world) heal() {
 // verdict compares what the hub says with what RTE has.
 func (w *world) verdict(events int) {
 	w.t.Helper()
-	book, log, stored := w.attendances(), w.ledger(), w.stored()
-	ended := map[string]time.Time{}
-	for _, a := range book {
-		if a.What == "ended" {
-			ended[a.Connection] = a.Time
-		}
+	h := w.heard()
+	found, gaps := h.check(), w.gapsAre(heartbeat+heartbeat/4)
+	w.t.Logf("%d events of the hub, %s", events, h)
+	w.t.Logf("faults: %s", counts(w.hurts))
+	w.t.Log(gaps.told)
+	f := &figures{}
+	f.violations(append(found, gaps.found...), w.t.Errorf)
+	if len(h.stored) < *faultsEvents/2 {
+		w.t.Errorf("only %d events stored: the run proves little", len(h.stored))
 	}
-	at := map[string]int{} // position in RTE, from 1
-	doubled := 0
-	for i, id := range stored {
-		if at[id] > 0 {
-			doubled++
-			continue
-		}
-		at[id] = i + 1
-	}
-	hearers, owed := map[string][]string{}, map[string]bool{}
-	for _, s := range log {
-		hearers[s.ID] = append(hearers[s.ID], s.Connection)
-		end, over := ended[s.Connection]
-		owed[s.ID] = owed[s.ID] || !s.Uncertain && (!over || end.Sub(s.Time) > heartbeat)
-	}
-	missing, doubt := 0, 0
-	for id := range hearers {
-		switch {
-		case at[id] > 0:
-		case owed[id]:
-			if missing++; missing <= 5 {
-				w.t.Errorf("event %s is missing, which was sent to %v", id, hearers[id])
-			}
-		default:
-			doubt++
-		}
-	}
-	inversions, strict := w.order(log, at, hearers)
-	hub, told, worst := w.compareSpans(book)
-	w.t.Logf("%d events of the hub, %d sent to somebody, %d times in all; %d stored, %d missing, %d doubled; %d missing within a heartbeat of the end of every connection that had them",
-		events, len(hearers), len(log), len(stored), missing, doubled, doubt)
-	w.t.Logf("%d out of order among those that the same connections heard, %d in all; faults: %s", strict, inversions, counts(w.hurts))
-	w.t.Logf("nobody subscribed: %d spans, %v by the hub's book; %d spans, %v by the coverage events; they differ by %v at most",
-		len(hub), total(hub), len(told), total(told), worst)
-	if missing+doubled+strict > 0 || worst > heartbeat+heartbeat/4 {
-		w.t.Errorf("%d missing, %d doubled, %d out of order; the spans differ by up to %v", missing, doubled, strict, worst)
-	}
-	if len(stored) < *faultsEvents/2 {
-		w.t.Errorf("only %d events stored: the run proves little", len(stored))
-	}
-}
-
-// order counts events that stand in RTE behind one that was sent later on the same
-// connection: strictly those that exactly the same connections were sent, and
-// all. What only one replica heard may come behind what both heard later.
-func (w *world) order(log []sentEntry, at map[string]int, hearers map[string][]string) (all, strict int) {
-	first, firstOf := map[string]int{}, map[string]int{}
-	for _, s := range slices.Backward(log) {
-		n := at[s.ID]
-		if n == 0 {
-			continue
-		}
-		if before(first, s.Connection, n) {
-			all++
-		}
-		those := slices.Sorted(slices.Values(hearers[s.ID]))
-		if before(firstOf, s.Connection+"|"+strings.Join(slices.Compact(those), ","), n) {
-			if strict++; strict <= 5 {
-				w.t.Errorf("event %s, sent %s, stands behind a later one of connection %s", s.ID, s.Time.Format(clock), s.Connection)
-			}
-		}
-	}
-	return all, strict
 }
 
 // before reports whether something known of a key stands before n, and keeps
@@ -309,46 +249,6 @@ func total(spans []span) (sum time.Duration) {
 		sum += s.until.Sub(s.from)
 	}
 	return sum.Round(time.Millisecond)
-}
-
-// compareSpans returns both lists of spans, within the time from the first
-// subscription to the end, and the longest stretch in which they differ.
-func (w *world) compareSpans(book []attendance) (hub, told []span, worst time.Duration) {
-	w.t.Helper()
-	wanted := 0
-	for _, a := range book {
-		wanted = max(wanted, a.Items)
-	}
-	var covered []span
-	since := map[string]time.Time{}
-	for _, a := range book {
-		from, is := since[a.Connection]
-		switch {
-		case a.Items == wanted && !is:
-			since[a.Connection] = a.Time
-		case a.Items < wanted && is:
-			covered = append(covered, span{from, a.Time})
-			delete(since, a.Connection)
-		}
-	}
-	for _, from := range since {
-		covered = append(covered, span{from, w.healed})
-	}
-	whole := span{covered[0].from, w.healed}
-	for _, c := range covered {
-		if c.from.Before(whole.from) {
-			whole.from = c.from
-		}
-	}
-	hub = without(whole, covered)
-	told = w.uncovered(whole)
-	for _, s := range slices.Concat(minus(hub, told), minus(told, hub)) {
-		if d := s.until.Sub(s.from); d > heartbeat {
-			w.t.Logf("the spans differ from %s to %s", s.from.Format(clock), s.until.Format(clock))
-		}
-		worst = max(worst, s.until.Sub(s.from))
-	}
-	return hub, told, worst.Round(time.Millisecond)
 }
 
 // without is what is left of a span.

@@ -62,6 +62,7 @@ func serveNATS(dir string) {
 		options.Users = []*server.User{{Username: system, Password: system, Account: operators}}
 		options.ServerName, options.Routes = filepath.Base(dir), server.RoutesFromStr(routes)
 		options.Cluster.Name, options.Cluster.Host = "e2e", "127.0.0.1"
+		options.Cluster.NoAdvertise = true // whoever is told a way to the cluster takes that and no other
 		options.Cluster.Port, _ = strconv.Atoi(os.Getenv(natsRoute))
 	}
 	if dir := os.Getenv(natsTrust); dir != "" {
@@ -85,6 +86,7 @@ type world struct {
 	withheld string // a subject that NATS does not let transform publish to, though it should
 	dir      string
 	nats     *program
+	urls     string // of a cluster of NATS servers, where there is one
 	sim      *program
 	ingests  []*program
 	random   *rand.Rand
@@ -174,6 +176,9 @@ func (w *world) as(user string) bus.Config {
 		cfg.URL = w.nats.url
 	}
 	cfg.Provision, cfg.Partitions, cfg.Replicas = bus.ProvisionVerify, topology.DefaultPartitions, 1
+	if w.urls != "" {
+		cfg.URL, cfg.Replicas = w.urls, certifyNodes
+	}
 	return cfg
 }
 

@@ -52,26 +52,40 @@ const readsAtStart = 4
 // what replicas read at their start.
 func newFleet(t testing.TB, p promised, o office) *fleet {
 	t.Helper()
-	set := p
+	f := newFleetAt(newDesk(t, p.withReads(), o))
+	f.book = watchLeases(f.desk)
+	return f
+}
+
+// withReads is what Reapit has to allow.
+func (p promised) withReads() promised {
 	p.rate, p.concurrency = p.rate+readsAtStart, p.concurrency+readsAtStart
-	f := &fleet{desk: newDesk(t, p, o), pods: map[string][]*program{}, born: map[string]int{}}
-	f.control("knobs", fmt.Sprintf(`{"rate":%d,"concurrency":%d}`, p.rate, p.concurrency), nil)
+	return p
+}
+
+// newFleetAt is one where there is all but the hub and the services.
+func newFleetAt(d *desk, hub ...string) *fleet {
+	t := d.t
+	t.Helper()
+	f := &fleet{desk: d, pods: map[string][]*program{}, born: map[string]int{}}
+	f.control("knobs", fmt.Sprintf(`{"rate":%d,"concurrency":%d}`, d.rate, d.concurrency), nil)
 	f.control("latency", `{"meanMs":60,"jitterMs":30}`, nil)
-	f.startHub()
+	f.startHub(hub...)
 	var subscriptions []string
-	for _, u := range append(slices.Clone(o.staff), o.stranger()) {
-		subscriptions = append(subscriptions, "user:"+u.UserID)
+	for _, o := range d.offices {
+		for _, u := range append(slices.Clone(o.staff), o.stranger()) {
+			subscriptions = append(subscriptions, "user:"+u.UserID)
+		}
 	}
 	f.settings = map[string][]string{
 		stack.Ingest:    {"RTE_SUBSCRIPTIONS=" + strings.Join(subscriptions, ",")},
 		stack.Transform: nil,
-		stack.Deliver: append(p.deadlineSettings(), f.single(), "LEASE_TTL=3s",
-			fmt.Sprintf("REAPIT_RATE=%d", set.rate), fmt.Sprintf("REAPIT_CONCURRENCY=%d", set.concurrency)),
+		stack.Deliver: append(d.deadlineSettings(), f.tenancy(), "LEASE_TTL=3s",
+			fmt.Sprintf("REAPIT_RATE=%d", d.rate-readsAtStart), fmt.Sprintf("REAPIT_CONCURRENCY=%d", d.concurrency-readsAtStart)),
 	}
 	for service := range f.settings {
 		f.settings[service] = append(f.settings[service], fmt.Sprintf("SHUTDOWN_TIMEOUT=%ds", shutdownSeconds(t, service)))
 	}
-	f.book = watchLeases(f.desk)
 	return f
 }
 
