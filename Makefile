@@ -93,18 +93,21 @@ profile: ## where transform's CPU time goes; NATS, which is in the process, left
 	@go test -run '^$$' -bench '^BenchmarkRun$$' -benchtime 1x -cpuprofile $(TOOLS)/transform.prof -o $(TOOLS)/transform.test ./transform/internal/app > /dev/null
 	@go tool pprof -top -cum -nodecount 60 -focus 'ringstream|nats-io/nats.go' -ignore 'nats-server|bustest' $(TOOLS)/transform.test $(TOOLS)/transform.prof
 
+CERTIFICATE ?= .ringstream/certificates
 .PHONY: certify
-certify: build ## CALLS is the fold of RTE, for T (5m) of faults; with RUN=overload, crash, outage or isolation: what deliver promises; RUN=diff: what replay diff does; RUN=rolling: that roll-outs change nothing; RUN=upgrade OLD=<git ref>: nor one from that build and back; SEED= repeats a run
+certify: build ## the whole pipeline for T (10m) of faults, and a certificate in CERTIFICATE/<seed>; RUN=fold: CALLS is the fold of RTE; RUN=overload, crash, outage or isolation: what deliver promises; RUN=diff: what replay diff does; RUN=rolling: that roll-outs change nothing; RUN=upgrade OLD=<git ref>: nor one from that build and back; SEED= repeats a run
 ifeq ($(RUN),diff)
 	@go test -count=1 -v -run '^TestDiff$$' -timeout 1h $(TESTFLAGS) ./deploy/e2e -diff.calls=50000 -diff.rules=100 -diff.seed=$(or $(SEED),0)
 else ifeq ($(RUN),rolling)
 	@go test -count=1 -v -run '^TestRolling$$' -timeout 1h $(TESTFLAGS) ./deploy/e2e -rolling -rolling.seed=$(or $(SEED),0)
 else ifeq ($(RUN),upgrade)
 	@deploy/e2e/upgrade.sh "$(OLD)" -rolling -rolling.seed=$(or $(SEED),0)
+else ifeq ($(RUN),fold)
+	@go test -count=1 -v -run '^TestCertify$$' -timeout 24h $(TESTFLAGS) ./deploy/e2e -certify=$(or $(T),5m) -certify.seed=$(or $(SEED),0)
 else ifdef RUN
 	@go test -count=1 -v -run '(?i)^TestDeliver$(RUN)$$' -timeout 24h $(TESTFLAGS) ./deploy/e2e -deliver -deliver.for=$(or $(T),0) -deliver.seed=$(or $(SEED),0)
 else
-	@go test -count=1 -v -run '^TestCertify$$' -timeout 24h $(TESTFLAGS) ./deploy/e2e -certify=$(or $(T),5m) -certify.seed=$(or $(SEED),0)
+	@go test -count=1 -v -run '^TestWhole$$' -timeout 24h $(TESTFLAGS) ./deploy/e2e -whole=$(or $(T),10m) -whole.seed=$(or $(SEED),0) -whole.certificate=$(abspath $(CERTIFICATE))
 endif
 
 .PHONY: soak

@@ -14,6 +14,8 @@ import (
 func TestSeedMakesTheSameFaults(t *testing.T) {
 	seedMakesTheSame(t, replicaBlows)
 	seedMakesTheSame(t, nodeBlows)
+	seedMakesTheSame(t, spotBlows)
+	seedMakesTheSame(t, wayBlows)
 }
 
 func seedMakesTheSame[W any](t *testing.T, blows []blow[W]) {

@@ -81,6 +81,14 @@ var nodeBlows = []blow[*quorum]{
 		p.resume()
 		c.becomeWhole()
 	}},
+	{"NATS node restarted", 10, 0, 1, 0, func(c *quorum, s strike) {
+		p := c.nodes[s.victim%len(c.nodes)]
+		c.patiently(c.whole) // so that it hears the signal
+		p.stop()
+		wait(c.t.Context(), s.lasts)
+		p.start()
+		c.becomeWhole()
+	}},
 	{"stream leader deposed", 45, 0, 0, 0, func(c *quorum, s strike) {
 		streams := c.streams()
 		if !deposed(c.js.Conn(), "$JS.API.STREAM.LEADER.STEPDOWN."+streams[s.stream%len(streams)]) {

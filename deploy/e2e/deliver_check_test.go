@@ -125,29 +125,34 @@ func (s *laneStory) finding(kind string, p posted, note string) finding {
 func (e *evidence) inTime(s *laneStory) (found []finding) {
 	over, elsewhere := s.over(), s.elsewhere(e)
 	for _, p := range s.posts {
-		if late1 := p.Time.Sub(p.of.RecordedAt.Add(e.deadlines[p.of.Type])); late1 > 0 {
+		if late1 := p.Time.Sub(p.of.RecordedAt.Add(e.deadlines[p.of.Type])); late1 > e.clocks {
 			found = append(found, s.finding(late, p, "by "+late1.String()))
 		}
 		pop := p.of.Type == event.Incoming || p.of.Type == event.Answered
-		if pop && behind(p, over) {
+		if pop && e.behind(p, over) {
 			found = append(found, s.finding(afterTheEnd, p, "by "+p.Time.Sub(over).String()))
 		}
-		if p.of.Type == event.Incoming && behind(p, elsewhere) {
+		if p.of.Type == event.Incoming && e.behind(p, elsewhere) {
 			found = append(found, s.finding(elsewhereFirst, p, "by "+p.Time.Sub(elsewhere).String()))
 		}
 	}
 	return found
 }
 
-func behind(p posted, at time.Time) bool {
-	return !at.IsZero() && p.Time.After(at.Add(overtakenWithin))
+// behind reports whether a post came after something that whoever sent it had to know.
+func (e *evidence) behind(p posted, at time.Time) bool {
+	if at.IsZero() || !p.Time.After(at.Add(overtakenWithin)) {
+		return false
+	}
+	heard := without(span{at, p.Time}, e.deaf)
+	return len(heard) > 0 && heard[0].from.Add(overtakenWithin).Before(p.Time)
 }
 
 // once finds posts of what deliver had been told is accepted, unless it was
 // killed before it could know, or write it down.
 func (e *evidence) once(s *laneStory) (found []finding) {
 	for _, again := range s.again() {
-		if !e.hit(again.first) {
+		if !e.hit(again.first) && !e.reigned(again.first, again.second.Time) {
 			found = append(found, s.finding(postedTwice, again.second, fmt.Sprintf("request %d was answered with %d", again.first.Number, again.first.Status)))
 		}
 	}
@@ -191,6 +196,12 @@ func (e *evidence) hit(p posted) bool {
 	return slices.ContainsFunc(e.kills, func(k span) bool {
 		return !p.Time.After(k.until) && !p.end().Before(k.from.Add(-appendedWithin))
 	})
+}
+
+// reigned reports whether somebody began to deliver, who may not have known of a
+// request, after it had come and until then.
+func (e *evidence) reigned(p posted, until time.Time) bool {
+	return slices.ContainsFunc(e.reigns, func(r span) bool { return r.until.After(p.Time) && r.from.Before(until) })
 }
 
 // content finds posts that say something else than the event.
@@ -301,7 +312,7 @@ func (e *evidence) honest(s *laneStory) (found []finding) {
 				say(noLetter, "")
 			}
 		case event.Expired:
-			if o.FinishedAt.Add(e.asked(s, ev)).Before(ev.RecordedAt.Add(e.deadlines[ev.Type] - e.deadlines[ev.Type]/givenUp)) {
+			if o.FinishedAt.Add(e.asked(s, ev) + e.clocks).Before(ev.RecordedAt.Add(e.deadlines[ev.Type] - e.deadlines[ev.Type]/givenUp)) {
 				say(unjustified, "it was in time")
 			}
 		case event.Superseded:
@@ -311,7 +322,7 @@ func (e *evidence) honest(s *laneStory) (found []finding) {
 		default:
 			say(untrue, "no such thing was planned")
 		}
-		if told && !e.toldAtKill(s, ev) {
+		if told && !e.toldAtKill(s, ev, o) {
 			say(untrue, "it was accepted")
 		}
 	}
@@ -319,13 +330,15 @@ func (e *evidence) honest(s *laneStory) (found []finding) {
 }
 
 // toldAtKill reports whether every success of an event fell to a kill.
-func (e *evidence) toldAtKill(s *laneStory, ev *said) bool {
-	return !slices.ContainsFunc(s.posts, func(p posted) bool { return p.of == ev && p.told() && !e.hit(p) })
+func (e *evidence) toldAtKill(s *laneStory, ev *said, o *event.Outcome) bool {
+	return !slices.ContainsFunc(s.posts, func(p posted) bool {
+		return p.of == ev && p.told() && !e.hit(p) && !e.reigned(p, o.FinishedAt.Add(e.clocks))
+	})
 }
 
 // unsuperseded tells why an event was not overtaken.
 func (s *laneStory) unsuperseded(e *evidence, ev *said, o *event.Outcome) string {
-	by := o.FinishedAt.Add(clocksWithin)
+	by := o.FinishedAt.Add(clocksWithin + e.clocks)
 	after := func(at time.Time) bool { return !at.IsZero() && !at.After(by) }
 	switch ev.Type {
 	case event.Incoming:

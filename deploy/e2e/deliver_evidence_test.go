@@ -21,6 +21,9 @@ type evidence struct {
 	letters  []event.DeadLetter
 	faults   map[int]ailment // what was planted, by the rule's number
 	kills    []span          // within which a replica was killed
+	reigns   []span          // within which another, or the same anew, began to deliver
+	deaf     []span          // within which whoever delivers may not have heard what CALLS has
+	clocks   time.Duration   // what two clocks may differ by
 	partial  bool            // there were requests that reapit-sim did not see
 	offices  []office
 	promised

@@ -18,7 +18,7 @@ type gate struct {
 	mu     sync.Mutex
 	shut   bool
 	silent chan struct{} // closed when it is not any more; nil while it is not
-	turned int // connections that were reset as they came
+	turned int           // connections that were reset as they came
 	open   map[net.Conn]bool
 }
 

@@ -246,12 +246,7 @@ func (d *desk) evidence(cues []cue) *evidence {
 func (d *desk) gathered() *evidence {
 	d.t.Helper()
 	e := &evidence{faults: d.faults, offices: d.offices, promised: d.promised}
-	d.everything(topology.Calls, "calls.>", func(m bus.Message) error {
-		s := said{stored: m.Stored}
-		err := json.Unmarshal(m.Data, &s.Call)
-		e.said = append(e.said, s)
-		return err
-	})
+	d.said(e)
 	d.everything(topology.Deliveries, "deliveries.>", func(m bus.Message) error {
 		var o event.Outcome
 		err := json.Unmarshal(m.Data, &o)
@@ -266,6 +261,17 @@ func (d *desk) gathered() *evidence {
 	})
 	e.requests = d.journal()
 	return e
+}
+
+// said adds what CALLS has.
+func (d *desk) said(e *evidence) {
+	d.t.Helper()
+	d.everything(topology.Calls, "calls.>", func(m bus.Message) error {
+		s := said{stored: m.Stored}
+		err := json.Unmarshal(m.Data, &s.Call)
+		e.said = append(e.said, s)
+		return err
+	})
 }
 
 func (d *desk) everything(stream, filter string, take func(bus.Message) error) {
@@ -309,7 +315,7 @@ func (d *desk) stats() (s simStats) {
 // active is the replica that delivers; nil while none says so.
 func (d *desk) active() *program {
 	for _, p := range d.desks {
-		if p.role() == "delivering" {
+		if p.role() == delivering {
 			return p
 		}
 	}

@@ -3,11 +3,15 @@
 // on 127.0.0.1. It sees what an outsider sees: the bus, the CRM's side and the
 // probes. The binaries are those of make build.
 //
-// make certify is a test of it too: the test binary plays three nodes of a NATS
-// cluster, and ingest; a nemesis hurts them and transform, and a checker that
-// knows nothing of calls compares what the streams hold with a reference fold.
-// A seed makes the same events and the same sequences of faults again, not the
+// make certify is a test of it too: the whole pipeline over three nodes of a NATS
+// cluster, which the test binary plays, while nemeses hurt everything, and checkers
+// that compare what the hub has sent, what the streams hold and what Reapit has
+// got. A seed makes the same calls and the same sequences of faults again, not the
 // same moments.
+//
+// So is the run of transform alone (RUN=fold): the test binary plays ingest, too, and
+// a checker that knows nothing of calls compares what the streams hold with a
+// reference fold.
 //
 // So are the runs of deliver: two replicas between a NATS server into which the
 // test says call events itself, and reapit-sim, which refuses, hangs and breaks

@@ -107,10 +107,13 @@ type gaps struct {
 
 // gapsAre compares the spans in which the hub had nobody subscribed with those that
 // the coverage events leave open, from the first subscription to the end.
-func (w *world) gapsAre(within time.Duration) (g gaps) {
+func (w *world) gapsAre(within time.Duration) gaps {
 	w.t.Helper()
 	whole, covered := attended(w.attendances(), w.healed)
-	hub, told := without(whole, covered), w.uncovered(whole)
+	return compareGaps(without(whole, covered), w.uncovered(whole), within)
+}
+
+func compareGaps(hub, told []span, within time.Duration) (g gaps) {
 	for _, s := range slices.Concat(minus(hub, told), minus(told, hub)) {
 		if d := s.until.Sub(s.from); d > within {
 			g.found = append(g.found, finding{where: topology.RTE, kind: misstated, note: fmt.Sprintf("%s to %s", s.from.Format(clock), s.until.Format(clock))})

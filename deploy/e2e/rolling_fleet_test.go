@@ -80,7 +80,7 @@ func newFleetAt(d *desk, hub ...string) *fleet {
 	f.settings = map[string][]string{
 		stack.Ingest:    {"RTE_SUBSCRIPTIONS=" + strings.Join(subscriptions, ",")},
 		stack.Transform: nil,
-		stack.Deliver: append(d.deadlineSettings(), f.tenancy(), "LEASE_TTL=3s",
+		stack.Deliver: append(d.deadlineSettings(), f.tenancy(), "LEASE_TTL=3s", fmt.Sprintf("REAPIT_SHARED_TOKEN=%t", len(d.offices) > 1),
 			fmt.Sprintf("REAPIT_RATE=%d", d.rate-readsAtStart), fmt.Sprintf("REAPIT_CONCURRENCY=%d", d.concurrency-readsAtStart)),
 	}
 	for service := range f.settings {
@@ -296,13 +296,15 @@ const secondVersion = "second"
 
 // secondBuild builds the services as another version, meanwhile; the returned
 // function waits for it.
-func secondBuild(t testing.TB) (ready func() (dir string)) {
+func secondBuild(t testing.TB, flags ...string) (ready func() (dir string)) {
 	if *rollingOld != "" {
 		return nil // that is the other one
 	}
 	dir, done := t.TempDir(), make(chan error, 1)
-	build := exec.CommandContext(t.Context(), "go", "build", "-C", "../..", "-ldflags", "-s -w -X ringstream/schemas/program.version="+secondVersion,
-		"-o", dir+"/", "./ingest/cmd/ingest", "./transform/cmd/transform", "./deliver/cmd/deliver")
+	build := exec.CommandContext(t.Context(), "go", slices.Concat([]string{"build", "-C", "../.."}, flags, []string{
+		"-ldflags", "-s -w -X ringstream/schemas/program.version=" + secondVersion,
+		"-o", dir + "/", "./ingest/cmd/ingest", "./transform/cmd/transform", "./deliver/cmd/deliver",
+	})...)
 	var said bytes.Buffer
 	build.Stdout, build.Stderr = &said, &said
 	go func() { done <- build.Run() }()

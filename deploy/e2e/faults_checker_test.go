@@ -1,0 +1,97 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+)
+
+// heardTwice is what a hub has sent on two connections, the second of which ended in
+// the middle, and what RTE has of it: all.
+func heardTwice() *history {
+	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	h := &history{ended: map[string]time.Time{"b": at.Add(5 * time.Second)}}
+	for n := range 20 {
+		id := fmt.Sprintf("event-%02d", n)
+		h.stored = append(h.stored, id)
+		h.sent = append(h.sent, sentEntry{Connection: "a", ID: id, Time: at.Add(time.Duration(n) * 500 * time.Millisecond)})
+		if n < 10 {
+			h.sent = append(h.sent, sentEntry{Connection: "b", ID: id, Time: at.Add(time.Duration(n) * 500 * time.Millisecond)})
+		}
+	}
+	return h
+}
+
+// Each class of what ingest could spoil is found, and nothing else is.
+func TestHistoryFindsWhatIsPlanted(t *testing.T) {
+	const at = 4
+	onlyB := func(h *history) { // the first connection was not there yet
+		h.sent = slices.DeleteFunc(h.sent, func(s sentEntry) bool { return s.Connection == "a" && s.ID < "event-10" })
+	}
+	for name, c := range map[string]struct {
+		plant func(h *history)
+		want  map[string]int
+	}{
+		"nothing":                               {func(*history) {}, map[string]int{}},
+		"dropped":                               {func(h *history) { h.stored = slices.Delete(h.stored, at, at+1) }, map[string]int{missingEvent: 1}},
+		"the last one":                          {func(h *history) { h.stored = h.stored[:19] }, map[string]int{missingEvent: 1}},
+		"doubled":                               {func(h *history) { h.stored = slices.Insert(h.stored, 9, h.stored[at]) }, map[string]int{doubledEvent: 1}},
+		"made up":                               {func(h *history) { h.stored = append(h.stored, "another") }, map[string]int{extraEvent: 1}},
+		"reordered":                             {func(h *history) { h.stored[at], h.stored[at+1] = h.stored[at+1], h.stored[at] }, map[string]int{misplaced: 2}},
+		"reordered, which were heard by others": {func(h *history) { h.stored[9], h.stored[10] = h.stored[10], h.stored[9] }, map[string]int{}},
+		"dropped, which one alone heard": {func(h *history) {
+			onlyB(h)
+			h.stored = slices.Delete(h.stored, at, at+1)
+		}, map[string]int{missingEvent: 1}},
+		"dropped, which nobody may have heard": {func(h *history) {
+			onlyB(h)
+			h.stored = slices.Delete(h.stored, 9, 10)
+		}, map[string]int{}},
+	} {
+		h := heardTwice()
+		c.plant(h)
+		if found := h.check(); !reflect.DeepEqual(kindsOf(found), c.want) {
+			t.Errorf("%s: found %v, want %v", name, found, c.want)
+		}
+	}
+}
+
+// A gap that is not stated, and one that was none, is found; what a heartbeat cannot
+// tell is not.
+func TestGapsThatAreMisstatedAreFound(t *testing.T) {
+	at := func(s float64) time.Time {
+		return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC).Add(time.Duration(s * float64(time.Second)))
+	}
+	gap := func(from, until float64) span { return span{at(from), at(until)} }
+	whole, covered := attended([]attendance{
+		{at(1), "a", "subscribed", 2},
+		{at(3), "a", "subscribed", 4},
+		{at(10), "a", "ended", 0},
+		{at(15), "b", "subscribed", 4},
+		{at(20), "b", "ended", 0},
+		{at(19), "c", "subscribed", 4},
+	}, at(30))
+	hub := without(whole, covered)
+	if len(hub) == 0 || hub[0] != gap(10, 15) {
+		t.Fatalf("the hub's gaps are %v", hub)
+	}
+	for name, c := range map[string]struct {
+		told []span
+		want int
+	}{
+		"as it was":      {[]span{gap(10, 15)}, 0},
+		"a little off":   {[]span{gap(9.5, 15.7)}, 0},
+		"not stated":     {nil, 1},
+		"half stated":    {[]span{gap(10, 12)}, 1},
+		"stated in vain": {[]span{gap(10, 15), gap(22, 25)}, 1},
+		"stated longer":  {[]span{gap(6, 19)}, 2},
+	} {
+		if g := compareGaps(hub, c.told, heartbeat); len(g.found) != c.want {
+			t.Errorf("%s: %v", name, g.found)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"ringstream/schemas/bus"
+	"ringstream/schemas/event"
+	"ringstream/schemas/topology"
+)
+
+// The checker of a whole run: what each part's checker finds, and what they are told
+// of the faults that no service can do anything about.
+
+const (
+	// undeafWithin is how long deliver takes to hear again what CALLS has, after NATS
+	// was hurt or it was cut off.
+	undeafWithin = 5 * time.Second
+	// hardest is how long after the end of a call, or somebody's answer to it, it may be
+	// shown whatever was hurt: deliver works on until it cannot be sure of its lease.
+	hardest = wholeTTL + undeafWithin
+)
+
+// judged is what came of a run.
+type judged struct {
+	found   []finding
+	heard   *history
+	gaps    gaps
+	calls   int // call events
+	of      int // raw events of calls
+	e       *evidence
+	stale   []time.Duration // how long after its end a call was shown all the same
+	doubles int
+}
+
+// judge reads everything and finds what breaks a promise. Nobody writes any more
+// but transform and deliver, who have to come to their end.
+func (h *premises) judge() (j judged) {
+	h.t.Helper()
+	want := h.reference()
+	h.quorum.caughtUp(len(want))
+	j.heard, j.gaps = h.heard(), h.gapsAre(heartbeat+heartbeat/4+skewed*time.Second)
+	j.calls = len(want)
+	h.drained(h.owed(), 4*time.Minute)
+	for _, service := range rolledOver[1:] {
+		for _, s := range h.all[service] {
+			s.stop()
+		}
+	}
+	j.e = h.gathered()
+	j.e.kills, j.e.partial, j.e.clocks = h.kills, true, 2*skewed*time.Second
+	j.e.reigns, j.e.deaf = h.reigns(), h.deafness()
+	j.stale = j.e.stale()
+	j.doubles = j.e.doubled()
+	j.found = slices.Concat(j.heard.check(), j.gaps.found, h.quorum.callsAre(want), j.e.check(), j.e.outlived())
+	j.of = h.quorum.holds(topology.RTE, "rte.>")
+	return j
+}
+
+// reference is what one undisturbed process makes of RTE.
+func (h *premises) reference() []callEvent {
+	h.t.Helper()
+	printed, err := h.quorum.replay("run", "-o", "json")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	want, err := referenceOf(printed, deskPartitions)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return want
+}
+
+// owed is how many deliveries CALLS asks for.
+func (h *premises) owed() (n int) {
+	e := &evidence{}
+	h.said(e)
+	for _, s := range e.said {
+		n += len(s.Audience)
+	}
+	return n
+}
+
+// reigns are when somebody began to deliver: each begins with a snapshot in the log,
+// of which there are others, too; between two outcomes it leaves a gap.
+func (h *premises) reigns() (all []span) {
+	h.t.Helper()
+	var before bus.Message
+	h.everything(topology.Deliveries, "deliveries.>", func(m bus.Message) error {
+		if m.Seq != before.Seq+1 {
+			all = append(all, span{before.Stored, m.Stored})
+		}
+		before = m
+		return nil
+	})
+	return all
+}
+
+// deafness is when whoever delivers may not have heard of an end.
+func (h *premises) deafness() (all []span) {
+	for _, s := range h.deaf {
+		all = append(all, span{s.from, s.until.Add(undeafWithin)})
+	}
+	h.quorum.mu.Lock()
+	defer h.quorum.mu.Unlock()
+	for _, s := range h.quorum.strikes {
+		if slices.ContainsFunc(nodeBlows, func(b blow[*quorum]) bool { return b.name == s.name }) {
+			all = append(all, span{s.from, s.until.Add(undeafWithin)})
+		}
+	}
+	return all
+}
+
+// tardy calls do for each post that shows a call though it was over, or answered by
+// somebody else, and how long it was so.
+func (e *evidence) tardy(do func(s *laneStory, p posted, by time.Duration)) {
+	stories, _ := e.stories()
+	for _, s := range stories {
+		over, elsewhere := s.over(), s.elsewhere(e)
+		for _, p := range s.posts {
+			for _, at := range []time.Time{over, elsewhere} {
+				shows := p.of.Type == event.Incoming || p.of.Type == event.Answered && at.Equal(over)
+				if shows && !at.IsZero() && p.Time.After(at.Add(overtakenWithin)) {
+					do(s, p, p.Time.Sub(at))
+				}
+			}
+		}
+	}
+}
+
+// stale is how long calls had been over that were shown all the same.
+func (e *evidence) stale() (all []time.Duration) {
+	e.tardy(func(_ *laneStory, _ posted, by time.Duration) { all = append(all, by) })
+	slices.Sort(all)
+	return all
+}
+
+// outlived finds calls that were shown so long after their end that nothing excuses it.
+func (e *evidence) outlived() (found []finding) {
+	e.tardy(func(s *laneStory, p posted, by time.Duration) {
+		if by > hardest {
+			found = append(found, s.finding(afterTheEnd, p, fmt.Sprintf("by %v, whatever was hurt", by)))
+		}
+	})
+	return found
+}
+
+// doubled is how many notifications were shown more than once.
+func (e *evidence) doubled() (n int) {
+	stories, _ := e.stories()
+	for _, s := range stories {
+		n += len(s.doubles())
+	}
+	return n
+}
