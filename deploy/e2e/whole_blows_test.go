@@ -85,10 +85,13 @@ var wayBlows = []blow[*premises]{
 	}},
 	{"disk of the spool full while cut off from NATS", 10, 0, 1.2, 0.2, func(h *premises, s strike) {
 		p := h.all[stack.Ingest][s.victim%2]
+		p.disk.Lock()
+		defer p.disk.Unlock()
 		join, release := h.cutOff(p, s.stream%2 == 0), h.fills(p)
 		wait(h.t.Context(), s.lasts)
 		release()
 		join()
+		wait(h.t.Context(), time.Second) // until it is written
 	}},
 	{"hub closes a connection", 6, 0, 0, 0, hubDrops("close")},
 	{"hub closes a connection, which may reconnect", 6, 0, 0, 0, hubDrops("close-reconnect")},
@@ -123,6 +126,8 @@ func (h *premises) deliverer(s strike) ways { return h.ways[h.all[stack.Deliver]
 // killed ends a replica with kill -9, and remembers it of one that delivers.
 func (h *premises) killed(p *spot) {
 	delivers := p.service == stack.Deliver && p.role() == delivering
+	p.disk.Lock()
+	defer p.disk.Unlock()
 	from := time.Now()
 	p.kill()
 	if p.service == stack.Deliver {
@@ -138,6 +143,8 @@ func (h *premises) killed(p *spot) {
 // stopped ends a replica in order. Before it is alive nobody hears the signal.
 func (h *premises) stopped(p *spot) {
 	h.quorum.patiently(func() bool { return h.ask(p.url+"/healthz", nil) == nil })
+	p.disk.Lock()
+	defer p.disk.Unlock()
 	p.stop()
 }
 

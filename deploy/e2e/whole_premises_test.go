@@ -46,7 +46,8 @@ type spot struct {
 	*program
 	service string
 	built   string
-	ahead   int // seconds
+	ahead   int        // seconds
+	disk    sync.Mutex // held while it is full: what is in memory alone then dies with the process, as it says
 }
 
 // ways are those that lead from a replica.
@@ -57,7 +58,7 @@ type ways struct {
 
 const (
 	wholeTTL   = 3 * time.Second
-	smallSpool = 16 << 20
+	smallSpool = 64 << 20
 	skewed     = 2 // seconds by which a clock may be wrong, ahead or behind
 )
 
