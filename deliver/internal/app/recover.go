@@ -26,7 +26,7 @@ type snapshot struct {
 	In       uint64          `json:"in"`             // newest call event that it includes
 	Stream   time.Time       `json:"stream"`         // when the CALLS was made that In is a position in
 	Since    time.Time       `json:"since,omitzero"` // what was heard of before it is not the log's
-	Last     bool            `json:"last,omitempty"` // of a term that ended in order: nothing was sent behind it
+	Last     bool            `json:"last,omitempty"` // of a term that ended in order: nothing was sent behind it, by none before it either
 	Used     used            `json:"used"`
 	Spent    []int64         `json:"spent,omitzero"` // of the last one: how many ms before it the requests of its last second ended
 	Schedule json.RawMessage `json:"schedule"`

@@ -1,6 +1,9 @@
 package app
 
 import (
+	"bytes"
+	"context"
+	"log/slog"
 	"os/exec"
 	"slices"
 	"strings"
@@ -97,6 +100,40 @@ func TestACallBetweenAStopAndAStartIsNotClosed(t *testing.T) {
 	r.want("ended", ends(all, "JAS", event.Ended), []event.OutcomeType{event.Superseded})
 	r.account()
 }
+
+// Who stopped in order before it had caught up knows nothing of what the one
+// before it, which was killed, may have sent: it is still in doubt.
+func TestAPopUnderWayAtAKillIsClosedByTheNextButOne(t *testing.T) {
+	t.Parallel() // most of it is waiting
+	r := newRig(t)
+	killed := r.process("one")
+	r.popped()
+	if err := killed.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = killed.Wait() // it was killed: an error is what is expected
+	r.say(1, event.Ended, "", "jane")
+	r.merged()
+	ctx, cancel := context.WithCancel(t.Context())
+	asked := slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) {
+		if bytes.Contains(p, []byte("msg=delivering")) {
+			cancel()
+		}
+		return r.Write(p)
+	}), nil))
+	if err := run(ctx, r.settings(), asked, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	r.deliver(r.settings())
+	all := r.until(2)
+	r.want("ended", ends(all, "JAS", event.Ended), []event.OutcomeType{event.Delivered})
+	r.want("shown", brief(r.shown(), ""), []string{"incomingCall 0001", "endedCall 0001"})
+	r.account()
+}
+
+type writer func(p []byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
 
 // begin makes a first start, so that the log has a beginning: an hour ago.
 func (r *rig) begin() {

@@ -342,9 +342,13 @@ func (t *term) finish() error {
 			return err
 		}
 	}
-	t.snapshot(true)
+	t.snapshot(t.certain())
 	return nil
 }
+
+// certain reports whether nothing behind this term was sent by one before it: what
+// may have been must have been taken in, which marks it.
+func (t *term) certain() bool { return t.memory.doubt.IsZero() || t.memory.in >= t.doubted }
 
 const (
 	lastWait = 4                      // the part of the drain in which nothing is taken any more
