@@ -156,9 +156,14 @@ func pauseSpot(h *premises, s strike) {
 	p.resume()
 }
 
-// wind has a replica come back with a wrong clock.
+// wind has a replica come back with a wrong clock, one of each service at a time.
 func (h *premises) wind(s strike, ahead int) {
 	p := h.victim(s)
+	for _, other := range h.all[p.service] {
+		if other.ahead != 0 {
+			p = other
+		}
+	}
 	h.stopped(p)
 	h.dress(p, h.second, ahead)
 	p.start()

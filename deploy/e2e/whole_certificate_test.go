@@ -163,7 +163,7 @@ func (c *quorum) kindsOfFaults() map[string]int {
 func (h *premises) means() map[string]string {
 	m := map[string]string{
 		"partitions": "TCP proxies between each replica and each NATS server or Reapit, which hold everything back or reset every connection; of the hub, what rte-sim does to its connections; of a NATS server from the others, SIGSTOP",
-		"clocks":     "the second build has a time.Now that is 2 s ahead or behind, by an overlay of the standard library (go build -overlay); the wall clock only, of one replica at a time or more",
+		"clocks":     "the second build has a time.Now that is 2 s ahead or behind, by an overlay of the standard library (go build -overlay); the wall clock only, of one replica of a service at a time",
 		"disks":      "SPOOL_DIR on a tmpfs of 64 MiB for each replica, filled to the last byte; a replica is not killed while that is so, because it says itself that what it then has in memory dies with it",
 		"ends":       "a replica that is asked to end while it is cut off or NATS is hurt may say that it could not store everything in SHUTDOWN_TIMEOUT, and keep it for its next start",
 		"hub":        "every connection reset, and its REST API answers 5xx for a while",

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -128,6 +129,40 @@ func TestAPopUnderWayAtAKillIsClosedByTheNextButOne(t *testing.T) {
 	all := r.until(2)
 	r.want("ended", ends(all, "JAS", event.Ended), []event.OutcomeType{event.Delivered})
 	r.want("shown", brief(r.shown(), ""), []string{"incomingCall 0001", "endedCall 0001"})
+	r.account()
+}
+
+// Who takes over shows nothing that has ended while it was catching up.
+func TestWhatEndsDuringACatchUpIsNotShown(t *testing.T) {
+	t.Parallel() // most of it is waiting
+	r := newRig(t)
+	r.begin()
+	r.say(1, event.Incoming, "", "jane")
+	r.say(2, event.Incoming, "", "stranger") // the last one that is there
+	r.merged()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ends := sync.OnceFunc(func() {
+		for n := range 600 { // more than is taken in at a time
+			r.emit(event.Call{CallID: call(100 + n), OrganizationID: r.organization, Type: event.Held, Direction: event.Inbound, Sequence: 1, Audience: users("jane")})
+		}
+		r.say(1, event.Ended, "", "jane")
+		r.merged()
+	})
+	log := slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) {
+		if bytes.Contains(p, []byte("user is no negotiator")) {
+			ends()
+		}
+		return r.Write(p)
+	}), nil))
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, r.settings(), log, func(string) {}) }()
+	r.until(3)
+	r.want("shown", len(r.shown()), 0)
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 	r.account()
 }
 

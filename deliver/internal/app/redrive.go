@@ -190,7 +190,7 @@ func (t *term) revive(l letter, h history, redrive int) (schedule.Delivery, stri
 // takeOn decides, and stores what it takes on before anybody hears of it or
 // anything of it is sent: a redrive outlives this process.
 func (t *term) takeOn(a ask) {
-	if t.memory.in < t.goal {
+	if !t.caught {
 		close(a.answer) // what comes later in a call may forbid it
 		return
 	}

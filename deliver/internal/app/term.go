@@ -17,6 +17,9 @@ import (
 	"ringstream/schemas/topology"
 )
 
+// fresh is how old a look at what there is may be.
+const fresh = 20 * time.Millisecond
+
 // When a snapshot is due.
 const (
 	snapshotChanges = 5000 // records, or inputs
@@ -41,8 +44,10 @@ type term struct {
 	asks    chan ask
 	workers sync.WaitGroup
 
-	goal    uint64 // nothing is sent before this call event was taken in
-	doubted uint64 // what comes behind it was not sent by anybody before
+	goal    uint64    // nothing is sent before this call event was taken in
+	looked  time.Time // when that was the last one
+	caught  bool      // up with all of them
+	doubted uint64    // what comes behind it was not sent by anybody before
 	unread  uint64
 	changes int // records since the newest snapshot
 	taken   int // inputs since the newest snapshot
@@ -81,6 +86,7 @@ func (e *engine) term(stop, held context.Context, before []schedule.Record) (lef
 		savedAt: e.now(),
 	}
 	defer func() { left = append(left, t.end(err, breakOff)...) }()
+	t.looked = e.now()
 	if t.goal, err = e.goal(ctx); err != nil {
 		return before, err
 	}
@@ -141,7 +147,7 @@ func (t *term) alive() error {
 // step sends what may go out and tells how long to wait for the next.
 func (t *term) step() time.Duration {
 	longest := t.ttl / 3
-	if t.memory.in < t.goal {
+	if !t.caughtUp() {
 		t.seen.state(t.memory, t.unread, 0)
 		return longest
 	}
@@ -160,6 +166,26 @@ func (t *term) step() time.Duration {
 	t.save()
 	t.seen.state(t.memory, t.unread, plan.Waiting)
 	return min(t.until(plan), longest)
+}
+
+// caughtUp reports whether all was taken in that there is to know. Catching up takes
+// time, in which what was to be shown may have ended: who has done it looks again,
+// until there was nothing more, or so little that it was soon taken in.
+func (t *term) caughtUp() bool {
+	for !t.caught && t.memory.in >= t.goal {
+		t.caught = t.now().Sub(t.looked) < fresh
+		if t.caught {
+			break
+		}
+		t.looked = t.now()
+		goal, err := t.engine.goal(t.ctx)
+		if err != nil {
+			t.cancel(err)
+			return false
+		}
+		t.caught, t.goal = goal <= t.memory.in, max(t.goal, goal)
+	}
+	return t.caught
 }
 
 // until is how long a plan holds. What it sent took of the rate, and so whoever
