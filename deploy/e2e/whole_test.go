@@ -66,7 +66,7 @@ func TestWhole(t *testing.T) {
 	meanwhile.Wait()
 	wait(t.Context(), settled)
 	h.hush()
-	j := h.judge()
+	j := h.judge(brief(lasts))
 
 	c := h.certify(seed, began, j)
 	f := j.e.figures()
