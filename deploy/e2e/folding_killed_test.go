@@ -121,17 +121,18 @@ func TestDivergenceIsCounted(t *testing.T) {
 	}
 }
 
-// killed lets a process read RTE from its beginning and kills it with kill -9 at
-// even distances of what is appended, or when nothing more is, and returns what the
-// logs hold in the end.
+// killed lets a process read RTE from its beginning and kills it with kill -9 when,
+// since it was started, it has appended an even share of what was left, or when
+// nothing more is appended; and returns what the logs hold in the end.
 func (f *folder) killed(times int, start func() *program) spoken {
 	f.t.Helper()
 	f.clear()
 	p := start()
 	whole := int(f.share * float64(*foldEvents))
 	for n := range times {
-		settled := f.settled()
-		f.eventually(2*time.Minute, fmt.Sprintf("%d kills", n+1), func() bool { return f.appended() >= whole*(n+1)/(times+1) || settled() })
+		settled, begun := f.settled(), f.appended()
+		enough := begun + max(whole-begun, 0)/(times-n+1) + 1
+		f.eventually(2*time.Minute, fmt.Sprintf("%d kills", n+1), func() bool { return f.appended() >= enough || settled() })
 		p.kill()
 		p.start()
 	}
