@@ -74,7 +74,7 @@ func TestSoak(t *testing.T) {
 	o := newOffice(1, "SBOX", 60)
 	calls := drawShift(seed, s.rate/ofCalls, s.window, s.mix, o).filled(s.rate, o)
 	p := rolled()
-	p.rate, p.concurrency = int(s.rate)+100, 100
+	p.rate, p.concurrency = int(s.rate)+100, 10 // connections stay open for a while: the most at a time are soon had
 	f := newFleet(t, p, o)
 	f.control("knobs", fmt.Sprintf(`{"rate":%d,"concurrency":%d,"daily":0}`, p.rate+readsAtStart, p.concurrency+readsAtStart), nil)
 	f.settings[stack.Deliver] = append(f.settings[stack.Deliver], "REAPIT_DAILY=1000000000")
