@@ -26,6 +26,7 @@ type conn struct {
 
 	queue  chan message
 	ending chan ending   // how the writer shall end it
+	leaves atomic.Bool   // told to end, and not by falling silent: it listens no more
 	ended  chan struct{} // closed when nothing is written any more
 	leave  sync.Once     // of the book
 	cancel context.CancelFunc
@@ -200,6 +201,9 @@ func (c *conn) refuse() {
 func (c *conn) end(e ending) bool {
 	select {
 	case c.ending <- e:
+		if e.mode != DropSilent {
+			c.leaves.Store(true)
+		}
 		return true
 	default:
 		return false

@@ -134,6 +134,11 @@ func (h *hub) list() []*conn {
 	return slices.Clone(h.conns)
 }
 
+// listeners are the connections that what is sent from now on goes to.
+func (h *hub) listeners() []*conn {
+	return slices.DeleteFunc(h.list(), func(c *conn) bool { return c.leaves.Load() })
+}
+
 func (h *hub) setStall(d time.Duration) {
 	h.mu.Lock()
 	h.stall = time.Now().Add(d)
@@ -160,7 +165,7 @@ func (h *hub) publish(ctx context.Context, o occurrence) (int, error) {
 		o.data = escapeLegacy(o.data)
 	}
 	n := 0
-	for _, c := range h.list() {
+	for _, c := range h.listeners() {
 		sub, ok := c.subs.find(o.key())
 		if !ok {
 			continue
@@ -196,7 +201,7 @@ func (h *hub) publishRaw(ctx context.Context, m func() message, wants func(*conn
 	}
 	defer func() { <-h.turn }()
 	n := 0
-	for _, c := range h.list() {
+	for _, c := range h.listeners() {
 		if !wants(c) {
 			continue
 		}

@@ -242,9 +242,13 @@ func TestDrop(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sim := start(t)
 			gone, stays := dial(t, sim), dial(t, sim)
+			gone.subscribe(item(jane, "UserStatus"))
 			c.drop["connection"] = sim.Connections()[0].ID
 			if got := control[map[string]int](t, sim, http.MethodPost, "drop", c.drop); got["dropped"] != 1 {
 				t.Errorf("%v", got)
+			}
+			if r, err := sim.Send(t.Context(), rtesim.Send{EventType: "UserStatus", User: "jane", Count: 1}); err != nil || r.Receivers != 0 {
+				t.Errorf("what is dropped still listens: %+v, %v", r, err)
 			}
 			if b, err := gone.read(); !c.want(b, err) {
 				t.Errorf("got %s, %v", b, err)

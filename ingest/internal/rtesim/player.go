@@ -140,7 +140,7 @@ func (p *player) await(ctx context.Context, r Play, wanted []rte.EntitySubscript
 	for {
 		changed := p.hub.changed.wait()
 		n := 0
-		for _, c := range p.hub.list() {
+		for _, c := range p.hub.listeners() {
 			if c.listens(wanted, r.All) {
 				n++
 			}
