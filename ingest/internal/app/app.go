@@ -104,7 +104,7 @@ func run(ctx context.Context, s Settings, limits hub.Limits, grace time.Duration
 		})
 	}))
 	undo.Add("flush", out.flush)
-	undo.Add("stop heartbeat", program.Background(func(ctx context.Context) { heartbeat(ctx, messages) }))
+	undo.Add("stop heartbeat", program.Background(func(ctx context.Context) { heartbeat(ctx, messages, out) }))
 	listener.Run(listening)
 	board.Set("running", false, "stopping")
 	if ctx.Err() != nil {
@@ -213,11 +213,12 @@ func connect(ctx context.Context, cfg bus.Config, log *slog.Logger) (*nats.Conn,
 	return nc, js, err
 }
 
-func heartbeat(ctx context.Context, messages *feed.Writer) {
+func heartbeat(ctx context.Context, messages *feed.Writer, out *outlet) {
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	for {
 		messages.Heartbeat()
+		out.tellRoom()
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

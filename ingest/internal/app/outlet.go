@@ -37,6 +37,7 @@ type outlet struct {
 
 	connected atomic.Bool
 	dials     atomic.Uint64 // connections made
+	cramped   bool          // no room, as told last
 	progress  *probe.Progress
 	canary    *canary
 }
@@ -140,6 +141,21 @@ func (o *outlet) flush() error {
 			return fmt.Errorf("%w: %d messages wait in SPOOL_DIR for the next start, %d are in memory only", errUnsent, left-unsafe, unsafe)
 		case <-tick.C:
 		}
+	}
+}
+
+// tellRoom says when there is no room any more, why, and when there is again. It
+// is for one goroutine.
+func (o *outlet) tellRoom() {
+	now := o.room()
+	if now.OK != o.cramped {
+		return
+	}
+	o.cramped = !now.OK
+	if o.cramped {
+		o.log.Error("what is heard cannot be kept on disk: make room in SPOOL_DIR or bring NATS back", telemetry.Error, now.Detail)
+	} else {
+		o.log.Info("what is heard is kept on disk again", "spool", now.Detail)
 	}
 }
 

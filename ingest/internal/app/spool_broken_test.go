@@ -3,8 +3,10 @@ package app
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,5 +68,32 @@ func overfill(t *testing.T, dir string) {
 	}
 	if lost, err := queue.Close(); err != nil || lost > 0 {
 		t.Fatal(lost, err)
+	}
+}
+
+// Who reads the log is told that what is heard is in memory only, and when it is not any more.
+func TestSpoolThatTakesNothingIsLogged(t *testing.T) {
+	t.Parallel() // most of it is waiting
+	r := newRig(t)
+	var said lines
+	r.log = slog.New(slog.NewTextHandler(&said, nil))
+	settings := r.settings("a")
+	settings.SpoolMaxBytes = 1 << 20
+	overfill(t, settings.SpoolDir)
+	r.nats.Stop()
+	r.start(settings, fast())
+	r.connected()
+	if _, err := r.sim.Send(t.Context(), rtesim.Send{EventType: "UserCallInComing", User: "jane", Count: 1}); err != nil {
+		t.Fatal(err)
+	}
+	bustest.Eventually(t, "an error", func() bool {
+		return strings.Contains(said.String(), `level=ERROR msg="what is heard cannot be kept on disk`)
+	})
+	r.nats.Start()
+	bustest.Eventually(t, "the all-clear", func() bool {
+		return strings.Contains(said.String(), `level=INFO msg="what is heard is kept on disk again"`)
+	})
+	if n := strings.Count(said.String(), "cannot be kept on disk"); n != 1 {
+		t.Errorf("told %d times", n)
 	}
 }
