@@ -71,3 +71,6 @@ func (q *queue[T]) sound() error {
 	}
 	return nil
 }
+
+// Remembered is how many calls are.
+func (s *Schedule) Remembered() int { return len(s.state.Calls) }

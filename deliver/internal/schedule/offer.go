@@ -59,7 +59,7 @@ func (s *Schedule) Offer(o Offer) []Record {
 	if !Wanted(o.Call) {
 		return nil
 	}
-	s.state.Newest = later(s.state.Newest, o.Received)
+	s.pass(o.Received)
 	if s.offers++; s.offers%sweepEvery == 0 {
 		s.sweep()
 	}
@@ -72,7 +72,7 @@ func (s *Schedule) Offer(o Offer) []Record {
 		return nil
 	}
 	c.Seen = append(c.Seen, o.Call.Sequence)
-	c.Last = later(c.Last, o.Received)
+	s.happened(c, o.Received)
 	c.belong(o.Customer)
 	if a := o.Call.AnsweredBy; a != nil && c.Who[a.UserID] != "" {
 		o.AnsweredBy = c.Who[a.UserID]

@@ -35,7 +35,7 @@ func (s *Schedule) Redrive(d Delivery, now time.Time, dry bool) (refused string)
 		return refused
 	}
 	if c == nil {
-		c = &call{Who: map[string]string{}, Lanes: map[string]*lane{}, Seen: []int{d.Call.Sequence}, Last: s.state.Newest}
+		c = &call{Who: map[string]string{}, Lanes: map[string]*lane{}, Seen: []int{d.Call.Sequence}, Last: s.state.Newest, Silent: s.state.Silent}
 		s.state.Calls[d.Call.CallID] = c
 	}
 	s.state.Redriven[key] = redriven{d.Redrive, now}

@@ -136,7 +136,8 @@ type state struct {
 	Redriven map[string]redriven   `json:"redriven,omitempty"` // by delivery: what was taken on last
 	// Unresolved are the events that wait for their organization's negotiators.
 	Unresolved map[string][]*unresolved `json:"unresolved,omitempty"`
-	Newest     time.Time                `json:"newest"` // when the newest event was stored
+	Newest     time.Time                `json:"newest"`           // when the newest event was stored
+	Silent     time.Duration            `json:"silent,omitempty"` // what of all silences so far does not count
 }
 
 // call is what is remembered of a call beyond its lanes.
@@ -144,8 +145,9 @@ type call struct {
 	Customer string            `json:"customer,omitempty"` // whose negotiators Who tells
 	Doubted  bool              `json:"doubted,omitempty"`  // something of it was perhaps sent before a crash, to whom nobody knows
 	Seen     []int             `json:"seen"`               // sequences of its events: the stream may repeat some after a power loss
-	Last     time.Time         `json:"last"`
-	Who      map[string]string `json:"who,omitempty"` // user → negotiator, for as long as the call lasts
+	Last     time.Time         `json:"last"`               // when the newest of them was stored
+	Silent   time.Duration     `json:"silent,omitempty"`   // as it was then
+	Who      map[string]string `json:"who,omitempty"`      // user → negotiator, for as long as the call lasts
 	Lanes    map[string]*lane  `json:"lanes,omitempty"`
 }
 

@@ -4,22 +4,65 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"ringstream/schemas/event"
 )
 
 // How long a call is remembered after its newest event was stored, by the
-// stream's own clock: long enough to know a repeated event, and an open call
-// until transform has closed it for sure.
+// stream's own clock.
+//
+// Of a call that is over something may come for as long as transform knows it
+// (CLOSED_MEMORY, 10 minutes): it rings again, and its users are still the
+// negotiators that they were. Until its deadline (DEADLINE_ENDED, 10 minutes too)
+// an operator may have its end tried again. What is later begins as a call of its
+// own, and transform numbers it on. Two minutes more are for a transform or a
+// CALLS that lags. What the stream repeats after a power loss it repeats at once,
+// but for the outage, which does not count. All that is remembered is in every
+// snapshot, and grows for that long: no longer than need be.
+//
+// An open call is remembered until transform has closed it for sure.
 const (
-	closedMemory = time.Hour
+	closedMemory = 12 * time.Minute
 	openMemory   = 24 * time.Hour
-	sweepEvery   = 4096 // offers
+	mostSilence  = time.Minute // that counts, between two events
+	sweepEvery   = 4096        // offers
 	sweepPause   = time.Minute
 )
+
+// memory is how long a call that is over is remembered: also for as long as
+// anything but a miss, which needs no call to be known, may be sent.
+func (d Deadlines) memory() time.Duration {
+	return max(closedMemory, d[event.Incoming], d[event.Answered], d[event.Ended])
+}
+
+// pass takes in when an event was stored.
+func (s *Schedule) pass(stored time.Time) {
+	silence := stored.Sub(s.state.Newest)
+	if silence <= 0 {
+		return
+	}
+	if !s.state.Newest.IsZero() {
+		s.state.Silent += max(0, silence-mostSilence)
+	}
+	s.state.Newest = stored
+}
+
+// happened notes that something of a call was stored.
+func (s *Schedule) happened(c *call, stored time.Time) {
+	if stored.After(c.Last) {
+		c.Last, c.Silent = stored, s.state.Silent
+	}
+}
+
+// age is how long nothing has happened in a call.
+func (s *Schedule) age(c *call) time.Duration {
+	return s.state.Newest.Sub(c.Last) - (s.state.Silent - c.Silent)
+}
 
 // sweep forgets calls of which nothing is left to happen.
 func (s *Schedule) sweep() {
 	for id, c := range s.state.Calls {
-		if c.over(s.state.Newest) {
+		if s.over(c) {
 			delete(s.state.Calls, id)
 		}
 	}
@@ -40,8 +83,8 @@ func (s *Schedule) sweepKnown() {
 	}
 }
 
-func (c *call) over(newest time.Time) bool {
-	memory := closedMemory
+func (s *Schedule) over(c *call) bool {
+	memory := s.deadlines.memory()
 	for _, l := range c.Lanes {
 		if len(l.Queue) > 0 {
 			return false
@@ -50,7 +93,7 @@ func (c *call) over(newest time.Time) bool {
 			memory = openMemory
 		}
 	}
-	return newest.Sub(c.Last) > memory
+	return s.age(c) > memory
 }
 
 // MarshalJSON writes a lane. What is under way counts as not yet tried, but as

@@ -45,7 +45,7 @@ func (s *Schedule) Await(o Offer) {
 	if !Wanted(o.Call) || s.repeated(o.Call) {
 		return
 	}
-	s.state.Newest = later(s.state.Newest, o.Received)
+	s.pass(o.Received)
 	u := &unresolved{
 		Call: o.Call, Position: o.Position, Received: o.Received, Traceparent: o.Traceparent,
 		Customer: o.Customer, Region: o.Region, Doubt: o.Doubt,
