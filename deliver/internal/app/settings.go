@@ -117,6 +117,6 @@ func (s Settings) instance() string {
 func (s Settings) client() *reapit.Client {
 	return reapit.New(reapit.Config{
 		APIURL: s.APIURL, TokenURL: s.TokenURL, ClientID: s.ClientID, ClientSecret: s.ClientSecret, APIVersion: s.APIVersion,
-		SharedToken: s.SharedToken,
+		SharedToken: s.SharedToken, Concurrency: s.Concurrency,
 	}, nil)
 }

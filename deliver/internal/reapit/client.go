@@ -32,8 +32,6 @@ const (
 	// Reapit's load balancer may drop a connection that was idle for a minute,
 	// just when the next call is written to it.
 	idleLimit = 50 * time.Second
-	// maxIdle is as many as REAPIT_CONCURRENCY may allow: each is used again.
-	maxIdle = 1000
 )
 
 // Config is where Reapit is and as which application it is asked.
@@ -44,6 +42,7 @@ type Config struct {
 	ClientSecret string // REAPIT_CLIENT_SECRET
 	APIVersion   string // REAPIT_API_VERSION
 	SharedToken  bool   // REAPIT_SHARED_TOKEN
+	Concurrency  int    // REAPIT_CONCURRENCY: so many connections are kept for the next requests
 }
 
 // String leaves the secret out.
@@ -102,7 +101,7 @@ func New(cfg Config, hc *http.Client) *Client {
 	return &Client{
 		life: life, end: end,
 		cfg:     cfg,
-		http:    harden(hc),
+		http:    harden(hc, cfg.Concurrency),
 		oauth:   credentials(cfg),
 		veil:    veilOf(cfg),
 		tokens:  tokens{of: map[string]*tokenSlot{}},
@@ -118,26 +117,30 @@ func (c *Client) Close() {
 	c.http.CloseIdleConnections()
 }
 
-func harden(hc *http.Client) *http.Client {
-	hardened := http.Client{Transport: transport()}
+func harden(hc *http.Client, idle int) *http.Client {
+	hardened := http.Client{Transport: transport(idle)}
 	if hc != nil {
 		hardened = *hc
 	}
 	if hardened.Transport == nil {
-		hardened.Transport = transport()
+		hardened.Transport = transport(idle)
 	}
 	hardened.Transport = signed{hardened.Transport}
 	hardened.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &hardened
 }
 
-func transport() *http.Transport {
+// transport keeps as many connections as there are requests at a time. There may
+// be more for a moment: who finds none dials, and takes one that is given back
+// sooner, so that under load each slow dial is one more. A bound of all of them
+// (MaxConnsPerHost) would have requests wait for dials to a Reapit that is gone.
+func transport(idle int) *http.Transport {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: connectLimit, KeepAlive: 15 * time.Second}).DialContext,
 		TLSHandshakeTimeout: connectLimit,
 		ForceAttemptHTTP2:   true,
-		MaxIdleConnsPerHost: maxIdle,
+		MaxIdleConnsPerHost: idle,
 		IdleConnTimeout:     idleLimit,
 
 		MaxResponseHeaderBytes: maxHeader,

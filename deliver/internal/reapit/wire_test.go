@@ -53,7 +53,9 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 		}
 		kinds[int(n)%len(kinds)](w, r)
 	}))
-	c := connect(t, config(server.URL), nil)
+	cfg := config(server.URL)
+	cfg.Concurrency = atOnce
+	c := connect(t, cfg, nil)
 	for range rounds {
 		var group sync.WaitGroup
 		for range atOnce {
@@ -63,6 +65,47 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	}
 	if asked.Load() != atOnce*rounds || connections.Load() > atOnce*3/2 { // a request that finds none idle dials, and may then take another's
 		t.Errorf("%d requests over %d connections", asked.Load(), connections.Load())
+	}
+}
+
+// However many connections a moment has taken, no more stay than there are to be
+// requests at a time.
+func TestConnectionsBeyondTheConcurrencyDoNotStay(t *testing.T) {
+	const atOnce, concurrency = 40, 5
+	var together, open atomic.Int32
+	everybody := make(chan struct{})
+	server := httptest.NewUnstartedServer(routes(t, giveToken, func(w http.ResponseWriter, _ *http.Request) {
+		if together.Add(1) == atOnce {
+			close(everybody)
+		}
+		<-everybody
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		switch s {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Add(-1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	cfg := config(server.URL)
+	cfg.Concurrency = concurrency
+	c := connect(t, cfg, nil)
+	var group sync.WaitGroup
+	for range atOnce {
+		group.Go(func() { notify(t, c) })
+	}
+	group.Wait()
+	for limit := time.Now().Add(10 * time.Second); open.Load() > concurrency; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatalf("%d connections are kept for %d requests at a time", open.Load(), concurrency)
+		}
+	}
+	if notify(t, c); open.Load() == 0 {
+		t.Error("none is kept")
 	}
 }
 
