@@ -61,7 +61,7 @@ type Fold struct {
 
 // New makes the fold of a partition that has seen nothing.
 func New(limits call.Limits) *Fold {
-	return &Fold{limits: limits, calls: map[string]*known{}, numbers: numbers{last: map[hash]number{}}, texts: texts{}}
+	return &Fold{limits: limits, calls: map[string]*known{}, numbers: newNumbers(), texts: texts{}}
 }
 
 // Step folds one input. Inputs come in the order of the stream.
@@ -111,7 +111,7 @@ const (
 
 func (f *Fold) saves(in Input) bool {
 	every, interval := uint64(saveEvery), saveInterval
-	for weight := len(f.calls) + len(f.numbers.last)/lightNumbers; weight > saveWeight; weight /= 2 {
+	for weight := len(f.calls) + len(f.numbers.places)/lightNumbers; weight > saveWeight; weight /= 2 {
 		every, interval = 2*every, 2*interval
 	}
 	return f.seq > 0 && (in.Seq/every != f.seq/every || !f.clock.Truncate(interval).Equal(later(in.Stored, f.clock).Truncate(interval)))

@@ -13,11 +13,12 @@ import (
 const numbersAge = 24 * time.Hour
 
 // numbers remembers how many events forgotten calls have emitted, oldest first.
-// A day of calls is in every snapshot, so each is kept small: of its CallId
-// only a hash, wide enough that two calls never share one.
+// A day of calls is in memory and in every snapshot, so each is kept small: of its
+// CallId only a hash, wide enough that two calls never share one.
 type numbers struct {
-	last  map[hash]number
-	queue []number // in the order of being forgotten; stale where last differs
+	places map[hash]uint32 // in the queue, those that have left it counted too
+	queue  []number        // in the order of being forgotten; stale where another place is told
+	left   uint32
 }
 
 type hash [16]byte
@@ -33,11 +34,21 @@ type number struct {
 	at   int64 // when it was forgotten, Unix nanoseconds
 }
 
+func newNumbers() numbers { return numbers{places: map[hash]uint32{}} }
+
+// of is the count of a forgotten call, and 0 for another.
+func (n *numbers) of(callID string) int {
+	place, known := n.places[hashOf(callID)]
+	if !known {
+		return 0
+	}
+	return n.queue[place-n.left].seq
+}
+
 // take returns the count of a call that comes back, and 0 for a new one.
 func (n *numbers) take(callID string) int {
-	call := hashOf(callID)
-	seq := n.last[call].seq
-	delete(n.last, call)
+	seq := n.of(callID)
+	delete(n.places, hashOf(callID))
 	return seq
 }
 
@@ -49,16 +60,24 @@ func (n *numbers) keep(callID string, seq int, now time.Time) {
 }
 
 func (n *numbers) add(q number) {
-	n.last[q.call] = q
+	n.places[q.call] = n.left + uint32(len(n.queue)) //nolint:gosec // it goes round
 	n.queue = append(n.queue, q)
+}
+
+// current reports whether the i-th of the queue is the newest of its call, which
+// has not come back.
+func (n *numbers) current(i int) bool {
+	place, known := n.places[n.queue[i].call]
+	return known && place == n.left+uint32(i) //nolint:gosec // it goes round
 }
 
 func (n *numbers) expire(now time.Time) {
 	for len(n.queue) > 0 && now.UnixNano()-n.queue[0].at >= int64(numbersAge) {
-		if q := n.queue[0]; n.last[q.call] == q {
-			delete(n.last, q.call)
+		if n.current(0) {
+			delete(n.places, n.queue[0].call)
 		}
 		n.queue = n.queue[1:]
+		n.left++
 	}
 }
 
@@ -66,8 +85,8 @@ func (n *numbers) expire(now time.Time) {
 // since the one before and its count.
 func (n *numbers) encode() (b []byte) {
 	before := int64(0)
-	for _, q := range n.queue {
-		if n.last[q.call] != q {
+	for i, q := range n.queue {
+		if !n.current(i) {
 			continue
 		}
 		b = append(b, q.call[:]...)
@@ -81,7 +100,7 @@ func (n *numbers) encode() (b []byte) {
 var errNumbers = errors.New("numbers of forgotten calls are cut off")
 
 func decodeNumbers(b []byte) (numbers, error) {
-	n := numbers{last: map[hash]number{}}
+	n := newNumbers()
 	var q number
 	for len(b) > 0 {
 		b = b[copy(q.call[:], b):]

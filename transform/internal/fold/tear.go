@@ -33,7 +33,7 @@ func (f *Fold) told(callID string, seq int, at time.Time) {
 		c.Told(seq)
 		return
 	}
-	if f.numbers.last[hashOf(callID)].seq < seq {
+	if f.numbers.of(callID) < seq {
 		f.numbers.keep(callID, seq, at)
 	}
 }
