@@ -49,11 +49,12 @@ func (s shift) filled(rate float64, o office) shift {
 	return s
 }
 
-// usualSoak has transform remember closed calls for no longer than a tenth of the
-// run, if that is short: memory that is still being filled cannot be flat.
+// usualSoak has transform remember closed calls for no longer than a sixth of the
+// run, if that is short: memory that is still being filled cannot be flat. In an
+// hour it is what it is by default, and everybody's is full before the second quarter.
 func usualSoak(lasts time.Duration) soak {
 	m := mix{group: 3, direct: 0.6, missed: 0.3, strangers: 0.05, ring: [2]time.Duration{3 * time.Second, 8 * time.Second}, talk: [2]time.Duration{3 * time.Second, 12 * time.Second}}
-	s := soak{lasts: lasts, every: 10 * time.Second, rate: *soakRate, window: 10 * time.Second, mix: m, closed: min(10*time.Minute, max(lasts/10, 10*time.Second))}
+	s := soak{lasts: lasts, every: 10 * time.Second, rate: *soakRate, window: 10 * time.Second, mix: m, closed: min(10*time.Minute, max(lasts/6, 10*time.Second))}
 	if lasts == 0 {
 		s.lasts, s.every, s.rate, s.window = 6*time.Second, 500*time.Millisecond, 400, 2*time.Second
 		s.mix.ring, s.mix.talk = [2]time.Duration{time.Second, 2 * time.Second}, [2]time.Duration{time.Second, 2 * time.Second}
@@ -74,7 +75,7 @@ func TestSoak(t *testing.T) {
 	o := newOffice(1, "SBOX", 60)
 	calls := drawShift(seed, s.rate/ofCalls, s.window, s.mix, o).filled(s.rate, o)
 	p := rolled()
-	p.rate, p.concurrency = int(s.rate)+100, 10 // connections stay open for a while: the most at a time are soon had
+	p.rate, p.concurrency = int(s.rate)+100, 10
 	f := newFleet(t, p, o)
 	f.control("knobs", fmt.Sprintf(`{"rate":%d,"concurrency":%d,"daily":0}`, p.rate+readsAtStart, p.concurrency+readsAtStart), nil)
 	f.settings[stack.Deliver] = append(f.settings[stack.Deliver], "REAPIT_DAILY=1000000000")
