@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -33,6 +34,8 @@ func readPage(t *testing.T, alert string) string {
 
 var (
 	shellBlock  = regexp.MustCompile("(?ms)^```sh\n(.*?)^```")
+	console     = regexp.MustCompile("(?ms)^```console\n(.*?)^```")
+	prompted    = regexp.MustCompile(`(?m)^\$ (.*)$`)
 	lineComment = regexp.MustCompile(`\s+#.*$`)
 	placeholder = regexp.MustCompile(`\b(POD|NUMBER|CALLID|EMAIL|TIME|SEQ|NAMESPACE)\b`)
 )
@@ -41,9 +44,19 @@ var (
 func commandsOf(page string) (lines []string) {
 	for _, block := range shellBlock.FindAllStringSubmatch(page, -1) {
 		for line := range strings.Lines(block[1]) {
-			if line = lineComment.ReplaceAllString(strings.TrimSpace(line), ""); line != "" {
+			whole := strings.TrimRight(lineComment.ReplaceAllString(strings.TrimRight(line, "\n"), ""), " ")
+			switch line = strings.TrimSpace(whole); {
+			case line == "":
+			case len(lines) > 0 && (line != whole || line == "done"): // of a loop
+				lines[len(lines)-1] += "\n" + line
+			default:
 				lines = append(lines, line)
 			}
+		}
+	}
+	for _, block := range console.FindAllStringSubmatch(page, -1) {
+		for _, line := range prompted.FindAllStringSubmatch(block[1], -1) {
+			lines = append(lines, line[1])
 		}
 	}
 	return lines
@@ -135,13 +148,14 @@ func (s *site) shell(line string, env []string) (said string, code int) {
 	cli, err2 := filepath.Abs(*natsCLI)
 	s.must(errors.Join(err, err2))
 	cmd := exec.CommandContext(ctx, "bash", "-c", line)
-	cmd.Dir = s.t.TempDir()
+	cmd.Dir = cmp.Or(s.dir, s.t.TempDir())
 	path := strings.Join([]string{bin, filepath.Dir(cli), os.Getenv("PATH")}, ":")
 	cmd.Env = append(slices.Clone(env), "HOME="+cmd.Dir, "PATH="+path)
 	out, err := cmd.CombinedOutput()
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {
-		s.t.Fatalf("%s: %v", line, err)
+		s.t.Errorf("%s: %v", line, err)
+		return "", -1
 	}
 	return string(out), cmd.ProcessState.ExitCode()
 }

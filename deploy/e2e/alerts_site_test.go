@@ -33,6 +33,7 @@ type site struct {
 	processes  map[string][]string   // their settings, by name
 	prometheus string                // URL of the one that watches
 	logs       string                // directory
+	dir        string                // in which commands are typed; empty: each in one of its own
 	past       string                // a sample that Prometheus has from days ago
 	alert, pod string                // that is being provoked, and the instance that it names
 	means      map[string]string     // what placeholders of its page stand for
