@@ -219,9 +219,11 @@ func (f *folder) mill(env ...string) func() *program {
 	}
 }
 
+// transform has leases that a machine which all partitions keep busy at once does not
+// take from it: what is folded anew would count.
 func (f *folder) transform(env ...string) *program {
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(f.t))
-	p := f.program("transform", binaries+"/transform", "http://"+addr, append(env, "HTTP_ADDR="+addr, "NATS_URL="+f.nats.url, fmt.Sprintf("PARTITIONS=%d", f.partitions))...)
+	p := f.program("transform", binaries+"/transform", "http://"+addr, append([]string{"LEASE_TTL=60s", "HTTP_ADDR=" + addr, "NATS_URL=" + f.nats.url, fmt.Sprintf("PARTITIONS=%d", f.partitions)}, env...)...)
 	p.start()
 	return p
 }
@@ -230,6 +232,7 @@ func (f *folder) transform(env ...string) *program {
 func (f *folder) learn() (events int) {
 	f.t.Helper()
 	p := f.transform()
+	f.eventually(2*time.Minute, "transform to be ready; "+p.log+" says why not", p.ready)
 	f.eventually(10*time.Minute, "transform to have read everything", func() bool { return p.sum(rawEvents) == float64(*foldEvents) })
 	p.stop()
 	var last bus.Message

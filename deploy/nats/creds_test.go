@@ -109,7 +109,7 @@ func TestBadUsage(t *testing.T) {
 	}{
 		"accounts or creds?":        {badUsage, nil},
 		`"keys" is unknown`:         {badUsage, []string{"keys"}},
-		"expected 1 to 64":          {badUsage, []string{"accounts", "-partitions", "65"}},
+		"expected 1 to 128":         {badUsage, []string{"accounts", "-partitions", "129"}},
 		"not defined: -fast":        {badUsage, []string{"accounts", "-fast"}},
 		"-o is missing":             {badUsage, []string{"creds"}},
 		`"nobody" is no user`:       {badUsage, []string{"creds", "-o", dir, "-account", "x", "nobody"}},

@@ -28,7 +28,7 @@ const (
 // Limits of the contract.
 const (
 	DefaultPartitions = 4
-	MaxPartitions     = 64
+	MaxPartitions     = 128
 
 	// ShortestDuplicates is the least window in which RTE knows a message again:
 	// two replicas, a spool, a restart, all repeats come within.

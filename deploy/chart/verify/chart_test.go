@@ -139,7 +139,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"ingest: {spool: {kind: hostPath}}":                                       "/ingest/spool/kind",
 		"ingest: {image: {digest: latest}}":                                       "/ingest/image/digest",
 		"nats: {url: \"\"}":                                                       "/nats/url",
-		"nats: {partitions: 65}":                                                  "/nats/partitions",
+		"nats: {partitions: 129}":                                                 "/nats/partitions",
 		"nats: {streamReplicas: 2}":                                               "/nats/streamReplicas",
 		"nats: {tls: {existingSecret: x, certKey: tls.crt}}":                      "/nats/tls/privateKeyKey",
 		"enreach: {existingSecret: \"\"}":                                         "/enreach/existingSecret",
