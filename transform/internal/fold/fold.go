@@ -111,7 +111,7 @@ const (
 
 func (f *Fold) saves(in Input) bool {
 	every, interval := uint64(saveEvery), saveInterval
-	for weight := len(f.calls) + len(f.numbers.places)/lightNumbers; weight > saveWeight; weight /= 2 {
+	for weight := len(f.calls) + f.numbers.count/lightNumbers; weight > saveWeight; weight /= 2 {
 		every, interval = 2*every, 2*interval
 	}
 	return f.seq > 0 && (in.Seq/every != f.seq/every || !f.clock.Truncate(interval).Equal(later(in.Stored, f.clock).Truncate(interval)))

@@ -30,12 +30,51 @@ func TestNumbersOfCallsThatCameBack(t *testing.T) {
 		}
 		encoded := n.encode()
 		back, err := decodeNumbers(encoded)
-		if err != nil || back.of("3") != 7 || len(back.queue) != 6 || !bytes.Equal(back.encode(), encoded) {
+		if err != nil || back.of("3") != 7 || n.count != 6 || back.count != 6 || !bytes.Equal(back.encode(), encoded) {
 			t.Errorf("restored as %v, %v", back.queue, err)
 		}
 		n.expire(start.Add(numbersAge + time.Minute))
-		if len(n.places) != 0 || len(n.queue) != 0 {
-			t.Errorf("%d and %d are left", len(n.places), len(n.queue))
+		if n.count != 0 || len(n.index) != 0 || len(n.queue) != 0 {
+			t.Errorf("%d of %d are left, and %d in the index", n.count, len(n.queue), len(n.index))
 		}
+	}
+}
+
+// The index has only the beginning of a hash, and two calls are two all the same.
+func TestNumbersOfCallsWhoseHashesBeginAlike(t *testing.T) {
+	one, other := alike()
+	for name, first := range map[string]string{"the older one": one, "the newer one": other} {
+		n := newNumbers()
+		n.keep(one, 1, start)
+		n.keep(other, 2, start.Add(time.Second))
+		if n.of(one) != 1 || n.of(other) != 2 || len(n.index) != 1 {
+			t.Fatalf("counted to %d and %d", n.of(one), n.of(other))
+		}
+		second := one
+		if first == one {
+			second = other
+		}
+		n.take(first)
+		if n.of(first) != 0 || n.of(second) == 0 {
+			t.Errorf("%s came back: %d and %d are kept", name, n.of(one), n.of(other))
+		}
+		n.keep(first, 3, start.Add(time.Minute))
+		n.expire(start.Add(numbersAge + 2*time.Second))
+		if n.of(first) != 3 || n.of(second) != 0 || n.count != 1 {
+			t.Errorf("%s was forgotten again: %d and %d are kept", name, n.of(one), n.of(other))
+		}
+	}
+}
+
+// alike finds two ids with such hashes.
+func alike() (one, other string) {
+	known := map[uint32]string{}
+	for i := 0; ; i++ {
+		id := strconv.Itoa(i)
+		begins := hashOf(id).beginning()
+		if before, is := known[begins]; is {
+			return before, id
+		}
+		known[begins] = id
 	}
 }
