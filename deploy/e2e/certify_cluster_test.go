@@ -47,6 +47,11 @@ type struck struct {
 	span
 }
 
+// MarshalJSON is for whoever looks for a cause.
+func (s struck) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"name": s.name, "from": s.from, "until": s.until})
+}
+
 // trial is a world with a cluster of NATS servers and replicas of transform,
 // each a process of its own.
 type trial struct {

@@ -377,7 +377,7 @@ func (e *evidence) withinLimits() (found []finding) {
 		found = append(found, finding{where: reapitSide, kind: overConcurrency, note: fmt.Sprintf("%d at a time", atATime)})
 	}
 	for _, r := range e.requests {
-		if r.Status == 429 && r.Fault == 0 {
+		if r.Status == 429 && r.Fault == 0 && !e.crowded(r) {
 			found = append(found, finding{where: reapitSide, kind: limited, id: r.CallID, note: fmt.Sprintf("request %d", r.Number)})
 		}
 	}

@@ -49,11 +49,12 @@ type said struct {
 	stored time.Time
 }
 
-// request is what came in at reapit-sim.
+// request is what came in at reapit-sim, or, once it is traced back, what its sender made.
 type request struct {
 	Number        int             `json:"number"`
 	Time          time.Time       `json:"time"`
 	RequestID     string          `json:"requestId"`
+	Remote        string          `json:"remote"`
 	Path          string          `json:"path"`
 	Customer      string          `json:"customer"`
 	ActedFor      string          `json:"actedFor"`
@@ -66,6 +67,8 @@ type request struct {
 	Status        int             `json:"status"`
 	Done          bool            `json:"done"`
 	DurationMS    float64         `json:"durationMs"`
+
+	traced
 }
 
 func (r request) end() time.Time {
@@ -76,7 +79,7 @@ func (r request) end() time.Time {
 func (r request) platform() bool { return r.Path != "/oauth/token" && r.Path != "/token" }
 
 // told reports whether the client was told of success.
-func (r request) told() bool { return r.Done && r.Status/100 == 2 }
+func (r request) told() bool { return r.Done && !r.Unheard && r.Status/100 == 2 }
 
 // refused reports whether the agent certainly saw nothing.
 func (r request) refused() bool { return !r.Accepted && r.Status/100 == 4 }

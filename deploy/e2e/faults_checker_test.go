@@ -14,10 +14,11 @@ import (
 // the middle, and what RTE has of it: all.
 func heardTwice() *history {
 	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	h := &history{ended: map[string]time.Time{"b": at.Add(5 * time.Second)}}
+	h := &history{ended: map[string]time.Time{"b": at.Add(5 * time.Second)}, calls: map[string]string{}, at: map[string]time.Time{}}
 	for n := range 20 {
 		id := fmt.Sprintf("event-%02d", n)
 		h.stored = append(h.stored, id)
+		h.calls[id], h.at[id] = fmt.Sprint("call-", n%2), at.Add(time.Duration(n)*500*time.Millisecond)
 		h.sent = append(h.sent, sentEntry{Connection: "a", ID: id, Time: at.Add(time.Duration(n) * 500 * time.Millisecond)})
 		if n < 10 {
 			h.sent = append(h.sent, sentEntry{Connection: "b", ID: id, Time: at.Add(time.Duration(n) * 500 * time.Millisecond)})
@@ -56,6 +57,32 @@ func TestHistoryFindsWhatIsPlanted(t *testing.T) {
 		c.plant(h)
 		if found := h.check(); !reflect.DeepEqual(kindsOf(found), c.want) {
 			t.Errorf("%s: found %v, want %v", name, found, c.want)
+		}
+	}
+}
+
+// Where leaders are elected, an event may stand behind later ones of other calls, and
+// by how much is told; behind a later one of its call it may not.
+func TestHistoryMeasuresTheOrderOfCalls(t *testing.T) {
+	for name, c := range map[string]struct {
+		from, to int
+		want     map[string]int
+		behind   map[string]time.Duration
+	}{
+		"in order":                      {4, 4, map[string]int{}, map[string]time.Duration{}},
+		"behind one of another call":    {4, 5, map[string]int{}, map[string]time.Duration{"event-04": 2 * time.Second}},
+		"behind one of its call":        {4, 6, map[string]int{misplaced: 2}, map[string]time.Duration{}},
+		"only what one connection told": {14, 15, map[string]int{}, map[string]time.Duration{"event-14": 2 * time.Second}},
+	} {
+		h := heardTwice()
+		h.elected = elected
+		id := h.stored[c.from]
+		h.stored = slices.Insert(slices.Delete(h.stored, c.from, c.from+1), c.to, id)
+		if c.from != c.to {
+			h.at[id] = h.at[h.stored[c.from]].Add(2 * time.Second)
+		}
+		if found := h.check(); !reflect.DeepEqual(kindsOf(found), c.want) || !reflect.DeepEqual(h.behind, c.behind) {
+			t.Errorf("%s: found %v, and %v behind", name, found, h.behind)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"ringstream/schemas/bus"
 	"ringstream/schemas/topology"
 )
 
@@ -21,11 +22,26 @@ type history struct {
 	ended  map[string]time.Time // connections
 	stored []string             // ids, in the order of RTE
 	doubt  int                  // not stored, and sent only where nobody may have heard it
+
+	elected bool                     // RTE is led by one server after the other
+	calls   map[string]string        // of an event: the last token of its subject
+	at      map[string]time.Time     // when it was stored
+	behind  map[string]time.Duration // events that RTE has behind later ones of other calls, by how much
 }
 
-func (w *world) heard() *history {
+// elected is said of the streams of a cluster: while it elects who leads RTE, a
+// message may be refused and a later one taken. Those of one call are never on
+// their way together.
+const elected = true
+
+func (w *world) heard(elected bool) *history {
 	w.t.Helper()
-	h := &history{sent: w.ledger(), ended: map[string]time.Time{}, stored: w.stored()}
+	h := &history{sent: w.ledger(), ended: map[string]time.Time{}, elected: elected, calls: map[string]string{}, at: map[string]time.Time{}}
+	w.read("rte.>", func(m bus.Message) {
+		id := m.Header.Get("ce-id")
+		h.stored = append(h.stored, id)
+		h.calls[id], h.at[id] = m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], m.Stored
+	})
 	for _, a := range w.attendances() {
 		if a.What == "ended" {
 			h.ended[a.Connection] = a.Time
@@ -84,15 +100,25 @@ func (h *history) check() (found []finding) {
 
 // order finds events that stand in RTE behind one that exactly the same connections
 // were sent later. What only one replica heard may come behind what both heard later.
+// Where leaders are elected that counts within a call; across calls it is measured.
 func (h *history) order(at map[string]int, hearers map[string][]string) (found []finding) {
 	those := map[string]string{}
 	for id, connections := range hearers {
 		those[id] = strings.Join(slices.Compact(slices.Sorted(slices.Values(connections))), ",")
 	}
-	first := map[string]int{}
+	first, firstOfCall := map[string]int{}, map[string]int{}
+	h.behind = map[string]time.Duration{}
 	for _, s := range slices.Backward(h.sent) {
-		if n := at[s.ID]; n > 0 && before(first, s.Connection+"|"+those[s.ID], n) {
+		n := at[s.ID]
+		if n == 0 {
+			continue
+		}
+		heard := s.Connection + "|" + those[s.ID]
+		overtaken := before(first, heard, n)
+		if before(firstOfCall, heard+"|"+h.calls[s.ID], n) || overtaken && !h.elected {
 			found = append(found, finding{where: topology.RTE, kind: misplaced, id: s.ID, note: fmt.Sprintf("sent %s, behind a later one of connection %s", s.Time.Format(clock), s.Connection)})
+		} else if overtaken {
+			h.behind[s.ID] = h.at[s.ID].Sub(h.at[h.stored[first[heard]-1]])
 		}
 	}
 	return found

@@ -209,7 +209,7 @@ func (w *world) heal() {
 // verdict compares what the hub says with what RTE has.
 func (w *world) verdict(events int) {
 	w.t.Helper()
-	h := w.heard()
+	h := w.heard(!elected)
 	found, gaps := h.check(), w.gapsAre(heartbeat+heartbeat/4)
 	w.t.Logf("%d events of the hub, %s", events, h)
 	w.t.Logf("faults: %s", counts(w.hurts))

@@ -490,13 +490,6 @@ func (w *world) read(filter string, take func(bus.Message)) {
 	}
 }
 
-// stored are the ids of the events in RTE, in its order.
-func (w *world) stored() (ids []string) {
-	w.t.Helper()
-	w.read("rte.>", func(m bus.Message) { ids = append(ids, m.Header.Get("ce-id")) })
-	return ids
-}
-
 // keepLogs shows where to look after a failure.
 func (w *world) keepLogs() {
 	dir, err := os.MkdirTemp("", "ringstream-faults-")

@@ -41,6 +41,7 @@ var spotBlows = []blow[*premises]{
 			p = h.victim(s)
 		}
 		defer h.deafens(p)()
+		defer h.stills(p)()
 		p.pause()
 		wait(h.t.Context(), s.lasts)
 		h.killed(p)
@@ -151,6 +152,7 @@ func (h *premises) stopped(p *spot) {
 func pauseSpot(h *premises, s strike) {
 	p := h.victim(s)
 	defer h.deafens(p)()
+	defer h.stills(p)()
 	p.pause()
 	wait(h.t.Context(), s.lasts)
 	p.resume()
@@ -206,6 +208,19 @@ func (h *premises) deafens(p *spot) func() {
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			h.deaf = append(h.deaf, span{from, time.Now()})
+		}
+	}
+}
+
+// stills begins a time in which a replica of deliver stands still; the returned
+// function ends it.
+func (h *premises) stills(p *spot) func() {
+	from := time.Now()
+	return func() {
+		if p.service == stack.Deliver {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.frozen = append(h.frozen, still{p.name, span{from, time.Now()}})
 		}
 	}
 }

@@ -54,14 +54,14 @@ var checked = []struct {
 	where []string
 	kinds []string
 }{
-	{"Every event that a subscribed connection was sent is in RTE once, in the order in which it was heard", []string{"RTE"}, []string{missingEvent, doubledEvent, extraEvent, misplaced}},
+	{"Every event that a subscribed connection was sent is in RTE once, and behind no later one of its call", []string{"RTE"}, []string{missingEvent, doubledEvent, extraEvent, misplaced}},
 	{"The gaps that are stated are the gaps that there were", []string{"RTE"}, []string{misstated}},
 	{"CALLS and every CALL_LOG_<p> are, byte for byte, the reference fold of RTE", []string{"CALLS", "CALL_LOG_0", "CALL_LOG_1", "CALL_LOG_2", "CALL_LOG_3"}, nil},
 	{"Each call event has exactly one outcome for each of its audience", []string{outcomeLog}, []string{missingEvent, doubledEvent, extraEvent}},
 	{"Every outcome is true and has a reason; every missed call arrives", []string{outcomeLog}, []string{untrue, unjustified, noLetter, undelivered}},
 	{"Each negotiator is told of a call in order, one after the other", []string{reapitSide}, []string{misplaced, overlapping}},
 	{"Nothing is told twice but what was under way when whoever delivered lost its place", []string{reapitSide}, []string{postedTwice}},
-	{"No call is shown after its end, after somebody else's answer or after its deadline", []string{reapitSide}, []string{afterTheEnd, elsewhereFirst, late, neverShown}},
+	{"No notification is sent that shows a call after its end, after somebody else's answer or after its deadline", []string{reapitSide}, []string{afterTheEnd, elsewhereFirst, late, neverShown}},
 	{"Nothing goes to a wrong tenant or negotiator, or says what it ought not to", []string{reapitSide, outcomeLog}, []string{wrongCustomer, wrongContent}},
 	{"Reapit is asked no more, in any second and at a time, than it allows", []string{reapitSide}, []string{overTheRate, overConcurrency, limited}},
 }
@@ -75,10 +75,13 @@ func (h *premises) certify(seed uint64, began time.Time, j judged) certificate {
 		Counts: map[string]int{
 			"raw events of the hub": len(j.heard.hearers()), "raw events in RTE": len(j.heard.stored), "raw events sent, to each connection": len(j.heard.sent),
 			"not stored, which nobody may have heard": j.heard.doubt, "call events": j.calls, "outcomes": len(j.e.outcomes), "requests to Reapit": len(j.e.requests),
-			"notifications shown twice, when whoever delivered lost its place": j.doubles,
-			"calls shown after their end, while nobody could hear of it":       len(j.stale),
-			"changes of who delivers, and snapshots":                           len(j.e.reigns),
-			clocksWrong:                                                        h.quorum.count(clocksWrong), "kill -9": h.quorum.count(kills), takeOvers: h.quorum.count(takeOvers), streamLeaders: h.quorum.count(streamLeaders), metaLeaders: h.quorum.count(metaLeaders),
+			"notifications shown twice, when whoever delivered lost its place":              j.doubles,
+			"calls shown after their end, while nobody could hear of it":                    len(j.stale),
+			"changes of who delivers, and snapshots":                                        len(j.e.reigns),
+			"requests to Reapit that a cut way held back":                                   len(j.e.heldBack()),
+			"requests to Reapit that were under way there for longer than for their sender": j.e.abandoned(),
+			"raw events behind later ones of other calls":                                   len(j.heard.behind),
+			clocksWrong: h.quorum.count(clocksWrong), "kill -9": h.quorum.count(kills), takeOvers: h.quorum.count(takeOvers), streamLeaders: h.quorum.count(streamLeaders), metaLeaders: h.quorum.count(metaLeaders),
 		},
 		Figures: h.figures(j),
 	}
@@ -119,19 +122,23 @@ func (c *certificate) judged(found []finding) {
 func (h *premises) figures(j judged) map[string]string {
 	rate, atATime := j.e.most()
 	all := []span{{time.Time{}, time.Now()}}
-	worst := time.Duration(0)
-	if n := len(j.stale); n > 0 {
-		worst = j.stale[n-1]
-	}
 	return map[string]string{
 		"from the hub's event to the POST, incoming, whatever was hurt": spreadOf(j.e.rings(all...)),
 		"from ingest's hearing to the POST, missed":                     spreadOf(j.e.delays(event.Missed, func(said, posted) bool { return true })),
 		"from kill -9 of the one that delivers to the next POST":        spreadOf(j.e.handedOn(h.orphaned)),
 		"most in ingest's queue":                                        fmt.Sprintf("%d messages", h.quorum.count(longestQueue)),
 		"requests to Reapit":                                            fmt.Sprintf("at most %d in a second (allowed %d), %d at a time (allowed %d)", rate, h.rate, atATime, h.concurrency),
-		"a call shown after its end, at most":                           worst.Round(time.Millisecond).String(),
-		"gaps":                                                          j.gaps.told,
+		"a call shown after its end, at most":                           most(j.stale).String(),
+		"a request to Reapit held back by a cut way, at most":           most(j.e.heldBack()).String(),
+		"a call that so came to be shown after its end, at most":        most(j.e.overtaken()).String(),
+		"a raw event behind a later one of another call, at most":       most(slices.Collect(maps.Values(j.heard.behind))).String(),
+		"gaps": j.gaps.told,
 	}
+}
+
+// most is the longest.
+func most(all []time.Duration) time.Duration {
+	return slices.Max(append(all, 0)).Round(time.Millisecond)
 }
 
 // handedOn is how long it took until somebody posted again.
@@ -162,7 +169,7 @@ func (c *quorum) kindsOfFaults() map[string]int {
 // means tells how those faults were made that can be made in more than one way.
 func (h *premises) means() map[string]string {
 	m := map[string]string{
-		"partitions": "TCP proxies between each replica and each NATS server or Reapit, which hold everything back or reset every connection; of the hub, what rte-sim does to its connections; of a NATS server from the others, SIGSTOP",
+		"partitions": "TCP proxies between each replica and each NATS server or Reapit, which hold everything back or reset every connection, and keep a book of it: when a request was sent is read there; of the hub, what rte-sim does to its connections; of a NATS server from the others, SIGSTOP",
 		"clocks":     "the second build has a time.Now that is 2 s ahead or behind, by an overlay of the standard library (go build -overlay); the wall clock only, of one replica of a service at a time",
 		"disks":      "SPOOL_DIR on a tmpfs of 64 MiB for each replica, filled to the last byte; a replica is not killed while that is so, because it says itself that what it then has in memory dies with it",
 		"ends":       "a replica that is asked to end while it is cut off or NATS is hurt may say that it could not store everything in SHUTDOWN_TIMEOUT, and keep it for its next start",

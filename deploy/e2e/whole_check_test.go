@@ -43,7 +43,7 @@ func (h *premises) judge(brief bool) (j judged) {
 	h.t.Helper()
 	want := h.reference()
 	h.quorum.caughtUp(len(want))
-	j.heard, j.gaps = h.heard(), h.gapsAre(heartbeat+heartbeat/4+skewed*time.Second)
+	j.heard, j.gaps = h.heard(elected), h.gapsAre(heartbeat+heartbeat/4+skewed*time.Second)
 	j.calls = len(want)
 	h.drained(h.owed(), 4*time.Minute)
 	for _, service := range rolledOver[1:] {
@@ -53,6 +53,7 @@ func (h *premises) judge(brief bool) (j judged) {
 	}
 	j.e = h.gathered()
 	j.e.kills, j.e.partial, j.e.clocks = h.kills, true, 2*skewed*time.Second
+	j.e.trace(h.transits(), h.frozen)
 	j.e.reigns, j.e.deaf = h.reigns(), h.deafness()
 	if brief {
 		j.e.deaf = []span{{time.Time{}, time.Now()}}
@@ -62,6 +63,17 @@ func (h *premises) judge(brief bool) (j judged) {
 	j.found = slices.Concat(j.heard.check(), j.gaps.found, h.quorum.callsAre(want), j.e.check(), j.e.outlived())
 	j.of = h.quorum.holds(topology.RTE, "rte.>")
 	return j
+}
+
+// transits are what stood between each replica of deliver and Reapit.
+func (h *premises) transits() map[string][]transit {
+	all := map[string][]transit{}
+	for name, way := range h.ways {
+		if way.toReapit != nil {
+			all[name] = way.toReapit.transits()
+		}
+	}
+	return all
 }
 
 // reference is what one undisturbed process makes of RTE.
@@ -120,32 +132,47 @@ func (h *premises) deafness() (all []span) {
 
 // tardy calls do for each post that shows a call though it was over, or answered by
 // somebody else, and how long it was so.
-func (e *evidence) tardy(do func(s *laneStory, p posted, by time.Duration)) {
+func (e *evidence) tardy(do func(s *laneStory, p posted, at time.Time)) {
 	stories, _ := e.stories()
 	for _, s := range stories {
 		over, elsewhere := s.over(), s.elsewhere(e)
 		for _, p := range s.posts {
 			for _, at := range []time.Time{over, elsewhere} {
 				shows := p.of.Type == event.Incoming || p.of.Type == event.Answered && at.Equal(over)
-				if shows && !at.IsZero() && p.Time.After(at.Add(overtakenWithin)) {
-					do(s, p, p.Time.Sub(at))
+				if shows && !at.IsZero() {
+					do(s, p, at)
 				}
 			}
 		}
 	}
 }
 
-// stale is how long calls had been over that were shown all the same.
+// stale is how long calls had been over when they were shown all the same.
 func (e *evidence) stale() (all []time.Duration) {
-	e.tardy(func(_ *laneStory, _ posted, by time.Duration) { all = append(all, by) })
+	e.tardy(func(_ *laneStory, p posted, at time.Time) {
+		if by := p.Time.Sub(at); by > overtakenWithin {
+			all = append(all, by)
+		}
+	})
 	slices.Sort(all)
+	return all
+}
+
+// overtaken is the same of those that went on when they were shown, as far as
+// anybody could tell who had sent that: it was held back on its way.
+func (e *evidence) overtaken() (all []time.Duration) {
+	e.tardy(func(_ *laneStory, p posted, at time.Time) {
+		if by := p.arrival().Sub(at); by > overtakenWithin && p.Time.Sub(at) <= overtakenWithin {
+			all = append(all, by)
+		}
+	})
 	return all
 }
 
 // outlived finds calls that were shown so long after their end that nothing excuses it.
 func (e *evidence) outlived() (found []finding) {
-	e.tardy(func(s *laneStory, p posted, by time.Duration) {
-		if by > hardest {
+	e.tardy(func(s *laneStory, p posted, at time.Time) {
+		if by := p.Time.Sub(at); by > hardest {
 			found = append(found, s.finding(afterTheEnd, p, fmt.Sprintf("by %v, whatever was hurt", by)))
 		}
 	})

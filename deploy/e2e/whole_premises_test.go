@@ -35,6 +35,7 @@ type premises struct {
 	kills    []span // of a replica of deliver
 	orphaned []span // of these, of the one that delivered
 	deaf     []span // within which a replica of deliver was paused or cut off from NATS
+	frozen   []still
 }
 
 // delivering is what a replica of deliver calls its role.

@@ -18,6 +18,7 @@ type Request struct {
 	Number        int               `json:"number"`
 	Time          time.Time         `json:"time"`
 	RequestID     string            `json:"requestId"`
+	Remote        string            `json:"remote,omitempty"` // the other end of the connection
 	Method        string            `json:"method"`
 	Path          string            `json:"path"`
 	Query         string            `json:"query,omitempty"`
@@ -93,7 +94,7 @@ func (j *journal) begin(x *exchange, id string, now time.Time) *Request {
 	defer j.mu.Unlock()
 	j.lastRequest++
 	r := &Request{
-		Number: j.lastRequest, Time: now, RequestID: id, Method: x.r.Method, Path: x.r.URL.Path, Query: x.r.URL.RawQuery,
+		Number: j.lastRequest, Time: now, RequestID: id, Remote: x.r.RemoteAddr, Method: x.r.Method, Path: x.r.URL.Path, Query: x.r.URL.RawQuery,
 		Customer: x.customer, CallID: x.peek.Payload.ID, SubType: x.peek.SubType, NegotiatorIDs: x.peek.negotiators(),
 		Headers: shownHeaders(x.r.Header), Body: shownBody(x.body),
 	}
