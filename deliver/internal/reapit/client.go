@@ -137,7 +137,7 @@ func harden(hc *http.Client, idle int) *http.Client {
 func transport(idle int) *http.Transport {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: connectLimit, KeepAlive: 15 * time.Second}).DialContext,
+		DialContext:         dial,
 		TLSHandshakeTimeout: connectLimit,
 		ForceAttemptHTTP2:   true,
 		MaxIdleConnsPerHost: idle,
@@ -148,6 +148,21 @@ func transport(idle int) *http.Transport {
 		// A dead connection is found before a call has to wait for it.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: connectLimit},
 	}
+}
+
+// dial makes connections whose end is a reset. One that is closed has nothing under
+// way, or a request that was given up; or its process was killed. What the network
+// has not taken of that by then must not come when a network that was cut is whole
+// again, as it otherwise would: the call may be over.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := (&net.Dialer{Timeout: connectLimit, KeepAlive: 15 * time.Second}).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // fails of one that has ended
+	}
+	return c, nil
 }
 
 // signed says who asks, also where the OAuth2 library builds the request.

@@ -2,6 +2,7 @@ package reapit_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,6 +108,35 @@ func TestConnectionsBeyondTheConcurrencyDoNotStay(t *testing.T) {
 	}
 	if notify(t, c); open.Load() == 0 {
 		t.Error("none is kept")
+	}
+}
+
+// A request that is given up is taken back as far as it can be: its connection is
+// reset. One that is closed in order would still be delivered when a network that
+// was cut is whole again.
+func TestWhatIsGivenUpIsTakenBack(t *testing.T) {
+	asked, ended := make(chan struct{}), make(chan error, 1)
+	c := start(t, giveToken, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = conn.Close() }()
+		close(asked)
+		_, err = conn.Read(make([]byte, 1))
+		ended <- err
+	})
+	ctx, giveUp := context.WithCancel(t.Context())
+	go func() {
+		<-asked
+		giveUp()
+	}()
+	if r := c.Notify(ctx, notification(), traceparent); r.Kind != reapit.Cancelled {
+		t.Errorf("%+v", r)
+	}
+	if err := <-ended; !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the connection ended with %v", err)
 	}
 }
 
