@@ -127,7 +127,7 @@ func assemble(s Settings, log *slog.Logger) (*parts, error) {
 	}
 	p.seen = newObserver(log, newStanding(log, p.people.Customers, p.allowed.day, time.Now), s.deadlines())
 	p.seen.shadow = s.Shadow
-	p.client.Admit, p.client.Yield = whileHeld(p.allowed.admit), yield
+	p.client.Admit, p.client.Yield = whileHeld(whileWanted(p.allowed.admit)), yield
 	p.client.Customers, p.client.Fetched = p.people.Customers, p.seen.token
 	p.registry = telemetry.Metrics(name, p.version.Version, p.version.Revision)
 	p.streams = bus.NewStanding()

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -29,9 +30,13 @@ const (
 // broken off meanwhile there is nobody to report to: the next term starts over.
 // before is closed when it may go out; nil is at once.
 func (t *term) attempt(ctx context.Context, q schedule.Request, before <-chan struct{}) {
-	d, r := q[0], t.behind(before)
+	d, r := q[0], t.behind(ctx, before)
 	if r.Err == nil {
 		r = t.post(ctx, q)
+	}
+	if errors.Is(r.Err, errOvertaken) { // whom it still concerns is told by a request of his own
+		t.tell(schedule.Report{ID: q.ID(), Verdict: delivery.Verdict{Action: delivery.Split}, Now: t.now()})
+		return
 	}
 	v := delivery.Decide(resultOf(r), delivery.Attempt{
 		Number: d.Failures + 1, Refreshed: d.Refreshed, Patience: t.deadlines.Patience(d.Call.Type),
@@ -50,11 +55,14 @@ func (t *term) attempt(ctx context.Context, q schedule.Request, before <-chan st
 		}
 		t.seen.letter(v.Cause)
 	}
-	report := schedule.Report{
+	t.tell(schedule.Report{
 		ID: q.ID(), Verdict: v, Posted: posted(r.Kind), Status: r.Status, RequestID: r.RequestID, Started: r.Begun, Now: t.now(),
-	}
+	})
+}
+
+func (t *term) tell(r schedule.Report) {
 	select {
-	case t.reports <- report:
+	case t.reports <- r:
 	case <-t.posts.Done():
 	}
 }
@@ -75,13 +83,15 @@ func whileHeld(admit func(context.Context) (func(), error)) func(context.Context
 
 // behind waits for what must be stored first. With the log the reason to send
 // anything is lost.
-func (t *term) behind(before <-chan struct{}) reapit.Result {
+func (t *term) behind(ctx context.Context, before <-chan struct{}) reapit.Result {
 	if before == nil {
 		return reapit.Result{}
 	}
 	select {
 	case <-before:
 		return reapit.Result{}
+	case <-recalling(ctx):
+		return takenBack()
 	case <-t.ctx.Done():
 		return reapit.Result{Kind: reapit.NotSent, Err: fmt.Errorf("wait for the log: %w", context.Cause(t.ctx))}
 	}

@@ -94,15 +94,15 @@ func TestARequestWaitsForWhatStandsBeforeIt(t *testing.T) {
 		one := []schedule.Request{{}}
 		j.queue <- slow(nil)
 		began := time.Now()
-		if r := term.behind(term.before(schedule.Plan{Send: one})); r.Err != nil || time.Since(began) > 0 {
+		if r := term.behind(t.Context(), term.before(schedule.Plan{Send: one})); r.Err != nil || time.Since(began) > 0 {
 			t.Errorf("the first of a lane: %v after %v", r.Err, time.Since(began))
 		}
-		if r := term.behind(term.before(schedule.Plan{Send: one, Store: true})); r.Err != nil || time.Since(began) != time.Second {
+		if r := term.behind(t.Context(), term.before(schedule.Plan{Send: one, Store: true})); r.Err != nil || time.Since(began) != time.Second {
 			t.Errorf("behind a record: %v after %v", r.Err, time.Since(began))
 		}
 		fenced := errors.New("fenced")
 		j.queue <- slow(fenced)
-		if r := term.behind(term.before(schedule.Plan{Send: one, Store: true})); r.Kind != reapit.NotSent || !errors.Is(r.Err, fenced) {
+		if r := term.behind(t.Context(), term.before(schedule.Plan{Send: one, Store: true})); r.Kind != reapit.NotSent || !errors.Is(r.Err, fenced) {
 			t.Errorf("behind a record that is lost: %v %v", r.Kind, r.Err)
 		}
 		close(j.queue)

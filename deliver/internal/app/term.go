@@ -42,6 +42,7 @@ type term struct {
 	inputs  chan input
 	reports chan schedule.Report
 	asks    chan ask
+	waits   map[string]chan struct{} // of requests that may be taken back
 	workers sync.WaitGroup
 
 	goal    uint64    // nothing is sent before this call event was taken in
@@ -82,7 +83,7 @@ func (e *engine) term(stop, held context.Context, before []schedule.Record) (lef
 	posts, breakOff := context.WithCancel(held)
 	t := &term{
 		engine: e, ctx: ctx, posts: posts, cancel: cancel, memory: m, journal: newJournal(log, cancel),
-		inputs: make(chan input, 256), reports: make(chan schedule.Report, e.slots), asks: make(chan ask),
+		inputs: make(chan input, 256), reports: make(chan schedule.Report, e.slots), asks: make(chan ask), waits: map[string]chan struct{}{},
 		savedAt: e.now(),
 	}
 	defer func() { left = append(left, t.end(err, breakOff)...) }()
@@ -153,14 +154,16 @@ func (t *term) step() time.Duration {
 	}
 	t.seen.done()
 	t.learn()
+	t.recall()
 	plan := t.memory.Next(t.now(), t.journal.bounded(t.budget.room(), t.memory.Flying()))
 	t.record(plan.Record)
 	before := t.before(plan)
 	for _, q := range plan.Send {
 		claim := t.budget.claim()
+		ctx := claim.in(t.recallable(t.posts, q))
 		t.workers.Go(func() {
 			defer claim.drop()
-			t.attempt(claim.in(t.posts), q, before)
+			t.attempt(ctx, q, before)
 		})
 	}
 	t.save()
@@ -307,6 +310,7 @@ func (t *term) hear(r schedule.Report) {
 // later one.
 func (t *term) report(r schedule.Report) {
 	t.seen.progress.Done()
+	delete(t.waits, r.ID)
 	t.record(t.memory.Result(r))
 }
 

@@ -51,6 +51,13 @@ func (s *Schedule) launch(lanes []*lane, now time.Time, p *Plan) {
 	p.Send = append(p.Send, q)
 }
 
+// Overtaken reports whether a request under way has something in it that would not be
+// sent any more.
+func (s *Schedule) Overtaken(id string) bool {
+	f := s.flying[id]
+	return f != nil && slices.ContainsFunc(f.lanes, func(l *lane) bool { return l.Queue[0].Overtaken != "" })
+}
+
 // land takes a request out of what is under way. Reapit may count it as such
 // for longer.
 func (s *Schedule) land(f *flight, r Report) {
