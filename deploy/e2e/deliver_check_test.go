@@ -141,11 +141,12 @@ func (e *evidence) inTime(s *laneStory) (found []finding) {
 
 // behind reports whether a post came after something that whoever sent it had to know.
 func (e *evidence) behind(p posted, at time.Time) bool {
-	if at.IsZero() || !p.Time.After(at.Add(overtakenWithin)) {
+	within := overtakenWithin + e.slow
+	if at.IsZero() || !p.Time.After(at.Add(within)) {
 		return false
 	}
 	heard := without(span{at, p.Time}, e.deaf)
-	return len(heard) > 0 && heard[0].from.Add(overtakenWithin).Before(p.Time)
+	return len(heard) > 0 && heard[0].from.Add(within).Before(p.Time)
 }
 
 // once finds posts of what deliver had been told is accepted, unless it was

@@ -24,6 +24,7 @@ type evidence struct {
 	reigns   []span          // within which another, or the same anew, began to deliver
 	deaf     []span          // within which whoever delivers may not have heard what CALLS has
 	clocks   time.Duration   // what two clocks may differ by
+	slow     time.Duration   // what the host takes for a ring when nothing is hurt
 	partial  bool            // there were requests that reapit-sim did not see
 	offices  []office
 	promised

@@ -169,6 +169,27 @@ func shownOf(r request) []byte {
 	return b
 }
 
+// firstWhole is the first of some windows of which everything was shown, once: a host
+// that is busy with the start of everything may be too slow for the one before it.
+func (s *sights) firstWhole(seen [][]callEvent, want int) int {
+	return slices.IndexFunc(seen, func(window []callEvent) bool {
+		ids := map[string]bool{}
+		for _, shown := range window {
+			ids[shown.id] = true
+		}
+		return len(window) == want && len(ids) == want
+	})
+}
+
+// since leaves out what is found of calls of earlier windows.
+func (s *sights) since(window int, found []finding) []finding {
+	return slices.DeleteFunc(found, func(f finding) bool {
+		_, id, laned := strings.Cut(f.id, " ")
+		w, known := s.of[id]
+		return laned && known && w < window
+	})
+}
+
 // unlike finds what the windows lack or have that the first has not or has.
 func unlike(seen [][]callEvent) (found []finding) {
 	for w, have := range seen[1:] {

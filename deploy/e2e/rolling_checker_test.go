@@ -75,6 +75,33 @@ func TestRollingFindsWhatIsPlanted(t *testing.T) {
 	}
 }
 
+// What a busy host was too slow for is compared with nothing: neither a window in
+// which something is missing or doubled, nor what is found of its calls.
+func TestRollingBeginsWithAWholeWindow(t *testing.T) {
+	for name, c := range map[string]struct {
+		plant func([]request) []request
+		want  int
+	}{
+		"whole":   {func(r []request) []request { return r }, 0},
+		"missing": {func(r []request) []request { return slices.Delete(r, 3, 4) }, 1},
+		"doubled": {func(r []request) []request { return append(r, r[3]) }, 1},
+		"instead": {func(r []request) []request { r[3] = r[4]; return r }, 1},
+		"in both": {func(r []request) []request { return slices.Delete(slices.Delete(r, 26, 27), 3, 4) }, -1},
+	} {
+		windows, requests := shownTwice()
+		s := newSights(windows)
+		seen, _ := s.sort(c.plant(requests), len(windows))
+		if got := s.firstWhole(seen, 18); got != c.want {
+			t.Errorf("%s: begins with %d, want %d", name, got, c.want)
+		}
+		of := func(w int) finding { return finding{id: laneKey{"SBOX", "N01", windows[w].CallIDs[0]}.String()} }
+		all := []finding{of(0), of(1), {id: "of no call"}}
+		if got := s.since(1, slices.Clone(all)); !reflect.DeepEqual(got, all[1:]) {
+			t.Errorf("%v", got)
+		}
+	}
+}
+
 func TestRollingFindsWhatIsLateAndUncovered(t *testing.T) {
 	e := honest()
 	for i := range e.said {
