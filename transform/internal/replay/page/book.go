@@ -51,8 +51,14 @@ func NewBook(rules Rules, window time.Duration, most int) *Book {
 	return &Book{rules: rules, window: window, most: most, calls: map[string]*record{}, names: map[string]string{}}
 }
 
-// Fill says whether the book is still being filled with what there was.
-func (b *Book) Fill(on bool) { b.filling = on }
+// Fill says whether the book is still being filled with what there was. What was
+// worked out until then is of a part of it.
+func (b *Book) Fill(on bool) {
+	if b.filling && !on {
+		b.seen = overview{}
+	}
+	b.filling = on
+}
 
 // Hear takes a raw event.
 func (b *Book) Hear(h explain.Heard) {

@@ -90,6 +90,25 @@ func TestTimeGoesOn(t *testing.T) {
 	}
 }
 
+// What was worked out of a part of the streams is not shown as all of them.
+func TestFilledInTheMeantime(t *testing.T) {
+	b := NewBook(rules, time.Hour, 10)
+	e := scenes["told"].evidence(t)
+	b.Fill(true)
+	b.Tell(e.Events[0])
+	part := row(b.View(Query{Show: ShowAll}, at(time.Minute)).Rows[0])
+	for _, h := range e.Raw {
+		b.Hear(h)
+	}
+	for _, o := range e.Outcomes {
+		b.End(o)
+	}
+	b.Fill(false)
+	if got := row(b.View(Query{Show: ShowAll}, at(time.Minute)).Rows[0]); got != "ended, jane told" {
+		t.Errorf("%s, and was %s", got, part)
+	}
+}
+
 // Whatever the order in which the streams are read, the end is the same.
 func TestStreamsInAnyOrder(t *testing.T) {
 	e := scenes["told"].evidence(t)
