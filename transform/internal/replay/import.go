@@ -152,10 +152,12 @@ func prepare(ctx context.Context, js jetstream.JetStream, layout topology.Layout
 			return fmt.Errorf("%w: %s has had %d messages; a bundle needs an empty server of its own (make run ARGS=-empty), also when an import stopped half-way", ErrNotEmpty, s.Name, had.Last)
 		}
 	}
-	if err := bus.Create(ctx, js, layout); err != nil {
-		return err
-	}
-	return bus.Verify(ctx, js, layout)
+	return stream.Again(ctx, js, func() error {
+		if err := bus.Create(ctx, js, layout); err != nil {
+			return err
+		}
+		return bus.Verify(ctx, js, layout)
+	})
 }
 
 // importer fills streams. Nobody else may: every message says which place it
@@ -226,8 +228,11 @@ func (i *importer) callEvent(ctx context.Context, r bundle.Record, header nats.H
 	p := topology.Partition(topology.KeyToken(event.Attribute(header, event.ExtCorrelationID)), i.partitions)
 	log := i.logs[p]
 	if log == nil {
-		var err error
-		if log, err = bus.OpenLog(ctx, i.js, topology.CallLog(p), topology.CallLogPrefix(p)); err != nil {
+		err := stream.Again(ctx, i.js, func() (err error) {
+			log, err = bus.OpenLog(ctx, i.js, topology.CallLog(p), topology.CallLogPrefix(p))
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		i.logs[p] = log

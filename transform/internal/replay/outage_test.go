@@ -138,11 +138,13 @@ func (g *gate) stands() bool {
 	return !g.shut || g.mode != frozen
 }
 
-// through runs replay with little patience.
+// through runs replay with little patience. It has no deadline, as nobody who calls
+// it has: what is asked of the server within one may take all of it.
 func through(ctx context.Context, g *gate, now time.Time, args ...string) (out, errs string, code int) {
 	var stdout, stderr bytes.Buffer
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer time.AfterFunc(time.Minute, cancel).Stop()
 	code = Main(ctx, append(args, "--server", g.url()), IO{Out: &stdout, Err: &stderr, Now: now, Patience: 4 * time.Second})
 	return stdout.String(), stderr.String(), code
 }
@@ -156,6 +158,7 @@ func seat(seats chan struct{}) (leave func()) {
 // A server that goes away in the middle of anything, for good or not, never makes
 // half of an answer look like all of it.
 func TestTheServerGoesAway(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	scenes, _, now := r.lived()
 	printed := filepath.Join(t.TempDir(), "printed")
@@ -165,7 +168,7 @@ func TestTheServerGoesAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	var cases sync.WaitGroup
-	seats := make(chan struct{}, 12)
+	seats := make(chan struct{}, 24)
 	for _, args := range [][]string{
 		{"run"},
 		{"diff", "--wait", "1s"},
@@ -202,6 +205,7 @@ func TestTheServerGoesAway(t *testing.T) {
 
 // Of an export that is cut off no file is left.
 func TestTheServerGoesAwayUnderAnExport(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.morning()
 	r.transformed()
@@ -239,6 +243,7 @@ func TestTheServerGoesAwayUnderAnExport(t *testing.T) {
 // An import that is cut off says so, and what to do; a second one does not take
 // half of it for all.
 func TestTheServerGoesAwayUnderAnImport(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.morning()
 	r.transformed()
@@ -262,7 +267,8 @@ func TestTheServerGoesAwayUnderAnImport(t *testing.T) {
 				_, errs, code := through(t.Context(), g, now, "import", file)
 				is := fmt.Sprintf("the server %s after %d/6: exit %d, %s", mode, 2*part+1, code, errs)
 				if code != Clean {
-					if code != Trouble || errs == "" {
+					begun := strings.Contains(errs, "half filled")
+					if code != Trouble || errs == "" || mode == blip && !begun {
 						t.Error(is)
 					}
 					_, again, code := replay(t.Context(), "import", file, "--into", s.URL())
@@ -285,6 +291,7 @@ func TestTheServerGoesAwayUnderAnImport(t *testing.T) {
 
 // Who follows is told that the server is away, and misses nothing when it is back.
 func TestTailAcrossAnOutage(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.beat()
 	out, end := r.tail("--type", "incoming")
@@ -302,14 +309,16 @@ func TestTailAcrossAnOutage(t *testing.T) {
 
 // What follows streams that are others now would hear nothing for ever.
 func TestTailOfStreamsMadeAnew(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := bustest.RunIn(t, dir)
 	r := &rig{T: t, server: s, js: s.Provisioned(partitions)}
-	r.point()
 	r.beat()
 	var errs screen
 	code := make(chan int, 1)
-	go func() { code <- Main(t.Context(), []string{"tail"}, IO{Out: new(screen), Err: &errs, Now: time.Now()}) }()
+	go func() {
+		code <- r.main(t.Context(), []string{"tail"}, IO{Out: new(screen), Err: &errs, Now: time.Now()})
+	}()
 	bustest.Eventually(r, "it listens", func() bool { return r.consumers() == 3 })
 	s.Stop()
 	if err := os.RemoveAll(dir); err != nil {

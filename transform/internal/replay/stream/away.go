@@ -46,16 +46,16 @@ func pause(ctx context.Context, d time.Duration) {
 // request asks the server for something, and again when the connection was lost
 // under it.
 func request(ctx context.Context, js jetstream.JetStream, of func(context.Context) error) error {
-	return again(ctx, js, func() error {
+	return Again(ctx, js, func() error {
 		ctx, cancel := context.WithTimeout(ctx, answers)
 		defer cancel()
 		return of(ctx)
 	})
 }
 
-// again does what it takes a connection for, and does it again when that was lost
-// meanwhile.
-func again(ctx context.Context, js jetstream.JetStream, do func() error) error {
+// Again does what it takes a connection for, and does it again when that was lost
+// meanwhile: what did not come to its end then must be no obstacle to doing it again.
+func Again(ctx context.Context, js jetstream.JetStream, do func() error) error {
 	for {
 		if err := online(ctx, js); err != nil {
 			return err

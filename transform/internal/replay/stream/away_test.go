@@ -27,7 +27,7 @@ func filled(t *testing.T, s *bustest.Server, n int) jetstream.JetStream {
 		t.Fatal(err)
 	}
 	for i := range n {
-		if _, err := js.PublishAsync(fmt.Sprintf("s.%d", i), nil); err != nil {
+		if _, err := js.PublishAsync(fmt.Sprintf("s.%d", i), nil, jetstream.WithStallWait(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}

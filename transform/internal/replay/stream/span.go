@@ -155,7 +155,7 @@ func watched(ctx context.Context, js jetstream.JetStream, s Span, from uint64, h
 	defer stop(nil)
 	watching.Go(func() { stop(Watch(ctx, js, s)) })
 	var handled error
-	err := again(ctx, js, func() error {
+	err := Again(ctx, js, func() error {
 		err := bus.Read(ctx, js, s.Name, nil, from, func(m bus.Message) error {
 			from = m.Seq + 1
 			m.Stored = Stored(m)
