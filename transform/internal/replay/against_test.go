@@ -25,10 +25,11 @@ func (r *rig) printed(args ...string) []string {
 // against compares the fold with lines.
 func (r *rig) against(lines []string, args ...string) (out, errs string, code int) {
 	r.Helper()
-	return fed(r.Context(), strings.Join(lines, ""), append([]string{"diff", "--against", "-"}, args...)...)
+	return r.fed(r.Context(), strings.Join(lines, ""), append([]string{"diff", "--against", "-"}, args...)...)
 }
 
 func TestDiffAgainstWhatAnotherPrinted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.morning()
 	lines := r.printed()
@@ -68,6 +69,7 @@ func TestDiffAgainstWhatAnotherPrinted(t *testing.T) {
 }
 
 func TestDiffAgainstNoSuchLines(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.morning()
 	text, _, _ := r.replay("run")
@@ -92,6 +94,7 @@ func TestDiffAgainstNoSuchLines(t *testing.T) {
 // RTE goes on while the two binaries fold it: what both are told to leave out
 // is no difference.
 func TestDiffUntil(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.morning()
 	r.transformed()
@@ -134,6 +137,7 @@ func TestDiffAgainstALongerMemory(t *testing.T) {
 
 // The lines of JSON say what the text does, and add up.
 func TestDiffAsJSON(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.morning()
 	r.forge(func(told []Told) []Told {

@@ -111,8 +111,10 @@ func shapes(t *testing.T, lines []string) (all []string) {
 // A bundle, exported on one server and imported into another, gives there the
 // same call events, and nobody's name or number is in it.
 func TestExportAndImport(t *testing.T) {
+	t.Parallel()
 	for _, mode := range []string{"alias", "real"} {
 		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			r.business()
 			r.transformed()
@@ -143,7 +145,6 @@ func TestExportAndImport(t *testing.T) {
 			}
 
 			other := &rig{T: t, server: bustest.Run(t)}
-			other.point()
 			out, errs, code = other.replay("import", file, "--into", other.server.URL())
 			if code != Clean || errs != "" {
 				t.Fatalf("exit %d, %q, %q", code, out, errs)
@@ -173,6 +174,7 @@ func digitsJoined(s string) string { return s + apart.ReplaceAllString(s, "$1$2"
 // Of one call nothing else is in a bundle, but what carried the clock on when
 // the fold told something of it.
 func TestExportOneCall(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.morning()
 	r.raw(agencyOrg, later, "UserCallInUserAllocated", jane)
@@ -205,6 +207,7 @@ func TestExportOneCall(t *testing.T) {
 }
 
 func TestExportAndImportRefuse(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.morning()
 	dir := t.TempDir()
@@ -230,6 +233,7 @@ func TestExportAndImportRefuse(t *testing.T) {
 
 // Of two imports at the same time one is whole and the other refused.
 func TestTwoImportsAtATime(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.morning()
 	r.transformed()
@@ -238,12 +242,11 @@ func TestTwoImportsAtATime(t *testing.T) {
 		t.Fatal(errs)
 	}
 	other := &rig{T: t, server: bustest.Run(t)}
-	other.point()
 	other.js = other.server.Provisioned(partitions)
 	codes := make(chan int)
 	for range 2 {
 		go func() {
-			_, _, code := replay(t.Context(), "import", file)
+			_, _, code := other.replay("import", file)
 			codes <- code
 		}()
 	}
@@ -257,6 +260,7 @@ func TestTwoImportsAtATime(t *testing.T) {
 
 // An import that ends half way says what is left, and what to do.
 func TestImportEndsHalfWay(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.morning()
 	r.transformed()
@@ -271,7 +275,6 @@ func TestImportEndsHalfWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := &rig{T: t, server: bustest.Run(t)}
-	other.point()
 	const half = "; the server is half filled now: begin again with an empty one (make run ARGS=-empty)\n"
 	if _, errs, code := other.replay("import", bad); code != Trouble || !strings.HasSuffix(errs, half) || strings.Count(errs, "\n") != 1 {
 		t.Errorf("exit %d, %q", code, errs)
@@ -285,6 +288,7 @@ var callsSubject = regexp.MustCompile(`"subject":"calls\.[^"]*"`)
 
 // What is not whole, or no bundle, is refused before anything is written.
 func TestDamagedBundles(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.morning()
 	r.transformed()
@@ -299,7 +303,6 @@ func TestDamagedBundles(t *testing.T) {
 	text := plain(t, file)
 	lines := strings.SplitAfter(text, "\n")
 	other := &rig{T: t, server: bustest.Run(t)}
-	other.point()
 	for want, bytes := range map[string][]byte{
 		"gzip":                       []byte("a file of another kind"),
 		"it is cut off":              whole[:len(whole)-20],

@@ -108,11 +108,12 @@ func TestNobodyAnswers(t *testing.T) {
 }
 
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.morning()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(300*time.Millisecond, func() { cancel(errors.New("enough")) })
-	_, errs, code := replay(ctx, "diff", "--wait", "1m") // for a transform that does not run
+	_, errs, code := r.fed(ctx, "", "diff", "--wait", "1m") // for a transform that does not run
 	if code != Trouble || !strings.Contains(errs, "interrupted: enough") {
 		t.Errorf("exit %d, said %q", code, errs)
 	}
@@ -120,6 +121,9 @@ func TestInterrupted(t *testing.T) {
 
 // What folds here must fold by the limits of the service, unless told otherwise.
 func TestLimitsHaveTheModelsDefaults(t *testing.T) {
+	for _, limit := range []string{"RING_TIMEOUT", "TALK_TIMEOUT", "SETTLE_TIMEOUT", "CLOSED_MEMORY"} {
+		t.Setenv(limit, "")
+	}
 	var s Settings
 	if err := program.Load(&s); err != nil || s.Limits != call.DefaultLimits() {
 		t.Errorf("%+v, %v", s.Limits, err)
@@ -137,11 +141,12 @@ func TestFlagsStandAboveTheEnvironment(t *testing.T) {
 }
 
 func TestTerminal(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.morning()
 	r.transformed()
 	var stdout, stderr bytes.Buffer
-	if code := Main(t.Context(), []string{"run"}, IO{Out: &stdout, Err: &stderr, Colour: true, Progress: true, Now: time.Now()}); code != Clean {
+	if code := r.main(t.Context(), []string{"run"}, IO{Out: &stdout, Err: &stderr, Colour: true, Progress: true, Now: time.Now()}); code != Clean {
 		t.Fatalf("exit %d", code)
 	}
 	if !strings.Contains(stdout.String(), "\x1b[31mmissed ") || !strings.Contains(stderr.String(), "\rfolding RTE [####################] 100 %") || !strings.Contains(stderr.String(), "\r\x1b[K") {

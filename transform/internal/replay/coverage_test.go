@@ -64,11 +64,12 @@ func (r *rig) covers(now float64, args ...string) (out, errs string, code int) {
 	r.Helper()
 	var stdout, stderr bytes.Buffer
 	at := nine.Add(time.Duration(now * float64(time.Second)))
-	code = Main(r.Context(), append([]string{"coverage"}, args...), IO{Out: &stdout, Err: &stderr, Now: at})
+	code = r.main(r.Context(), append([]string{"coverage"}, args...), IO{Out: &stdout, Err: &stderr, Now: at})
 	return stdout.String(), stderr.String(), code
 }
 
 func TestCoverage(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	if _, errs, code := r.covers(0); code != Trouble || !strings.Contains(errs, "stream RTE is empty; has ingest run?") {
 		t.Errorf("empty: exit %d, said %q", code, errs)
@@ -129,6 +130,7 @@ func TestCoverage(t *testing.T) {
 
 // Many entities stand in few lines.
 func TestCoverageOfMany(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	var items []string
 	for i := range 40 {
@@ -157,6 +159,7 @@ func TestCoverageOfMany(t *testing.T) {
 
 // A stream that has lost its beginning does not know what was subscribed.
 func TestCoverageOfTheRestOfAStream(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.feed("a", "a1", event.Heartbeat, 0, nil)
 	r.feed("a", "a1", event.Heartbeat, 60, nil)
@@ -170,6 +173,7 @@ func TestCoverageOfTheRestOfAStream(t *testing.T) {
 // What is uncovered is told day by day, of all replicas and of each; one that is
 // gone for good is not missing for ever.
 func TestCoverageByDay(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	const midnight = 15 * 3600
 	r.listens("a", "a1", midnight-60)

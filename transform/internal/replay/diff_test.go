@@ -53,6 +53,7 @@ func altered(t *testing.T, told Told, change func(*event.Call)) Told {
 }
 
 func TestDiffFindsWhatWasPlanted(t *testing.T) {
+	t.Parallel()
 	for name, alter := range map[string]func(*testing.T, []Told) []Told{
 		"missing": func(_ *testing.T, told []Told) []Told {
 			i := nth(told, answered, 2)
@@ -91,6 +92,7 @@ func TestDiffFindsWhatWasPlanted(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t)
 			r.morning()
 			r.forge(func(told []Told) []Told { return alter(t, told) })
@@ -134,7 +136,6 @@ func newShortLived(t *testing.T) *rig {
 	if err := bus.Create(t.Context(), r.js, topology.Layout{Partitions: partitions, Replicas: 1}); err != nil {
 		t.Fatal(err)
 	}
-	r.point()
 	t.Setenv("PARTITIONS", fmt.Sprint(partitions))
 	return r
 }

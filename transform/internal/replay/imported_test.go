@@ -62,6 +62,7 @@ func (r *rig) taken(how ...string) *rig {
 // What explain says of a call, it says of the imported call too, with the same
 // times in the same order.
 func TestExplainWhatWasImported(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	scenes, unheard, now := r.lived()
 	asked := [][]string{}
@@ -155,6 +156,7 @@ func (r *rig) outline(id string, now time.Time, server string) (all outlines) {
 
 // Who follows a server while something is imported sees it as of then.
 func TestTailWhatIsImported(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.raw(agencyOrg, answered, rings, jane)
 	r.transformed()
@@ -171,7 +173,6 @@ func TestTailWhatIsImported(t *testing.T) {
 
 	s := bustest.Run(t)
 	other := &rig{T: t, server: s, js: s.Provisioned(partitions)}
-	other.point()
 	out, end := other.tail("-o", "json")
 	if _, errs, code := other.replay("import", file); code != Clean {
 		t.Fatal(errs)

@@ -17,7 +17,6 @@ var nothing = server.User{Username: "nothing", Password: "nothing", Permissions:
 func TestLeastPrivilege(t *testing.T) {
 	s := bustest.RunGuarded(t, partitions)
 	r := &rig{T: t, js: s.Provisioned(partitions)}
-	r.limits()
 	t.Setenv("NATS_URL", s.URL())
 	t.Setenv("NATS_PASSWORD", "replay")
 	t.Setenv("NATS_CA", s.As("replay", partitions).CA)
@@ -45,7 +44,6 @@ func TestLeastPrivilege(t *testing.T) {
 	if errs, code := end(); code != Clean || errs != "" {
 		t.Errorf("tail: exit %d, said %q", code, errs)
 	}
-	t.Setenv("HTTP_ADDR", "127.0.0.1:0")
 	if out, errs, code := r.replay("watch", "--user", "replay", "--for", "2s"); code != Clean || out != "" || !strings.Contains(errs, "0 violations") {
 		t.Errorf("watch: exit %d, found %q, said %q", code, out, errs)
 	}

@@ -30,10 +30,19 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// Whoever forgets to say which server is meant reaches none.
+// The environment is that of all tests, many of which run at a time: who means
+// another one, and who has set a variable, runs alone.
 func TestMain(m *testing.M) {
-	if err := os.Setenv("NATS_URL", "nats://127.0.0.1:1"); err != nil {
-		panic(err)
+	for name, value := range map[string]string{
+		"NATS_URL":     "nats://127.0.0.1:1", // whoever forgets to say which server is meant reaches none
+		"HTTP_ADDR":    "127.0.0.1:0",
+		"RING_TIMEOUT": quick.Ring.String(), "TALK_TIMEOUT": quick.Talk.String(),
+		"SETTLE_TIMEOUT": quick.Settle.String(), "CLOSED_MEMORY": quick.Memory.String(),
+		"DEADLINE_MISSED": "1s",
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
 	}
 	bustest.Main(m)
 }
@@ -51,36 +60,27 @@ const (
 )
 
 // The limits are short, because the stored time of a test is real time.
-var quick = call.Limits{Ring: 10 * time.Second, Talk: 10 * time.Second, Settle: 50 * time.Millisecond, Memory: 200 * time.Millisecond}
+var quick = call.Limits{Ring: time.Minute, Talk: time.Minute, Settle: 50 * time.Millisecond, Memory: 200 * time.Millisecond}
 
-// rig is a server with the streams of the contract.
+// rig is a server with the streams of the contract, and somebody who looks at it.
 type rig struct {
 	*testing.T
-	server *bustest.Server
+	server *bustest.Server // nil: the one that the environment names
 	js     jetstream.JetStream
 	n      int
 }
 
 func newRig(t *testing.T) *rig {
 	s := bustest.Run(t)
-	r := &rig{T: t, server: s, js: s.Provisioned(partitions)}
-	r.point()
-	return r
+	return &rig{T: t, server: s, js: s.Provisioned(partitions)}
 }
 
-// point makes the environment that of somebody who wants to look at this server.
-func (r *rig) point() {
-	r.Setenv("NATS_URL", r.server.URL())
-	r.limits()
-}
-
-func (r *rig) limits() {
-	for name, value := range map[string]string{
-		"RING_TIMEOUT": quick.Ring.String(), "TALK_TIMEOUT": quick.Talk.String(),
-		"SETTLE_TIMEOUT": quick.Settle.String(), "CLOSED_MEMORY": quick.Memory.String(),
-	} {
-		r.Setenv(name, value)
+// main runs the command line on the rig's server, unless it names another one.
+func (r *rig) main(ctx context.Context, args []string, io IO) int {
+	if r.server != nil {
+		args = append([]string{"--server", r.server.URL()}, args...)
 	}
+	return Main(ctx, args, io)
 }
 
 func (r *rig) publish(subject string, header map[string][]string, body []byte) {
@@ -256,18 +256,19 @@ func (r *rig) replay(args ...string) (out, errs string, code int) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
 	defer cancel()
-	return replay(ctx, args...)
-}
-
-func replay(ctx context.Context, args ...string) (out, errs string, code int) {
-	return fed(ctx, "", args...)
+	return r.fed(ctx, "", args...)
 }
 
 // fed is replay with standard input.
-func fed(ctx context.Context, in string, args ...string) (out, errs string, code int) {
+func (r *rig) fed(ctx context.Context, in string, args ...string) (out, errs string, code int) {
 	var stdout, stderr bytes.Buffer
-	code = Main(ctx, args, IO{In: strings.NewReader(in), Out: &stdout, Err: &stderr, Now: time.Now()})
+	code = r.main(ctx, args, IO{In: strings.NewReader(in), Out: &stdout, Err: &stderr, Now: time.Now()})
 	return stdout.String(), stderr.String(), code
+}
+
+// replay runs the command line where no server is meant, or it names its own.
+func replay(ctx context.Context, args ...string) (out, errs string, code int) {
+	return new(rig).fed(ctx, "", args...)
 }
 
 var (

@@ -42,7 +42,7 @@ func (r *rig) tail(args ...string) (out *screen, end func() (string, int)) {
 	out, errs := new(screen), new(screen)
 	code := make(chan int, 1)
 	go func() {
-		code <- Main(ctx, append([]string{"tail"}, args...), IO{Out: out, Err: errs, Now: time.Now()})
+		code <- r.main(ctx, append([]string{"tail"}, args...), IO{Out: out, Err: errs, Now: time.Now()})
 	}()
 	bustest.Eventually(r, "it listens", func() bool { return r.consumers() == before+3 })
 	return out, func() (string, int) {
@@ -64,6 +64,7 @@ func (r *rig) consumers() (n int) {
 }
 
 func TestTail(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.raw(agencyOrg, answered, "UserCallInArrived", jane) // before anybody looks
 	all, endAll := r.tail()
@@ -132,6 +133,7 @@ func TestTailUsage(t *testing.T) {
 }
 
 func TestTailWithoutAStream(t *testing.T) {
+	t.Parallel()
 	s := bustest.Run(t)
 	if _, errs, code := replay(t.Context(), "tail", "--server", s.URL()); code != Trouble || !strings.Contains(errs, "stream does not exist") {
 		t.Errorf("exit %d, %q", code, errs)
@@ -141,6 +143,7 @@ func TestTailWithoutAStream(t *testing.T) {
 // A time limit that passes is a line too, and the state of a call is right whoever
 // is followed.
 func TestTailTimeLimits(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	all, endAll := r.tail("-o", "json", "--who", strings.ToUpper(jane))
 	r.raw(agencyOrg, answered, rings, jane)
@@ -188,6 +191,7 @@ func TestTailTimeLimits(t *testing.T) {
 
 // Who a negotiator is, the newest outcome tells.
 func TestTailANegotiator(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	r.deliveries().end(missed, ending{user: jane, outcome: event.Delivered, status: 202, tries: 1})
 	out, end := r.tail("--who", "JAS")

@@ -26,7 +26,6 @@ func previous(t *testing.T) *office {
 	unpack(t, "testdata/previous.tar.gz", dir)
 	s := bustest.RunIn(t, dir)
 	r := &rig{T: t, server: s, js: s.JetStream("test"), n: 100_000}
-	r.point()
 	return &office{rig: r, ended: map[string]bool{}, out: new(screen), errs: new(screen)}
 }
 
@@ -81,6 +80,7 @@ func (s *startings) Started(p int, from uint64) {
 // call events are those that this build would tell, and what comes then is told
 // once. If a snapshot or the call model is to change, this says what it costs.
 func TestStreamsOfAnEarlierBuildAreGoneOnFrom(t *testing.T) {
+	t.Parallel()
 	o := previous(t)
 	if out, errs, code := o.replay("diff"); code != Clean {
 		t.Errorf("diff: exit %d, said %q\n%s", code, errs, out)
@@ -119,6 +119,7 @@ func TestStreamsOfAnEarlierBuildAreGoneOnFrom(t *testing.T) {
 
 // So does replay watch.
 func TestWatchReadsTheSnapshotsOfAnEarlierBuild(t *testing.T) {
+	t.Parallel()
 	o := previous(t)
 	code := make(chan int, 1)
 	go func() { code <- o.watch("--for", "4s") }()

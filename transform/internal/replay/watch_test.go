@@ -36,8 +36,6 @@ type office struct {
 // watching begins to watch over an office in which a call has been already.
 func watching(t *testing.T) (o *office, end func() int) {
 	o = &office{rig: newRig(t), ended: map[string]bool{}, out: new(screen), errs: new(screen)}
-	t.Setenv("HTTP_ADDR", "127.0.0.1:0")
-	t.Setenv("DEADLINE_MISSED", "1s")
 	o.beat()
 	o.call(missed)
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -56,7 +54,7 @@ func (o *office) watch(args ...string) int { return o.watchUntil(o.Context(), ar
 
 func (o *office) watchUntil(ctx context.Context, args ...string) int {
 	args = append([]string{"watch", "-o", "json", "--late", "4s", "--grace", "2s", "--tenant", agencyOrg + "=RES"}, args...)
-	return Main(ctx, args, IO{Out: o.out, Err: o.errs, Now: time.Now()})
+	return o.main(ctx, args, IO{Out: o.out, Err: o.errs, Now: time.Now()})
 }
 
 // call is one call, answered, of which everything is as it should be.
@@ -201,6 +199,7 @@ func (o *office) scrape(path string) (int, string) {
 }
 
 func TestWatchFindsNothingWhereAllIsWell(t *testing.T) {
+	t.Parallel()
 	o, end := watching(t)
 	for _, id := range []string{answered, later, outgoing} {
 		o.call(id)
@@ -221,6 +220,7 @@ func TestWatchFindsNothingWhereAllIsWell(t *testing.T) {
 
 // Each kind of violation is found when it is planted, and nothing else is.
 func TestWatchFindsWhatIsPlanted(t *testing.T) {
+	t.Parallel()
 	o, end := watching(t)
 	want, calls := map[watch.Kind]int{}, 0
 	plant := func(kinds map[watch.Kind]int, do func(id string)) {
@@ -334,8 +334,8 @@ func TestWatchFindsWhatIsPlanted(t *testing.T) {
 
 // It goes on from where transform's snapshots are, in the middle of calls.
 func TestWatchBeginsWithSnapshots(t *testing.T) {
+	t.Parallel()
 	o := &office{rig: newRig(t), ended: map[string]bool{}, out: new(screen), errs: new(screen)}
-	t.Setenv("HTTP_ADDR", "127.0.0.1:0")
 	o.call(missed)
 	o.raw(agencyOrg, answered, rings, jane)
 	o.raw(agencyOrg, later, rings, jane)
@@ -388,6 +388,7 @@ func (o *office) save() {
 
 // What is read from a stream that is not the one any more is worth nothing.
 func TestWatchEndsWithItsStream(t *testing.T) {
+	t.Parallel()
 	o, end := watching(t)
 	defer end()
 	if err := o.js.DeleteStream(t.Context(), topology.Deliveries); err != nil {
