@@ -311,7 +311,7 @@ func TestDamagedBundles(t *testing.T) {
 		"more stands behind its end": zipped(t, text+"{}\n"),
 		"it has version 7":           zipped(t, strings.Replace(text, `"version":1`, `"version":7`, 1)),
 		"follow contract 2":          zipped(t, strings.Replace(text, `"contract":"1"`, `"contract":"2"`, 1)),
-		"it has 99 partitions":       zipped(t, strings.Replace(text, `"partitions":2`, `"partitions":99`, 1)),
+		"it has 999 partitions":      zipped(t, strings.Replace(text, `"partitions":2`, `"partitions":999`, 1)),
 		"it says to be":              zipped(t, strings.Replace(text, bundle.Format, "tar", 1)),
 		"invalid duration":           zipped(t, strings.Replace(text, quick.Ring.String(), "soon", 1)),
 		`of "$JS.API.STREAM.DELETE.`: zipped(t, strings.Replace(text, `"subject":"feed.`, `"subject":"$JS.API.STREAM.DELETE.`, 1)),
