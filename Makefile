@@ -19,7 +19,7 @@ CONCURRENT := ./schemas/bus/... ./schemas/probe/... ./schemas/program/... ./sche
 # the packages import.
 ALONE := Cluster|RestoredFoldIsSavedAtTheSameInputs|FoldGoesOnFromAnySnapshot|SnapshotsFallOnTheSameInputs
 ALONE := $(ALONE)|WhatCannotBeToldIsUnreadable|CoverageIsForgotten|SnapshotsOfManyCallsAreFurtherApart|AliasesOfAnOffice
-ALONE := $(ALONE)|TheServerGoesAway
+ALONE := $(ALONE)|AliasesOfDigits|ReadABomb|PagesOfManyCalls|ManyUnsettledCalls|TooMuchIsForgotten
 FUZZTIME ?= 20s
 TOOLS := $(CURDIR)/.bin
 # What the binaries say of themselves; without git they say that they do not know.
