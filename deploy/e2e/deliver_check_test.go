@@ -139,14 +139,15 @@ func (e *evidence) inTime(s *laneStory) (found []finding) {
 	return found
 }
 
-// behind reports whether a post came after something that whoever sent it had to know.
+// behind reports whether a post came after something that whoever sent it had to
+// know: it could hear of it for long enough.
 func (e *evidence) behind(p posted, at time.Time) bool {
-	within := overtakenWithin + e.slow
-	if at.IsZero() || !p.Time.After(at.Add(within)) {
+	if at.IsZero() {
 		return false
 	}
-	heard := without(span{at, p.Time}, e.deaf)
-	return len(heard) > 0 && heard[0].from.Add(within).Before(p.Time)
+	return slices.ContainsFunc(without(span{at, p.Time}, e.deaf), func(heard span) bool {
+		return heard.until.Sub(heard.from) > overtakenWithin+e.slow
+	})
 }
 
 // once finds posts of what deliver had been told is accepted, unless it was

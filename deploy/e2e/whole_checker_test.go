@@ -58,6 +58,14 @@ func TestWholeExcusesWhatNobodyCanKnow(t *testing.T) {
 			over := overtake(e, time.Second)
 			e.deaf = []span{{over.Add(500 * time.Millisecond), over.Add(2 * time.Second)}}
 		}, []string{afterTheEnd}},
+		"shown after the end by one who went deaf before": {func(e *evidence) {
+			over := overtake(e, time.Second)
+			e.deaf = []span{{over.Add(100 * time.Millisecond), over.Add(2 * time.Second)}}
+		}, nil},
+		"shown after the end by one who was deaf now and then": {func(e *evidence) {
+			over := overtake(e, time.Second)
+			e.deaf = []span{{over.Add(100 * time.Millisecond), over.Add(200 * time.Millisecond)}, {over.Add(900 * time.Millisecond), over.Add(2 * time.Second)}}
+		}, []string{afterTheEnd}},
 		"shown after the end by one who had heard it again": {func(e *evidence) {
 			over := overtake(e, time.Second)
 			e.deaf = []span{{over.Add(-time.Second), over.Add(500 * time.Millisecond)}}
