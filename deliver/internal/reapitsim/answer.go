@@ -96,11 +96,19 @@ func (x *exchange) write(a answer) {
 	}
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	x.w.WriteHeader(a.status)
-	if a.pause == 0 {
+	if a.pause == 0 || len(a.body) == 0 {
+		x.end()
 		_, _ = x.w.Write(a.body) // a client that left is seen by its context
 		return
 	}
 	x.drip(a)
+}
+
+// end comes before the last byte: whoever has that may ask again at once.
+func (x *exchange) end() {
+	if x.over != nil {
+		x.over()
+	}
 }
 
 // drip writes a byte at a time until the client is gone.
@@ -108,7 +116,10 @@ func (x *exchange) drip(a answer) {
 	out := http.NewResponseController(x.w)
 	tick := time.NewTicker(a.pause)
 	defer tick.Stop()
-	for _, b := range a.body {
+	for i, b := range a.body {
+		if i == len(a.body)-1 {
+			x.end()
+		}
 		if _, err := x.w.Write([]byte{b}); err != nil {
 			return
 		}

@@ -81,7 +81,7 @@ func TestKnobsAreSetOneByOne(t *testing.T) {
 		"validationStatus": `400`, "zonelessCreated": `"accept"`, "callerIdSpaces": `"accept"`, "missingDestination": `"reject"`,
 		"unknownTarget": `"reject"`, "extraProperties": `"accept"`, "legacyAuthorizer": `true`, "missingCustomer": `401`,
 		"notInstalled": `["RES"]`, "unlisted": `true`, "missingScopes": `["negotiators.read"]`, "tokenSeconds": `[1,2]`, "rate": `1`, "rateWindow": `"fixed"`,
-		"concurrency": `1`, "daily": `1`, "limitBody": `"camel"`, "leakedSlot": `"1s"`, "gatewayTimeout": `"1s"`, "linkPrefix": `"/api"`, "faultSeed": `7`, "cachedTokens": `false`,
+		"concurrency": `1`, "daily": `1`, "limitBody": `"camel"`, "leakedSlot": `"1s"`, "gatewayTimeout": `"1s"`, "deserted": `"goesOn"`, "linkPrefix": `"/api"`, "faultSeed": `7`, "cachedTokens": `false`,
 	}
 	if len(changed) != len(usual) {
 		t.Errorf("%d knobs are tried, there are %d", len(changed), len(usual))
@@ -113,7 +113,7 @@ func TestKnobsThatMakeNoSense(t *testing.T) {
 		`{"validationStatus":500}`, `{"zonelessCreated":"perhaps"}`, `{"callerIdSpaces":""}`, `{"missingDestination":"x"}`,
 		`{"unknownTarget":"x"}`, `{"extraProperties":"x"}`, `{"missingCustomer":200}`, `{"tokenSeconds":[0,1]}`, `{"tokenSeconds":[2,1]}`,
 		`{"rate":-1}`, `{"rateWindow":"x"}`, `{"concurrency":-1}`, `{"daily":-1}`, `{"limitBody":"x"}`, `{"leakedSlot":"-1s"}`,
-		`{"gatewayTimeout":"0s"}`, `{"rates":1}`, `[]`, ``,
+		`{"gatewayTimeout":"0s"}`, `{"deserted":"x"}`, `{"rates":1}`, `[]`, ``,
 	} {
 		if got := w.do(http.MethodPost, "/control/knobs", bad); got.status != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", bad, got.status, got.body)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -17,7 +18,9 @@ const (
 func (s *Sim) platform(x *exchange, scope string, resource func(*exchange) answer) {
 	caller := x.customer
 	s.meter.begin(s.now(), caller)
-	defer s.meter.end(caller)
+	counted := func() { s.meter.end(caller) }
+	x.over = sync.OnceFunc(func() { counted() })
+	defer func() { x.over() }() // it may be dropped without an answer
 
 	if refused, ok := s.authorise(x); !ok {
 		x.write(refused)
@@ -29,7 +32,10 @@ func (s *Sim) platform(x *exchange, scope string, resource func(*exchange) answe
 		x.write(limitError(s.now(), why, x.knobs))
 		return
 	}
-	defer func() { s.limits.leave(held, s.leakUntil(x)) }()
+	counted = func() {
+		s.limits.leave(held, s.leakUntil(x))
+		s.meter.end(caller)
+	}
 
 	s.respond(x, func(x *exchange) answer {
 		if slices.Contains(x.knobs.MissingScopes, scope) {

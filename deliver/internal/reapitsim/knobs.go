@@ -23,6 +23,8 @@ func (d *Duration) UnmarshalText(b []byte) error {
 const (
 	accept = "accept"
 	reject = "reject"
+	ends   = "ends"
+	goesOn = "goesOn"
 )
 
 // Knobs decide what the public contract leaves open. The comments name the other values.
@@ -49,6 +51,7 @@ type Knobs struct {
 	LimitBody      string   `json:"limitBody"`      // pascal, or camel
 	LeakedSlot     Duration `json:"leakedSlot"`     // how long a slot stays taken after a 504; 0s is not at all
 	GatewayTimeout Duration `json:"gatewayTimeout"` // then 504
+	Deserted       string   `json:"deserted"`       // ends, or goesOn: what a request does whose client has left
 	LinkPrefix     string   `json:"linkPrefix"`     // put before the paths of _links, such as /api
 	FaultSeed      uint64   `json:"faultSeed"`      // which requests meet the faults that have a chance
 }
@@ -60,7 +63,7 @@ func DefaultKnobs() Knobs {
 		MissingDestination: accept, UnknownTarget: accept, ExtraProperties: reject,
 		MissingCustomer: 400, NotInstalled: []string{}, MissingScopes: []string{}, TokenSeconds: [2]int{300, 3600}, CachedTokens: true,
 		Rate: 20, RateWindow: "sliding", Concurrency: 5, Daily: 250000, LimitBody: "pascal",
-		GatewayTimeout: Duration(30 * time.Second),
+		GatewayTimeout: Duration(30 * time.Second), Deserted: ends,
 	}
 }
 
@@ -93,6 +96,7 @@ func (k Knobs) check() error {
 	oneOf("limitBody", k.LimitBody, "pascal", "camel")
 	want("leakedSlot", k.LeakedSlot >= 0)
 	want("gatewayTimeout", k.GatewayTimeout > 0)
+	oneOf("deserted", k.Deserted, ends, goesOn)
 	if bad != nil {
 		return fmt.Errorf("knobs out of range: %s", strings.Join(bad, ", "))
 	}

@@ -2,12 +2,17 @@ package reapitsim_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"ringstream/deliver/internal/reapitsim"
 )
 
 // hold keeps n requests of a customer inside the platform until the returned function lets them go.
@@ -48,6 +53,95 @@ func TestFiveAtATimePerCustomer(t *testing.T) {
 	if st.MaxInFlight != 6 || st.MaxInFlightByCustomer["SBOX"] != 6 || st.MaxInFlightByCustomer["RES"] != 1 ||
 		st.Refused["concurrency"] != 2 || st.Statuses["none"] != 5 || st.Statuses["202"] != 2 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// looking is an answer of which every part is looked at as it leaves.
+type looking struct {
+	*httptest.ResponseRecorder
+	leaves func(size int)
+}
+
+func (l looking) Write(p []byte) (int, error) {
+	l.leaves(l.Body.Len() + len(p))
+	return l.ResponseRecorder.Write(p)
+}
+
+// Who has the last byte of an answer may make the next request at once: it counts
+// beside no request that was answered.
+func TestARequestEndsBeforeItsClientKnows(t *testing.T) {
+	w := newWorld(t)
+	sim := reapitsim.New(reapitsim.Options{ClientID: "demo", ClientSecret: "demo-secret", Customers: []string{"SBOX"}, Negotiators: reapitsim.DefaultDirectory(), Now: w.clock.now})
+	t.Cleanup(sim.Close)
+	ask := func(method, path, body string, leaves func(int), headers ...change) string {
+		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+		for _, change := range headers {
+			change(r)
+		}
+		answer := looking{httptest.NewRecorder(), leaves}
+		sim.ServeHTTP(answer, r)
+		return answer.Body.String()
+	}
+	quiet := func(int) {}
+	stats := func() (st reapitsim.Stats) {
+		if err := json.Unmarshal([]byte(ask(http.MethodGet, "/control/stats", "", quiet)), &st); err != nil {
+			t.Fatal(err)
+		}
+		return st
+	}
+	var given struct {
+		Token string `json:"access_token"`
+	}
+	form := header("Content-Type", "application/x-www-form-urlencoded")
+	basic := header("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("demo:demo-secret")))
+	if err := json.Unmarshal([]byte(ask(http.MethodPost, "/oauth/token", "grant_type=client_credentials", quiet, form, basic)), &given); err != nil {
+		t.Fatal(err)
+	}
+	list := func(leaves func(int)) string {
+		return ask(http.MethodGet, "/negotiators/?pageSize=100", "", leaves,
+			header("Authorization", "Bearer "+given.Token), header("api-version", "2020-01-31"), header("reapit-customer", "SBOX"))
+	}
+	whole := len(list(quiet))
+	for _, slow := range []string{"0s", "1ns"} {
+		ask(http.MethodPost, "/control/faults", `{"match":{"path":"/negotiators"},"times":1,"action":{"status":200,"body":"text","text":"`+strings.Repeat("x", whole)+`","slow":"`+slow+`"}}`, quiet)
+		parts := 0
+		list(func(size int) {
+			parts++
+			if size < whole {
+				return
+			}
+			if n := stats().InFlight; n != 0 {
+				t.Errorf("slow %s: %d in flight with the last byte", slow, n)
+			}
+		})
+		if slow == "1ns" && parts != whole {
+			t.Errorf("%d parts of %d bytes", parts, whole)
+		}
+	}
+	list(func(size int) {
+		if n := stats().InFlight; size >= whole && n != 0 {
+			t.Errorf("%d in flight with the last byte of the list", n)
+		}
+	})
+}
+
+// A gateway does not tell what stands behind it that the client has left.
+func TestARequestMayGoOnWithoutItsClient(t *testing.T) {
+	for knob, under := range map[string]int{"ends": 0, "goesOn": 1} {
+		w := newWorld(t)
+		w.knobs(fmt.Sprintf(`{"deserted":%q}`, knob))
+		w.fault(`{"match":{"path":"/notifications"},"action":{"delay":"1s"}}`)
+		ctx, leave := context.WithCancel(t.Context())
+		var asking sync.WaitGroup
+		asking.Go(func() { _, _ = w.try(ctx, http.MethodPost, "/notifications/", incoming, w.inOrder()...) })
+		w.eventually("it is under way", func() bool { return w.stats().InFlight == 1 })
+		began := time.Now()
+		leave()
+		asking.Wait()
+		w.eventually("it ends", func() bool { return w.stats().InFlight == 0 })
+		if lasted := time.Since(began) > 500*time.Millisecond; lasted != (under == 1) {
+			t.Errorf("%s: %v", knob, time.Since(began))
+		}
 	}
 }
 

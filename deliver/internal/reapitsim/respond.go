@@ -67,10 +67,14 @@ func (s *Sim) pause(x *exchange, d time.Duration) bool {
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
+	left := x.r.Context().Done()
+	if x.knobs.Deserted == goesOn {
+		left = nil
+	}
 	select {
 	case <-timer.C:
 		return true
-	case <-x.r.Context().Done():
+	case <-left:
 	case <-s.closed:
 	}
 	return false

@@ -90,6 +90,7 @@ type exchange struct {
 
 	customer string // for whom the request acts
 	status   int    // of the answer that was written; 0 while there is none
+	over     func() // nil, or what ends the request before its client can know of the end
 }
 
 func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
