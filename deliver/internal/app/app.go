@@ -5,7 +5,7 @@
 // It owns every effect and decides nothing about a notification: what follows
 // from an answer is delivery's, what is sent when is schedule's. It refuses to
 // start on streams that are not as the contract says, to send before it has
-// read everything that is there, and to send without the lease. The caller owes
+// read everything that is there, and to ask Reapit anything without the lease. The caller owes
 // settings that [program.Load] found good, and a context that ends when the
 // process is to stop.
 //
@@ -127,6 +127,7 @@ func assemble(s Settings, log *slog.Logger) (*parts, error) {
 	}
 	p.seen = newObserver(log, newStanding(log, p.people.Customers, p.allowed.day, time.Now), s.deadlines())
 	p.seen.shadow = s.Shadow
+	p.allowed.slots.follow() // nothing is asked of Reapit by whom nobody has given the lease
 	p.client.Admit, p.client.Yield = whileHeld(whileWanted(p.allowed.admit)), yield
 	p.client.Customers, p.client.Fetched = p.people.Customers, p.seen.token
 	p.registry = telemetry.Metrics(name, p.version.Version, p.version.Revision)
@@ -135,7 +136,7 @@ func assemble(s Settings, log *slog.Logger) (*parts, error) {
 	p.seen.register(p.registry, p.allowed, p.people, p.file)
 	p.board.Set("streams", false, "not verified yet")
 	p.seen.conditions(p.board)
-	p.board.Func("negotiators", func() probe.Result { return known(p.people) })
+	p.board.Func("negotiators", func() probe.Result { return known(p.people, p.seen.led.Load()) })
 	return p, nil
 }
 

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	longestRequest  = 30 * time.Second // Reapit's gateway gives up then
+	longestRequest  = delivery.GatewayLimit
 	shortestRequest = 2 * time.Second
 )
 
@@ -70,11 +70,11 @@ func (t *term) tell(r schedule.Report) {
 // whileHeld admits nothing of a term whose lease has ended meanwhile. It is asked
 // last before a request is made: what waits for its turn in a process that is
 // frozen may be the first to run when it thaws.
-func whileHeld(admit func(context.Context) (func(), error)) func(context.Context) (func(), error) {
-	return func(ctx context.Context) (func(), error) {
+func whileHeld(admit func(context.Context) (func(reapit.Result), error)) func(context.Context) (func(reapit.Result), error) {
+	return func(ctx context.Context) (func(reapit.Result), error) {
 		release, err := admit(ctx)
 		if err == nil && !bus.Held(ctx) {
-			release()
+			release(reapit.Result{Kind: reapit.NotSent})
 			return nil, errFrozen
 		}
 		return release, err

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"math"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"ringstream/deliver/internal/reapit"
 	"ringstream/deliver/internal/schedule"
 )
 
@@ -20,7 +20,7 @@ var errSpent = errors.New("REAPIT_DAILY requests were made today")
 // budget is what Reapit allows the application: requests at a time, a second
 // and a day. Tokens and negotiators count like notifications.
 type budget struct {
-	slots chan struct{}
+	slots *slots
 	queue chan struct{} // who has it is the next to begin
 	even  *rate.Limiter
 	freed chan struct{} // a request has ended since somebody looked
@@ -49,117 +49,51 @@ func newBudget(perSecond float64, atATime, daily int, now func() time.Time) *bud
 	w := newWindow(perSecond)
 	burst := min(w.limit, max(atOnce, w.limit/4))
 	return &budget{
-		slots: make(chan struct{}, atATime), queue: make(chan struct{}, 1), even: rate.NewLimiter(rate.Limit(perSecond), burst),
+		slots: newSlots(atATime), queue: make(chan struct{}, 1), even: rate.NewLimiter(rate.Limit(perSecond), burst),
 		freed: make(chan struct{}, 1), daily: daily, now: now, window: w,
 	}
 }
 
 // admit waits until one more request may be made; who has claimed one does not.
-func (b *budget) admit(ctx context.Context) (release func(), err error) {
-	if c, ok := ctx.Value(claimed{}).(*claim); ok {
-		if release, ok := c.use(); ok {
-			return release, nil
-		}
+func (b *budget) admit(ctx context.Context) (release func(reapit.Result), err error) {
+	c, claims := ctx.Value(claimed{}).(*claim)
+	if claims && c.good.CompareAndSwap(true, false) {
+		return b.send(claims)
 	}
-	select {
-	case b.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for a slot: %w", ctx.Err())
+	if err := b.slots.take(ctx); err != nil {
+		return nil, err
 	}
 	if err := b.begin(ctx); err != nil {
-		<-b.slots
+		b.slots.drop()
 		return nil, fmt.Errorf("wait for the rate: %w", err)
 	}
 	if !b.spend(1) {
-		b.release()
+		b.unused()
 		return nil, errSpent
 	}
-	return sync.OnceFunc(b.release), nil
+	return b.send(claims)
 }
 
-func (b *budget) release() {
+// send is the last to be asked before a request is made.
+func (b *budget) send(claims bool) (release func(reapit.Result), err error) {
+	f, ok := b.slots.send(claims)
+	if !ok {
+		b.unused()
+		return nil, errFrozen
+	}
+	var once sync.Once
+	return func(r reapit.Result) {
+		once.Do(func() {
+			b.end()
+			b.slots.land(f, r)
+		})
+	}, nil
+}
+
+// unused gives back what no request was made of.
+func (b *budget) unused() {
 	b.end()
-	<-b.slots
-}
-
-// claim is a request that may be made, or nothing. Which delivery goes out is
-// decided when there is room for it, and not before: what rings meanwhile goes
-// first.
-type claim struct {
-	of   *budget
-	day  string      // whose request it is
-	good atomic.Bool // not used yet
-}
-
-type claimed struct{}
-
-// claim takes what admit would wait for. It gets nothing when somebody else, a
-// token or the negotiators, was faster: then admit waits.
-func (b *budget) claim() *claim {
-	c := &claim{of: b}
-	select {
-	case b.slots <- struct{}{}:
-	default:
-		return c
-	}
-	if !b.even.Allow() || !b.open(c) {
-		<-b.slots
-		return c
-	}
-	c.good.Store(true)
-	return c
-}
-
-// open is enter and spend in one.
-func (b *budget) open(c *claim) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.turn()
-	if b.used.Requests >= b.daily {
-		return false
-	}
-	if _, ok := b.window.enter(time.Now()); !ok {
-		return false
-	}
-	b.used.Requests++
-	c.day = b.used.Day
-	return true
-}
-
-func (c *claim) in(ctx context.Context) context.Context {
-	return context.WithValue(ctx, claimed{}, c)
-}
-
-// use hands the claim over, once.
-func (c *claim) use() (release func(), ok bool) {
-	return sync.OnceFunc(c.of.release), c.good.CompareAndSwap(true, false)
-}
-
-// drop gives back what was not used: no request was made.
-func (c *claim) drop() {
-	if !c.good.CompareAndSwap(true, false) {
-		return
-	}
-	c.of.giveBack(c.day)
-	<-c.of.slots
-}
-
-// yield drops the claim of ctx.
-func yield(ctx context.Context) {
-	if c, ok := ctx.Value(claimed{}).(*claim); ok {
-		c.drop()
-	}
-}
-
-// giveBack undoes what open did. The count of a day that is over is of no use.
-func (b *budget) giveBack(day string) {
-	b.mu.Lock()
-	b.window.open--
-	if b.used.Day == day {
-		b.used.Requests--
-	}
-	b.mu.Unlock()
-	b.wake()
+	b.slots.drop()
 }
 
 // lastShare is the part of the day's requests that is kept for calls that ring.
@@ -173,7 +107,7 @@ func (b *budget) room() schedule.Room {
 	b.turn()
 	left := b.daily - b.used.Requests
 	// What is left of the day is shared out by Live alone, however little it is.
-	r := schedule.Room{Slots: cap(b.slots), Spare: max(0, min(b.even.Burst()/2, left-1)), Live: b.kept(left)}
+	r := schedule.Room{Slots: b.slots.room(), Spare: max(0, min(b.even.Burst()/2, left-1)), Live: b.kept(left)}
 	if left <= 0 {
 		r.Slots = 0
 	}
@@ -299,54 +233,6 @@ func (b *budget) state() used {
 	defer b.mu.Unlock()
 	b.turn()
 	return b.used
-}
-
-// succeed is told when another replica was last seen at work: what it has made
-// in that second counts for Reapit as well.
-func (b *budget) succeed(last time.Time) {
-	now := time.Now()
-	if last.After(now) { // by another clock
-		last = now
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if now.Sub(last) < b.window.span {
-		b.window.inherit(last)
-		b.assumed = last
-	}
-}
-
-// spentLately is for whoever comes next: how many milliseconds ago the requests ended
-// that Reapit may still count. Those under way may end at any time.
-func (b *budget) spentLately() []int64 {
-	now := time.Now()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.window.room(now) // forgets what does not count any more
-	ago := make([]int64, b.window.open, b.window.open+len(b.window.ended))
-	for _, ended := range b.window.ended {
-		ago = append(ago, now.Sub(ended).Milliseconds())
-	}
-	return ago
-}
-
-// succeeded is told what the one before has said of it, at a time: no more counts.
-func (b *budget) succeeded(at time.Time, ago []int64) {
-	defer b.wake()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.assumed.IsZero() {
-		return // it was long enough ago
-	}
-	if now := time.Now(); at.After(now) { // by another clock
-		at = now
-	}
-	known := make([]time.Time, len(ago))
-	for i, ms := range ago {
-		known[i] = at.Add(-time.Duration(ms) * time.Millisecond)
-	}
-	b.window.correct(b.assumed, known)
-	b.assumed = time.Time{}
 }
 
 // recall takes over what a replica before this one has used, unless this

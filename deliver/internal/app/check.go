@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"ringstream/deliver/internal/directory"
@@ -43,8 +42,9 @@ func uses() []string {
 	return []string{topology.Calls, topology.Deliveries, topology.DeadLetters, topology.Leases}
 }
 
-// checkReapit reads the negotiators, which takes a token first. Whether the
-// application may notify shows only in a notification.
+// checkReapit reads the negotiators, which takes a token first, one request at a
+// time: it is one beside those of a deliver that runs. Whether the application may
+// notify shows only in a notification.
 func checkReapit(ctx context.Context, s Settings, claim func(ctx context.Context, hash, customer string, until time.Time) string) []probe.Result {
 	tenants, err := s.tenants()
 	if err != nil {
@@ -53,7 +53,7 @@ func checkReapit(ctx context.Context, s Settings, claim func(ctx context.Context
 	client := s.client()
 	defer client.Close()
 	client.Customers = tenants.Customers
-	client.Admit, client.Claim = newBudget(s.Rate, s.Concurrency, s.Daily, time.Now).admit, claim
+	client.Admit, client.Claim = newBudget(s.Rate, 1, s.Daily, time.Now).admit, claim
 	if s.TenantsFile != "" {
 		return checkTenants(ctx, client, tenants)
 	}
@@ -76,26 +76,16 @@ func checkReapit(ctx context.Context, s Settings, claim func(ctx context.Context
 	return results
 }
 
-// checkers is how many customers are asked for at a time.
-const checkers = 4
-
 // checkTenants has one result for each customer.
 func checkTenants(ctx context.Context, client *reapit.Client, tenants directory.Tenants) []probe.Result {
 	customers := tenants.Customers()
 	results := make([]probe.Result, len(customers))
-	var asked sync.WaitGroup
-	turns := make(chan struct{}, checkers)
 	for i, customer := range customers {
-		asked.Go(func() {
-			turns <- struct{}{}
-			defer func() { <-turns }()
-			list, err := client.Negotiators(ctx, customer)
-			results[i] = checked(list, err, tenants.Overrides(customer))
-			results[i].Name = "customer " + customer
-			results[i].Detail = organizations(tenants.Organizations(customer)) + ": " + results[i].Detail
-		})
+		list, err := client.Negotiators(ctx, customer)
+		results[i] = checked(list, err, tenants.Overrides(customer))
+		results[i].Name = "customer " + customer
+		results[i].Detail = organizations(tenants.Organizations(customer)) + ": " + results[i].Detail
 	}
-	asked.Wait()
 	return append([]probe.Result{{Name: settingTenants, OK: true, Detail: tenants.String()}}, results...)
 }
 

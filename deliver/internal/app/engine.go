@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -95,8 +96,6 @@ func (e *engine) candidate(stop, life context.Context) error {
 	return e.leases.Hold(waiting, leaseKey, e.instance, e.ttl, func(held context.Context) error {
 		other.Stop()
 		close(working)
-		e.directory.Lead(true)
-		defer e.directory.Lead(false)
 		e.seen.role(leading)
 		e.log.Info("delivering")
 		if e.shadow {
@@ -112,6 +111,9 @@ func (e *engine) reign(stop, held context.Context) error {
 	if err := e.succeed(held); err != nil {
 		return err
 	}
+	e.budget.slots.lead(held)
+	defer e.budget.slots.follow()
+	defer e.reads(held)()
 	var answered []schedule.Record
 	for {
 		var err error
@@ -125,9 +127,30 @@ func (e *engine) reign(stop, held context.Context) error {
 	}
 }
 
+// readLater is for how long, after somebody was killed, the negotiators wait for the
+// first notification: a reading that hangs must not have the only slot.
+const readLater = 5 * time.Second
+
+// reads has the negotiators read while this replica leads, until rest is called.
+func (e *engine) reads(held context.Context) (rest func()) {
+	ctx, cancel := context.WithCancel(held)
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		if e.budget.slots.proven(ctx, readLater) {
+			e.directory.Lead(true)
+		}
+	})
+	return func() {
+		cancel()
+		waiting.Wait()
+		e.directory.Lead(false)
+	}
+}
+
 // succeed has the budget count what the one before may have just made: one that
-// is stopped in order gives the lease away at once. It tells of it in its last
-// snapshot; until that is read, and after one that was killed, it may be all.
+// is stopped in order gives the lease away at once. It tells of it, and of what it
+// leaves behind, in its last snapshot; until that is read, and after one that was
+// killed, it may be all.
 func (e *engine) succeed(ctx context.Context) error {
 	log, err := e.js.Stream(ctx, topology.Deliveries)
 	if err != nil {

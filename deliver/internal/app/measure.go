@@ -148,6 +148,6 @@ func (b *budget) usage() map[string]usage {
 			free, _ := b.window.room(time.Now())
 			return b.window.limit - free
 		}, b.window.limit},
-		"slots": {func() int { return len(b.slots) }, cap(b.slots)},
+		"slots": {b.slots.used, b.slots.size},
 	}
 }

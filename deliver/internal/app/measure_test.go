@@ -114,7 +114,7 @@ func TestUsageOfTheBudget(t *testing.T) {
 				t.Errorf("%d of %s are used, want %d", got, limit, want)
 			}
 		}
-		var releases []func()
+		var releases []func(reapit.Result)
 		for range 3 {
 			release, err := b.admit(t.Context())
 			if err != nil {
@@ -126,7 +126,7 @@ func TestUsageOfTheBudget(t *testing.T) {
 		used("second", 3)
 		used("day", 3)
 		for _, release := range releases {
-			release()
+			release(reapit.Result{})
 		}
 		used("slots", 0)
 		used("second", 3)

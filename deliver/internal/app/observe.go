@@ -48,6 +48,7 @@ type observer struct {
 	duties   *probe.Duties
 	reapit   *standing
 	is       atomic.Int32 // role
+	led      atomic.Bool  // another replica delivers, as far as one that knows no negotiators can tell
 	shadow   bool
 	parked   map[string]string
 

@@ -50,14 +50,14 @@ func isRecalled(ctx context.Context) bool {
 }
 
 // whileWanted admits nothing that was taken back, before it has waited or after.
-func whileWanted(admit func(context.Context) (func(), error)) func(context.Context) (func(), error) {
-	return func(ctx context.Context) (func(), error) {
+func whileWanted(admit func(context.Context) (func(reapit.Result), error)) func(context.Context) (func(reapit.Result), error) {
+	return func(ctx context.Context) (func(reapit.Result), error) {
 		if isRecalled(ctx) {
 			return nil, errOvertaken
 		}
 		release, err := admit(ctx)
 		if err == nil && isRecalled(ctx) {
-			release()
+			release(takenBack())
 			return nil, errOvertaken
 		}
 		return release, err

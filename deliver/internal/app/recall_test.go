@@ -97,10 +97,10 @@ func TestWhatIsTakenBackIsNotAdmitted(t *testing.T) {
 		q := plan.Send[0]
 		ctx := term.recallable(t.Context(), q)
 		held := 0
-		admit := whileWanted(func(context.Context) (func(), error) {
+		admit := whileWanted(func(context.Context) (func(reapit.Result), error) {
 			held++
 			term.recall()
-			return func() { held-- }, nil
+			return func(reapit.Result) { held-- }, nil
 		})
 		if _, err := admit(ctx); err != nil || held != 1 {
 			t.Errorf("%v, %d held", err, held)

@@ -29,6 +29,7 @@ type snapshot struct {
 	Last     bool            `json:"last,omitempty"` // of a term that ended in order: nothing was sent behind it, by none before it either
 	Used     used            `json:"used"`
 	Spent    []int64         `json:"spent,omitzero"` // of the last one: how many ms before it the requests of its last second ended
+	Owed     []owed          `json:"owed,omitzero"`  // likewise: requests that Reapit may be at still
 	Schedule json.RawMessage `json:"schedule"`
 }
 
@@ -42,6 +43,7 @@ type memory struct {
 	head   uint64    // where the newest snapshot is; 0: there is none
 	spent  used      // requests of the day, as far as the log tells
 	left   []int64   // what the one before said of the requests of its last second; nil: nothing
+	owed   []owed    // and of requests that it left behind
 	leftAt time.Time
 }
 
@@ -97,7 +99,7 @@ func (e *engine) recall(ctx context.Context, log *bus.Log, before []schedule.Rec
 	}
 	e.budget.recall(m.spent)
 	if m.left != nil && len(stored) == 0 {
-		e.budget.succeeded(m.leftAt, m.left)
+		e.budget.succeeded(m.leftAt, m.left, m.owed)
 	}
 	if !m.doubt.IsZero() {
 		m.Doubt()
@@ -169,7 +171,7 @@ func (e *engine) restore(saved bus.Snapshot, m *memory) bool {
 	}
 	m.Schedule, m.in, m.doubt = loaded, s.In, saved.Stored.Add(untold)
 	if s.Last {
-		m.doubt, m.left, m.leftAt = time.Time{}, s.Spent, saved.Stored
+		m.doubt, m.left, m.owed, m.leftAt = time.Time{}, s.Spent, s.Owed, saved.Stored
 	}
 	if s.Used.Day == m.spent.Day {
 		m.spent = s.Used
@@ -204,10 +206,10 @@ func (e *engine) goal(ctx context.Context) (uint64, error) {
 	return m.Sequence, nil
 }
 
-func (m memory) save(u used, last bool, spent []int64) ([]byte, error) {
+func (m memory) save(u used, last bool, spent []int64, left []owed) ([]byte, error) {
 	state, err := m.Save()
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(snapshot{Version: snapshotVersion, In: m.in, Stream: m.made, Since: m.since, Last: last, Used: u, Spent: spent, Schedule: state})
+	return json.Marshal(snapshot{Version: snapshotVersion, In: m.in, Stream: m.made, Since: m.since, Last: last, Used: u, Spent: spent, Owed: left, Schedule: state})
 }

@@ -2,11 +2,8 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,12 +16,6 @@ import (
 
 // fresh is how old a look at what there is may be.
 const fresh = 20 * time.Millisecond
-
-// When a snapshot is due.
-const (
-	snapshotChanges = 5000 // records, or inputs
-	snapshotPause   = time.Minute
-)
 
 // errFrozen means that this process stood still for longer than its lease, or
 // that the lease was not renewed in time.
@@ -56,15 +47,6 @@ type term struct {
 	kept    atomic.Int64 // when the newest snapshot that is stored was made, in Unix ns
 }
 
-// input is one message of CALLS.
-type input struct {
-	seq, pending uint64
-	stored       time.Time
-	call         event.Call
-	traceparent  string
-	readable     bool
-}
-
 // term works until stop ends (nil) or something is lost (an error). It is told
 // what the term before it under the same lease could not store of Reapit's
 // answers, and tells the same.
@@ -80,6 +62,7 @@ func (e *engine) term(stop, held context.Context, before []schedule.Record) (lef
 		log.Close()
 		return before, err
 	}
+	e.budget.slots.anew()
 	posts, breakOff := context.WithCancel(held)
 	t := &term{
 		engine: e, ctx: ctx, posts: posts, cancel: cancel, memory: m, journal: newJournal(log, cancel),
@@ -223,74 +206,6 @@ func (t *term) before(plan schedule.Plan) <-chan struct{} {
 	return t.journal.mark()
 }
 
-// take offers one call event and what else has already been read.
-func (t *term) take(in input) {
-	t.offer(in)
-	for range cap(t.inputs) {
-		select {
-		case in := <-t.inputs:
-			t.offer(in)
-		default:
-			return
-		}
-	}
-}
-
-func (t *term) offer(in input) {
-	t.memory.in, t.unread = in.seq, in.pending
-	t.taken++
-	t.seen.progress.Done()
-	if !in.readable || !schedule.Wanted(in.call) || schedule.Heard(in.call).Before(t.memory.since) {
-		return
-	}
-	t.learn()
-	t.decide(schedule.Offer{
-		Call: in.call, Position: in.seq, Received: in.stored, Traceparent: in.traceparent, Now: t.now(),
-		Doubt: in.seq <= t.doubted && !in.stored.After(t.memory.doubt),
-	})
-}
-
-// learn offers what has waited for the negotiators of organizations that are known
-// by now, or are none of Reapit's customers any more.
-func (t *term) learn() {
-	for organization := range t.memory.Unresolved() {
-		if !t.directory.Organization(organization).Known {
-			continue
-		}
-		for _, o := range t.memory.Known(organization, t.now()) {
-			t.taken++
-			t.decide(o)
-		}
-	}
-}
-
-// decide offers an event, or has it wait for its organization's negotiators.
-func (t *term) decide(o schedule.Offer) {
-	if t.resolve(&o) {
-		t.record(t.memory.Offer(o))
-	} else {
-		t.memory.Await(o)
-	}
-}
-
-// resolve asks the directory who everybody is, and reports whether it can tell.
-func (t *term) resolve(o *schedule.Offer) bool {
-	organization := t.directory.Organization(o.Call.OrganizationID)
-	o.Customer, o.Region = organization.Customer, organization.Region
-	if !organization.Known {
-		return false
-	}
-	for _, u := range o.Call.Audience {
-		m := schedule.Member{User: u}
-		m.Negotiator, m.Cause, m.Reason = organization.Negotiator(u)
-		o.Audience = append(o.Audience, m)
-	}
-	if o.Call.AnsweredBy != nil {
-		o.AnsweredBy, _, _ = organization.Negotiator(*o.Call.AnsweredBy)
-	}
-	return true
-}
-
 // hear takes in one report and what else has already been reported.
 func (t *term) hear(r schedule.Report) {
 	t.report(r)
@@ -322,155 +237,4 @@ func (t *term) record(records []schedule.Record) {
 			t.seen.outcome(r, o)
 		})
 	}
-}
-
-// save appends a snapshot when one is due: of many changes when nobody waits, or
-// when there are twice as many.
-func (t *term) save() {
-	most := max(t.changes, t.taken)
-	idle := len(t.inputs) == 0 && t.memory.Flying() == 0
-	old := most > 0 && t.now().Sub(t.savedAt) >= snapshotPause
-	if old || most >= snapshotChanges && idle || most >= 2*snapshotChanges {
-		t.snapshot(false)
-	}
-}
-
-// snapshot saves the state; behind the last one nothing is sent.
-func (t *term) snapshot(last bool) {
-	var spent []int64
-	if last {
-		spent = t.budget.spentLately()
-	}
-	data, err := t.memory.save(t.budget.state(), last, spent)
-	if err != nil {
-		t.cancel(err)
-		return
-	}
-	at := t.now()
-	t.changes, t.taken, t.savedAt = 0, 0, at
-	t.journal.snapshot(t.memory.in, data, func(took time.Duration) {
-		t.kept.Store(at.UnixNano())
-		t.seen.snapshot(took)
-	})
-}
-
-// finish takes nothing new, waits for the requests under way, and saves. While one
-// of them hangs everybody else is served as before: nobody else would do it.
-func (t *term) finish() error {
-	limit := t.now().Add(t.drain)
-	for t.memory.Flying() > 0 {
-		left := limit.Sub(t.now())
-		if left <= 0 {
-			t.log.Warn("requests under way are broken off", "requests", t.memory.Flying())
-			break
-		}
-		wait := t.rest
-		if t.memory.Stuck(t.now()) && left > t.drain/lastWait {
-			wait = func(time.Duration) error { return t.turn(nil) }
-		}
-		if err := wait(min(left, restLook)); err != nil {
-			return err
-		}
-	}
-	t.snapshot(t.certain())
-	return nil
-}
-
-// certain reports whether nothing behind this term was sent by one before it: what
-// may have been must have been taken in, which marks it.
-func (t *term) certain() bool { return t.memory.doubt.IsZero() || t.memory.in >= t.doubted }
-
-const (
-	lastWait = 4                      // the part of the drain in which nothing is taken any more
-	restLook = 100 * time.Millisecond // between looks whether a request hangs
-)
-
-// rest takes in what came of one of the requests under way, or nothing for a while.
-func (t *term) rest(while time.Duration) error {
-	timer := time.NewTimer(while)
-	defer timer.Stop()
-	select {
-	case r := <-t.reports:
-		t.report(r)
-	case <-t.ctx.Done():
-		return context.Cause(t.ctx)
-	case <-timer.C:
-	}
-	return nil
-}
-
-// end takes the term down and returns what Reapit has answered and the log does
-// not have, as far as is known.
-func (t *term) end(err error, breakOff func()) (left []schedule.Record) {
-	if errors.Is(err, bus.ErrFenced) {
-		left = t.answers()
-	}
-	t.cancel(nil)
-	breakOff()
-	t.workers.Wait() // before the journal, which they do not use
-	t.journal.close()
-	return slices.DeleteFunc(append(t.journal.left, left...), func(r schedule.Record) bool { return !r.Answered() })
-}
-
-// aftermath is for how long a term that has lost its log waits for answers. Calls
-// that ring meanwhile wait, too.
-const aftermath = 4 * time.Second
-
-// answers waits for the requests under way and returns how deliveries ended.
-func (t *term) answers() (ended []schedule.Record) {
-	late := time.NewTimer(aftermath)
-	defer late.Stop()
-	for t.memory.Flying() > 0 {
-		select {
-		case r := <-t.reports:
-			ended = append(ended, t.memory.Result(r)...)
-		case <-t.posts.Done():
-			return ended
-		case <-late.C:
-			return ended
-		}
-	}
-	return ended
-}
-
-// read hands over CALLS from behind what the memory has.
-func (t *term) read() {
-	err := bus.Read(t.ctx, t.js, topology.Calls, nil, t.memory.in+1, func(m bus.Message) error {
-		in, err := t.decode(m)
-		if err != nil {
-			return err
-		}
-		select {
-		case t.inputs <- in:
-			return nil
-		case <-t.ctx.Done():
-			return context.Cause(t.ctx)
-		}
-	})
-	t.cancel(fmt.Errorf("read call events: %w", err))
-}
-
-// letterBytes is how much of an unreadable body a dead letter keeps: a whole one
-// in base64 may be more than the server takes. The stream has the rest.
-const letterBytes = 256 << 10
-
-// decode reads a call event. One that cannot be read is kept as a dead letter
-// and passed on as nothing but a position.
-func (t *term) decode(m bus.Message) (input, error) {
-	in := input{seq: m.Seq, pending: m.Pending, stored: m.Stored}
-	e, err := event.Decode(m.Header, m.Data)
-	if err == nil {
-		err = json.Unmarshal(e.Data(), &in.call)
-	}
-	if err == nil {
-		in.readable = true
-		in.traceparent, _ = e.Extensions()[event.ExtTraceParent].(string)
-		return in, nil
-	}
-	letter := event.DeadLetter{
-		Service: name, Reason: unreadable, Detail: fmt.Sprintf("message %d of %s, %d bytes: %v", m.Seq, m.Subject, len(m.Data), err), At: t.now().UTC(),
-		Body: m.Data[:min(len(m.Data), letterBytes)],
-	}
-	t.seen.letter(letter.Reason)
-	return in, bury(t.ctx, t.js, letter, fmt.Sprintf("%s/%d", topology.Calls, m.Seq), "", t.log)
 }

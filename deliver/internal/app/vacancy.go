@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"ringstream/deliver/internal/delivery"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/topology"
 )
@@ -48,11 +49,16 @@ func (v vacancy) renewed(now vacancy) vacancy {
 	return now
 }
 
-// soon is how long the negotiators are waited for before anybody looks around.
-const soon = 250 * time.Millisecond
+// soon is how long kept negotiators are waited for before anybody looks around.
+const soon = 100 * time.Millisecond
+
+// patient is after what time somebody who has the lease does more than look around:
+// who reads has it for no longer than one request may take.
+const patient = delivery.GatewayLimit + 10*time.Second
 
 // prepare waits for the negotiators. What cannot be delivered meanwhile is seen
 // to, so that somebody hears of it and nothing of it is believed to be shown.
+// Where nothing is kept, they are read while nobody delivers.
 func (e *engine) prepare(ctx context.Context) error {
 	early, cancel := context.WithTimeout(ctx, soon)
 	defer cancel()
@@ -72,8 +78,10 @@ func (e *engine) lookOut(ctx context.Context) {
 	for ctx.Err() == nil {
 		// A lease that is not to be had for so long is renewed by somebody who delivers.
 		other := time.AfterFunc(2*e.ttl, func() { e.seen.unread(0) })
+		led := time.AfterFunc(max(patient, 2*e.ttl), func() { e.seen.led.Store(true) })
 		err := e.look(ctx)
 		other.Stop()
+		led.Stop()
 		if err != nil && ctx.Err() == nil {
 			e.log.Warn("what waits cannot be looked at", "error", bus.Offline(err))
 		}
@@ -89,10 +97,36 @@ func (e *engine) look(ctx context.Context) error {
 			return err
 		}
 		e.vacant = e.vacant.renewed(v)
+		e.seen.led.Store(false)
 		e.seen.unread(v.last - min(in, v.last))
-		return nil
+		return e.inquire(held)
 	})
 }
+
+// inquire has the negotiators be read, if they wait for it, until one customer's
+// are there or nothing is asked any more.
+func (e *engine) inquire(held context.Context) error {
+	if err := e.succeed(held); err != nil {
+		return err
+	}
+	e.budget.slots.lead(held)
+	for asks := true; asks && held.Err() == nil; asks = e.budget.slots.busy() {
+		early, cancel := context.WithTimeout(held, quiet)
+		err := e.directory.Wait(early)
+		cancel()
+		if err == nil {
+			break
+		}
+	}
+	e.budget.slots.follow()
+	late, cancel := context.WithTimeout(context.WithoutCancel(held), min(lastAnswer, e.ttl/3))
+	defer cancel()
+	e.budget.slots.idle(late)
+	return nil
+}
+
+// quiet is how long nobody asks anything who has nothing to ask.
+const quiet = 250 * time.Millisecond
 
 // vacancy reads what there is, and up to where the log has taken call events in.
 func (e *engine) vacancy(ctx context.Context) (v vacancy, in uint64, err error) {

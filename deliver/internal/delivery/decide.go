@@ -130,14 +130,23 @@ func apart(then Action, suspect bool) (Action, bool) {
 	}
 }
 
+// Lingers is for how much longer Reapit may count a request as under way that
+// ended so for us: what the verdict says of it, without an attempt's history.
+func Lingers(r Result) time.Duration {
+	if !find(r, Attempt{}).holds {
+		return 0
+	}
+	return slot(r)
+}
+
 // slot is for how long Reapit's gateway goes on with a request that it or we
 // gave up: it has had one of ours for as long as we have waited.
 func slot(r Result) time.Duration {
 	switch {
 	case r.Kind == Answered:
-		return gatewayLimit
+		return GatewayLimit
 	case r.Sent:
-		return max(gatewayLimit-r.Took, 0)
+		return max(GatewayLimit-r.Took, 0)
 	default:
 		return 0
 	}
@@ -152,13 +161,13 @@ func find(r Result, a Attempt) row {
 	return row{then: Retry, cause: "unknown", reason: "the attempt ended in a way that nobody foresaw"}
 }
 
+// GatewayLimit is when Reapit's gateway gives up on a request. One that it
+// gave up, or that we did, keeps its slot for about as long.
+const GatewayLimit = 30 * time.Second
+
 const (
 	firstWait   = 500 * time.Millisecond
 	longestHold = 4 * time.Second // unless Reapit asks for more: a ringing call waits behind it
-
-	// gatewayLimit is when Reapit's gateway gives up on a request. One that it
-	// gave up, or that we did, keeps its slot for about as long.
-	gatewayLimit = 30 * time.Second
 
 	// longestAsked is how long Reapit can make everybody wait at once. Its rate
 	// is counted by the second, a slot that a lost request holds is free again

@@ -57,7 +57,7 @@ var table = []row{
 	{kind: TokenRefused, then: Park, cause: "token", reason: "the token endpoint refuses REAPIT_CLIENT_ID and REAPIT_CLIENT_SECRET"},
 	{kind: TokenUnreachable, then: Retry, cause: "token", reason: "the token endpoint does not answer"},
 	{kind: TokenShared, then: Park, cause: "shared-token", reason: "Reapit gives this customer the token of another one"},
-	{kind: Cancelled, perhaps: true, then: Resume, cause: "cancelled", reason: "the attempt was broken off"},
+	{kind: Cancelled, perhaps: true, holds: true, then: Resume, cause: "cancelled", reason: "the attempt was broken off"},
 	{kind: NotSent, then: Resume, cause: "not-sent", reason: "the attempt was not made"},
 	{kind: Unsendable, then: Bury, cause: "unsendable", reason: "no request can be made of it"},
 	{kind: Withheld, then: Shadow},

@@ -56,9 +56,11 @@ func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 // Client is one application's access to Reapit. It may be used concurrently.
 type Client struct {
 	// Admit waits until one more request may be made. Every request asks,
-	// those for tokens and negotiators too. release ends the request's claim.
+	// those for tokens and negotiators too. release ends the request's claim, and
+	// is told how the request ended: an empty Result for those for tokens, which
+	// are no requests to the platform.
 	// Set it before the first request; nil admits all.
-	Admit func(ctx context.Context) (release func(), err error)
+	Admit func(ctx context.Context) (release func(Result), err error)
 
 	// Yield is told that a request has to wait for a token that somebody else is
 	// fetching: who was admitted before it asked must not keep that one out.
@@ -234,24 +236,25 @@ func (c *Client) ask(ctx context.Context, q request) reply {
 			return reply{Result: Result{Kind: NotSent, Err: fmt.Errorf("wait for admission: %w", err)}}
 		}
 		if try < maxTokens && time.Now().After(t.until) {
-			release()
+			release(Result{Kind: NotSent})
 			continue
 		}
-		defer release()
-		return c.send(ctx, q, t)
+		a := c.send(ctx, q, t)
+		release(a.Result)
+		return a
 	}
 }
 
-func (c *Client) admit(ctx context.Context) (func(), error) {
+func (c *Client) admit(ctx context.Context) (func(Result), error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if c.Admit == nil {
-		return func() {}, nil
+		return func(Result) {}, nil
 	}
 	release, err := c.Admit(ctx)
 	if release == nil {
-		release = func() {}
+		release = func(Result) {}
 	}
 	return release, err
 }

@@ -238,12 +238,12 @@ func TestNothingIsSent(t *testing.T) {
 	cancel()
 	for name, f := range map[string]struct {
 		ctx    context.Context
-		admit  func(context.Context) (func(), error)
+		admit  func(context.Context) (func(reapit.Result), error)
 		change func(*reapit.Notification)
 		want   error
 		kind   reapit.Kind
 	}{
-		"no admission":  {admit: func(context.Context) (func(), error) { return nil, refusing }, want: refusing, kind: reapit.NotSent},
+		"no admission":  {admit: func(context.Context) (func(reapit.Result), error) { return nil, refusing }, want: refusing, kind: reapit.NotSent},
 		"no time":       {ctx: ended, want: context.Canceled, kind: reapit.NotSent},
 		"no negotiator": {change: func(n *reapit.Notification) { n.NegotiatorID = "" }, want: reapit.ErrNoTarget, kind: reapit.Unsendable},
 	} {
@@ -267,10 +267,10 @@ func TestNothingIsSent(t *testing.T) {
 func TestEveryRequestIsAdmittedAndReleased(t *testing.T) {
 	var admitted, held, most atomic.Int32
 	c := start(t, giveToken, answer(202, nil, ""))
-	c.Admit = func(context.Context) (func(), error) {
+	c.Admit = func(context.Context) (func(reapit.Result), error) {
 		admitted.Add(1)
 		most.Store(max(most.Load(), held.Add(1)))
-		return func() { held.Add(-1) }, nil
+		return func(reapit.Result) { held.Add(-1) }, nil
 	}
 	for range 2 {
 		if r := notify(t, c); !r.OK() {

@@ -247,7 +247,7 @@ func (c *Client) request(ctx context.Context, customer string) (token, *Result) 
 	if err != nil {
 		return token{}, gaveUp(err)
 	}
-	defer release()
+	defer release(Result{})
 	limited, cancel := context.WithTimeout(context.WithValue(ctx, oauth2.HTTPClient, c.http), c.maxWait)
 	defer cancel()
 	now := time.Now()

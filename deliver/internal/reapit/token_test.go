@@ -108,11 +108,11 @@ func TestTokenThatExpiresInTheQueue(t *testing.T) {
 		i := &issuer{life: 10}
 		c := i.client()
 		slow := 0
-		c.Admit = func(context.Context) (func(), error) {
+		c.Admit = func(context.Context) (func(reapit.Result), error) {
 			if slow++; slow == 2 {
 				time.Sleep(time.Minute)
 			}
-			return func() {}, nil
+			return func(reapit.Result) {}, nil
 		}
 		r := c.Notify(t.Context(), notification(), "")
 		_, fresh := i.taken.Load("RES 2")
@@ -120,9 +120,9 @@ func TestTokenThatExpiresInTheQueue(t *testing.T) {
 			t.Errorf("%+v, %d tokens", r, i.given.Load())
 		}
 		// Where every wait is longer than a token's life, one has to do.
-		c.Admit = func(context.Context) (func(), error) {
+		c.Admit = func(context.Context) (func(reapit.Result), error) {
 			time.Sleep(time.Minute)
-			return func() {}, nil
+			return func(reapit.Result) {}, nil
 		}
 		if r := c.Notify(t.Context(), notification(), ""); !r.OK() {
 			t.Errorf("%+v", r)

@@ -199,13 +199,13 @@ func TestTheTokenEndpointIsVerified(t *testing.T) {
 // Wherever a request waits, it waits no longer than its caller allows.
 func TestNoWaitOutlastsTheDeadline(t *testing.T) {
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-	full := func(ctx context.Context) (func(), error) {
+	full := func(ctx context.Context) (func(reapit.Result), error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
 	for name, f := range map[string]struct {
 		token, api http.HandlerFunc
-		admit      func(context.Context) (func(), error)
+		admit      func(context.Context) (func(reapit.Result), error)
 		busy       bool // somebody more patient fetches the token already
 		want       reapit.Kind
 	}{
