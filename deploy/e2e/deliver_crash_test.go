@@ -28,10 +28,7 @@ func TestDeliverCrash(t *testing.T) {
 	t.Parallel() // most of it is waiting
 	span, random, _ := lasting(t, 3*eachKill, 100*eachKill)
 	o := newOffice(1, "SBOX", 30)
-	p := usually()
-	p.rate += 2 // what replicas read at their start is no part of the budget of the one that delivers
-	d := newDesk(t, p, o)
-	d.control("knobs", fmt.Sprintf(`{"rate":%d}`, p.rate), nil)
+	d := newDesk(t, usually(), o)
 	d.control("latency", `{"meanMs":50,"jitterMs":20}`, nil)
 	// Half of the notifications are shown as they come, half as they are answered.
 	d.plant(ailment{name: "shown before the answer"}, `{"match":{"path":"/notifications"},"chance":0.5,"action":{"delay":"1ms","processed":true}}`)
