@@ -55,9 +55,11 @@ var readers = map[string]func(context.Context, jetstream.JetStream, func(bus.Mes
 // What is read over a restart of the server is all of it, once and in order; of a
 // server that does not come back it is an error.
 func TestServerStops(t *testing.T) {
+	t.Parallel()
 	for name, read := range readers {
 		for _, back := range []bool{true, false} {
 			t.Run(fmt.Sprint(name, back), func(t *testing.T) {
+				t.Parallel()
 				s := bustest.Run(t)
 				js := filled(t, s, many)
 				ctx, end := context.WithCancelCause(t.Context())
@@ -89,8 +91,10 @@ var errAway = errors.New("it did not come back")
 
 // A stream that is another one after a restart is no end of the one before.
 func TestServerComesBackWithAnother(t *testing.T) {
+	t.Parallel()
 	for name, n := range map[string]int{"shorter": 20, "as long": many} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			s := bustest.RunIn(t, dir)
 			js := filled(t, s, many)
