@@ -146,47 +146,86 @@ func refused(err error) bool {
 	return errors.As(err, &api) && !errors.Is(err, jetstream.ErrKeyExists) && !errors.Is(fenceError(err), ErrFenced)
 }
 
+// renewal is one attempt to keep a key, and what became of it.
+type renewal struct {
+	sent     time.Time
+	from, to uint64 // revisions
+	err      error
+}
+
 // renew keeps the key until ctx ends and returns its last revision. It cancels
 // when somebody else has the key, and a margin before the server would let it
-// expire, counted from when the last good renewal was sent.
+// expire, counted from when the last good renewal was sent. It sends whether the
+// last one was answered or not: one that is lost costs a third of the time. One
+// that a busy server answers late is as good, and the next one goes at once.
 func (l *Leases) renew(ctx context.Context, cancel context.CancelCauseFunc, key, value string, ttl time.Duration, revision uint64, until *term) uint64 {
 	expiry := time.AfterFunc(time.Until(*until.end.Load()), func() {
 		cancel(fmt.Errorf("%w: %s: not renewed for %s", ErrLeaseLost, key, ttl-ttl/margin))
 	})
 	defer expiry.Stop()
-	tick := time.NewTicker(ttl / renewals)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return revision
-		case <-tick.C:
-		}
-		sent := time.Now()
-		next, err := l.put(ctx, key, value, ttl, revision)
-		if errors.Is(err, ErrFenced) {
-			next, err = l.adopt(ctx, key, value, ttl, err)
-			sent = time.Time{} // when it was stored is not known
-		}
+	due := time.NewTimer(ttl / renewals)
+	defer due.Stop()
+	answers, waiting := make(chan renewal), 0
+	var unsure time.Time // when the first was sent of those that may have been stored since revision
+	take := func(r renewal) {
+		waiting--
 		switch {
-		case err == nil:
-			revision = next
-			if !sent.IsZero() {
-				until.extend(sent, ttl)
-				expiry.Reset(time.Until(*until.end.Load()))
-			}
-		case errors.Is(err, ErrFenced):
-			cancel(fmt.Errorf("%w: %s: %w", ErrLeaseLost, key, err))
-			return 0
+		case r.from != revision: // of before the last good one
+		case r.err == nil:
+			revision, unsure = r.to, time.Time{}
+			until.extend(r.sent, ttl)
+			expiry.Reset(time.Until(*until.end.Load()))
+			due.Reset(time.Until(r.sent.Add(ttl / renewals)))
+		case errors.Is(r.err, ErrFenced):
+			cancel(fmt.Errorf("%w: %s: %w", ErrLeaseLost, key, r.err))
+			revision = 0
 		}
 	}
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case r := <-answers:
+			take(r)
+		case <-due.C:
+			due.Reset(ttl / renewals)
+			if unsure.IsZero() {
+				unsure = time.Now()
+			}
+			waiting++
+			from, first := revision, unsure
+			go func() { answers <- l.attempt(ctx, key, value, ttl, from, first) }()
+		}
+	}
+	for waiting > 0 { // whether they were stored decides with which revision the lease is given back
+		take(<-answers)
+	}
+	return revision
+}
+
+// attempt renews once. first is when the first was sent of those that have not
+// been answered.
+func (l *Leases) attempt(ctx context.Context, key, value string, ttl time.Duration, from uint64, first time.Time) renewal {
+	ctx, cancel := over(ctx, ttl)
+	defer cancel()
+	r := renewal{sent: time.Now(), from: from}
+	if r.to, r.err = l.put(ctx, key, value, ttl, from); errors.Is(r.err, ErrFenced) {
+		r.to, r.err = l.adopt(ctx, key, value, r.err)
+		r.sent = first // or later: which of them was stored is not known
+	}
+	return r
+}
+
+// over is a context for as long as an answer may be of use: for a ttl, and no more
+// than a part of it once ctx has ended.
+func over(ctx context.Context, ttl time.Duration) (context.Context, context.CancelFunc) {
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), ttl)
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(ttl/renewals, cancel) })
+	return bounded, func() { stop(); cancel() }
 }
 
 // adopt looks who has the key after a renewal was refused: it may be this
-// holder, by a renewal whose answer was lost.
-func (l *Leases) adopt(ctx context.Context, key, value string, ttl time.Duration, refusal error) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, ttl/renewals)
-	defer cancel()
+// holder, by a renewal whose answer was lost or is late.
+func (l *Leases) adopt(ctx context.Context, key, value string, refusal error) (uint64, error) {
 	entry, err := l.kv.Get(ctx, key)
 	switch {
 	case err == nil && string(entry.Value()) == value:
@@ -201,10 +240,6 @@ func (l *Leases) adopt(ctx context.Context, key, value string, ttl time.Duration
 // put writes the key with a new time to live. The library has no such call for
 // an existing key, so the message that it would send is sent here.
 func (l *Leases) put(ctx context.Context, key, value string, ttl time.Duration, revision uint64) (uint64, error) {
-	// Not interrupted: whether it was stored decides with which revision the
-	// lease is given back.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ttl/renewals)
-	defer cancel()
 	ack, err := l.js.PublishMsg(ctx, &nats.Msg{
 		Subject: l.prefix + key, Data: []byte(value),
 		Header: nats.Header{

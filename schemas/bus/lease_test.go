@@ -4,10 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"ringstream/schemas/bus"
 	"ringstream/schemas/bustest"
@@ -180,5 +187,88 @@ func TestEntryThatNeverExpiresIsNoLease(t *testing.T) {
 	defer cancel()
 	if err := leases(t, s, "a").Hold(ctx, "deliver", "a", ttl, func(context.Context) error { return nil }); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A server whose answers come later than a renewal waits for them has stored it all the same.
+func TestLeaseIsKeptWhileAnswersAreLate(t *testing.T) {
+	s := bustest.Run(t)
+	s.Provisioned(1)
+	late := &lateness{}
+	nc, err := nats.Connect("nats://" + late.proxy(t, strings.TrimPrefix(s.URL(), "nats://")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := bus.OpenLeases(t.Context(), js)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = l.Hold(t.Context(), "transform.0", "a", 3*ttl, func(ctx context.Context) error {
+		late.by.Store(int64(3 * ttl / 5 * 2)) // a renewal waits for a third
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(9 * ttl):
+			return nil
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// lateness is a way to a server by which its answers come late.
+type lateness struct{ by atomic.Int64 }
+
+func (l *lateness) proxy(t *testing.T, server string) string {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	t.Cleanup(func() { _ = listener.Close(); running.Wait() })
+	running.Go(func() {
+		client, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = client.Close() }()
+		to, err := new(net.Dialer).DialContext(t.Context(), "tcp", server)
+		if err != nil {
+			return
+		}
+		running.Go(func() { defer func() { _ = to.Close() }(); _, _ = io.Copy(to, client) })
+		l.answer(client, to)
+	})
+	return listener.Addr().String()
+}
+
+// answer hands on what the server says, each in its time.
+func (l *lateness) answer(client io.Writer, server io.Reader) {
+	type chunk struct {
+		bytes []byte
+		due   time.Time
+	}
+	chunks := make(chan chunk, 1000)
+	go func() {
+		defer close(chunks)
+		for {
+			b := make([]byte, 64<<10)
+			n, err := server.Read(b)
+			if err != nil {
+				return
+			}
+			chunks <- chunk{b[:n], time.Now().Add(time.Duration(l.by.Load()))}
+		}
+	}()
+	for c := range chunks {
+		time.Sleep(time.Until(c.due))
+		_, _ = client.Write(c.bytes)
 	}
 }
