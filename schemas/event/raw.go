@@ -169,12 +169,15 @@ func first(values ...string) string {
 
 // ParseTime reads a time as .NET writes it: with or without a fraction of up
 // to nine digits, with Z, an offset, or no zone at all, which means UTC. It
-// reports false for anything else and for DateTime.MinValue, which .NET writes
-// for "not set".
+// reports false for anything else, for DateTime.MinValue, which .NET writes for
+// "not set", and for what is outside of the years that UTC can be written in.
 func ParseTime(s string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), t.Year() > 1
+			if t = t.UTC(); t.Year() <= 1 || t.Year() > 9999 {
+				return time.Time{}, false
+			}
+			return t, true
 		}
 	}
 	return time.Time{}, false
