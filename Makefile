@@ -139,8 +139,8 @@ lint: $(TOOLS)/golangci-lint $(TOOLS)/gofumpt ## gofumpt and golangci-lint, whic
 	@$(TOOLS)/golangci-lint run $(MODULES:%=./%/...)
 
 .PHONY: verify
-verify: ## each module by itself: tidy, builds, vets; generated files are up to date
-	@for m in $(MODULES); do echo "verify $$m"; (cd $$m && export GOWORK=off && go mod tidy -diff && go build -ldflags '-s -w' -o /dev/null ./... && go vet ./...); done
+verify: ## each module by itself: tidy, compiles, vets; generated files are up to date
+	@for m in $(MODULES); do echo "verify $$m"; (cd $$m && export GOWORK=off && go mod tidy -diff && go vet ./...); done
 
 # Apart: who formats does not wait for the linter.
 $(TOOLS)/golangci-lint: TOOL := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
