@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -64,15 +65,14 @@ func (d *desk) plant(a ailment, rule string) (id int) {
 
 // met counts the requests by the fault that they met.
 func (e *evidence) met() (lines []string) {
-	counts := map[int]int{}
+	counts := map[string]int{}
 	for _, r := range e.requests {
-		counts[r.Fault]++
-	}
-	for id, a := range e.faults {
-		if n := counts[id]; n > 0 {
-			lines = append(lines, fmt.Sprintf("%s %d", a.name, n))
+		if a, met := e.faults[r.Fault]; met {
+			counts[a.name]++
 		}
 	}
-	slices.Sort(lines)
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		lines = append(lines, fmt.Sprintf("%s %d", name, counts[name]))
+	}
 	return lines
 }
