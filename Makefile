@@ -6,10 +6,10 @@ SHELL := bash
 MODULES := schemas ingest transform deliver deploy/local deploy/examples deploy/nats deploy/dashboards deploy/bench deploy/e2e deploy/image/sbom deploy/image/try
 BINARIES := ./ingest/cmd/... ./transform/cmd/... ./deliver/cmd/... ./deploy/local/trial
 # Packages in which goroutines meet; the race detector is slow on two cores.
-CONCURRENT := ./schemas/bus/... ./schemas/probe/... ./schemas/program/... ./schemas/telemetry/... \
+CONCURRENT := ./deliver/internal/app/... ./schemas/bus/... ./schemas/probe/... ./schemas/program/... ./schemas/telemetry/... \
 	./ingest/internal/hub/... ./ingest/internal/feed/... ./ingest/internal/rtesim/... ./ingest/internal/app/... \
 	./transform/internal/app/... ./transform/internal/fold/... ./transform/internal/replay/... \
-	./deliver/internal/app/... ./deliver/internal/directory/... ./deliver/internal/reapit/... ./deliver/internal/reapitsim/... \
+	./deliver/internal/directory/... ./deliver/internal/reapit/... ./deliver/internal/reapitsim/... \
 	./deploy/local/...
 # Tests of those packages that it has no use for: a cluster only makes its servers
 # slow, and what one goroutine computes takes it ten times as long and cannot race.

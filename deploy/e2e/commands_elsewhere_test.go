@@ -25,6 +25,7 @@ var elsewhere = map[string]string{
 	"profile":      "for people",
 	"gen":          "make verify says whether it is due",
 	"e2e":          "make test runs the same",
+	"browser":      "chromium, and two minutes",
 	"chart-docs":   "make chart says whether it is due",
 	"chart-server": "a Kubernetes to build",
 	"image":        "docker, podman or buildah",
