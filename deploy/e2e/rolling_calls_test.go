@@ -17,7 +17,6 @@ import (
 // The calls of a roll: what the hub says of them, and what reapit-sim is shown.
 
 const (
-	rollingRate   = 200 // raw events a second
 	arrivesBefore = 100 * time.Millisecond
 	cancelsWithin = 100 * time.Millisecond
 	branchNumber  = "+442071838700"

@@ -23,6 +23,7 @@ var (
 
 // roll is how a run goes.
 type roll struct {
+	rate      float64 // raw events a second
 	window    time.Duration
 	mix       mix
 	rest      time.Duration // between two replicas
@@ -33,15 +34,17 @@ type roll struct {
 }
 
 // usualRoll has calls whose steps are further apart than a take-over lasts: what is
-// overtaken meanwhile is superseded, by design. The short one shares its machine.
+// overtaken meanwhile is superseded, by design. The short one shares its machine, on
+// which it has to catch up with what came during a take-over before the calls' next
+// steps.
 func usualRoll(full bool) roll {
 	m := mix{group: 3, direct: 0.6, missed: 0.3, strangers: 0.05}
 	if !full {
 		m.ring, m.talk = [2]time.Duration{3 * time.Second, 4 * time.Second}, [2]time.Duration{3 * time.Second, 4 * time.Second}
-		return roll{window: 2 * time.Second, mix: m, rest: 500 * time.Millisecond, rounds: 2, handovers: 2 * time.Second, undisturbed: 5}
+		return roll{rate: 60, window: 2 * time.Second, mix: m, rest: 500 * time.Millisecond, rounds: 2, handovers: 2 * time.Second, undisturbed: 5}
 	}
 	m.ring, m.talk = [2]time.Duration{5 * time.Second, 12 * time.Second}, [2]time.Duration{5 * time.Second, 15 * time.Second}
-	return roll{window: 30 * time.Second, mix: m, rest: 4 * time.Second, rounds: 2, handovers: time.Second, undisturbed: 1}
+	return roll{rate: 200, window: 30 * time.Second, mix: m, rest: 4 * time.Second, rounds: 2, handovers: time.Second, undisturbed: 1}
 }
 
 // settled is how long after its last event a call of the shift has told all, and
@@ -75,7 +78,7 @@ func TestRolling(t *testing.T) {
 	}
 	t.Logf("-rolling=%v -rolling.seed=%d", *rollingFull, seed)
 	o := newOffice(1, "SBOX", 60)
-	s := drawShift(seed, rollingRate, r.window, r.mix, o)
+	s := drawShift(seed, r.rate, r.window, r.mix, o)
 	first, second := binaries, secondBuild(t)
 	if *rollingOld != "" {
 		first, second = *rollingOld, func() string { return binaries }
