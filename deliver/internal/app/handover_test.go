@@ -95,8 +95,13 @@ func TestAReadingAtTheEndIsWaitedFor(t *testing.T) {
 	d := r.deliver(s)
 	r.flying(1)
 	d.stop()
-	all := r.readings()
-	if last := all[len(all)-1]; last.Status != http.StatusOK {
+	var last reapitsim.Request
+	bustest.Eventually(r, "an end of the reading, which is told after its answer", func() bool {
+		all := r.readings()
+		last = all[len(all)-1]
+		return last.Done
+	})
+	if last.Status != http.StatusOK {
 		t.Errorf("%+v", last)
 	}
 }
