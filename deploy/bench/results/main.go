@@ -2,7 +2,8 @@
 // with tables, and plots.
 //
 // It owns how figures are shown: the median of the rounds, with the least and the
-// most. It refuses to judge them and to measure. The caller runs it at the root of
+// most, and which ratios are no longer what they were in the results that it
+// replaces. It refuses to judge them and to measure. The caller runs it at the root of
 // the repository and owes the files that
 // make bench leaves: *.json of the benchmarks over real processes, and *.txt as go
 // test -bench prints.
@@ -40,6 +41,11 @@ func run(from, to, version string) error {
 	if err != nil {
 		return err
 	}
+	before, err := committed(to)
+	if err != nil {
+		return err
+	}
+	fmt.Print(repeated(before, figures))
 	r := results{Machine: thisMachine(version), Figures: figures}
 	b, err := json.MarshalIndent(r, "", " ")
 	if err != nil {

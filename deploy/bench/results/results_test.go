@@ -62,3 +62,41 @@ func TestResultsAreWritten(t *testing.T) {
 		t.Error("results of nothing")
 	}
 }
+
+// What was measured again is compared round for round, and nothing else is.
+func TestRepeatedRatiosAreCompared(t *testing.T) {
+	ratio := func(run string, rounds ...float64) figure {
+		return figure{Of: "transform", Run: run, Name: "of bare relay", Unit: "ratio", Rounds: rounds}
+	}
+	before := []figure{
+		ratio("bare relay", 1, 1), ratio("transform", 0.7, 0.8), ratio("watermill", 0.3, 0.4), ratio("once", 0.5),
+		{Of: "transform", Run: "transform", Name: "events", Unit: "/s", Rounds: []float64{1, 2}},
+	}
+	now := []figure{
+		ratio("bare relay", 1, 1), ratio("transform", 0.9, 0.8), ratio("watermill", 0.5, 0.41), ratio("once", 0.9, 0.8), ratio("another", 0.1, 0.2),
+		{Of: "transform", Run: "transform", Name: "events", Unit: "/s", Rounds: []float64{3, 4}},
+	}
+	want := "1 of 2 ratios lie within the spread of the earlier results\ntransform, watermill, of bare relay: 0.50 (0.41–0.50), was 0.40 (0.30–0.40)\n"
+	if got := repeated(before, now); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := repeated(nil, now); got != "" {
+		t.Errorf("compared with nothing: %s", got)
+	}
+}
+
+func TestEarlierResultsThatCannotBeReadAreKept(t *testing.T) {
+	from, to := t.TempDir(), t.TempDir()
+	earlier := filepath.Join(to, "results.json")
+	for name, text := range map[string]string{filepath.Join(from, "a.json"): `[{"of":"transform","run":"transform","name":"events","rounds":[1]}]`, earlier: "not JSON"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := run(from, to, "v1"); err == nil || !strings.Contains(err.Error(), "earlier results") {
+		t.Errorf("got %v", err)
+	}
+	if b, _ := os.ReadFile(earlier); string(b) != "not JSON" {
+		t.Errorf("overwritten with %s", b)
+	}
+}
