@@ -282,10 +282,13 @@ func (f *fleet) ring(ctx context.Context, s shift) (windows []playing) {
 	return windows
 }
 
-// rung waits until the hub has played a window to its end.
+// rung waits until the hub has played a window to its end, or the test is over.
 func (f *fleet) rung(p playing) {
 	f.t.Helper()
 	f.eventually(3*time.Minute, "the last call to be over", func() bool {
+		if f.t.Context().Err() != nil {
+			return true
+		}
 		var now []playing
 		f.get(f.sim.url+"/control/playing?id="+p.ID, &now)
 		return len(now) == 1 && now[0].Finished != nil

@@ -92,6 +92,7 @@ func TestRolling(t *testing.T) {
 
 	ctx, hush := context.WithCancel(t.Context())
 	var ringing sync.WaitGroup
+	t.Cleanup(ringing.Wait) // where it ends early
 	var windows []playing
 	builds := []string{second(), first} // before: a compiler is no undisturbed neighbour
 	quiet := span{from: time.Now()}

@@ -58,6 +58,7 @@ func TestWhole(t *testing.T) {
 
 	ctx, end := context.WithCancel(t.Context())
 	var meanwhile sync.WaitGroup
+	t.Cleanup(meanwhile.Wait) // where it ends early
 	meanwhile.Go(func() { h.ring(ctx, h.usual(seed, lasts, rate)) })
 	meanwhile.Go(func() { h.look(ctx) })
 	h.strike(seed, lasts)
