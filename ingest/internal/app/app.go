@@ -64,21 +64,17 @@ func run(ctx context.Context, s Settings, limits hub.Limits, grace time.Duration
 	undo.Add("end of draining", func() error { cancel(); return nil })
 
 	counts := newMetrics(log)
-	queue, left, err := spool.Open(s.SpoolDir, int64(s.SpoolMaxBytes), packer(counts, log))
+	queue, err := openSpool(s, counts, log)
 	if err != nil {
-		return fmt.Errorf("SPOOL_DIR: %w", err)
+		return err
 	}
 	undo.Add("close spool", func() error { return shut(queue, counts, log) })
-	tellOf(left, counts, log)
 
 	out := newOutlet(drain, queue, s.Config, s.instance(), counts, log)
 	web, closeWeb := client()
 	undo.Add("close connections", func() error { closeWeb(); return nil })
 	messages := feed.New(s.instance(), s.Partitions, out.publish, counts.received, feed.NewAudit(grace), log)
-	listener := &hub.Hub{
-		Grant: s.api(web).Grant, Source: s.source(), Sink: messages, Observe: counts,
-		HTTP: web, Limits: limits, Log: log,
-	}
+	listener := &hub.Hub{Grant: s.api(web).Grant, Source: s.source(), Sink: messages, Observe: counts, HTTP: web, Limits: limits, Log: log}
 
 	board := readiness(out, listener)
 	registry := telemetry.Metrics(name, version.Version, version.Revision)
@@ -98,10 +94,8 @@ func run(ctx context.Context, s Settings, limits hub.Limits, grace time.Duration
 	listening, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	undo.Add("stop publishing", program.Background(func(ctx context.Context) {
-		store(ctx, s.Config, out, watched{board, streams}, audits, log, func(err error) {
-			end(err)
-			cancel() // nothing goes out any more: what waits stays in the spool, and nothing waits for room there
-		})
+		// Where that cannot go on, nothing goes out any more: what waits stays in the spool, and nothing waits for room there.
+		store(ctx, s.Config, out, watched{board, streams}, audits, log, func(err error) { end(err); cancel() })
 	}))
 	undo.Add("flush", out.flush)
 	undo.Add("stop heartbeat", program.Background(func(ctx context.Context) { heartbeat(ctx, messages, out) }))
@@ -146,6 +140,16 @@ func store(ctx context.Context, cfg bus.Config, out *outlet, seen watched, audit
 	defer enough()
 	watching.Go(func() { watch(while, cfg, log, seen, audits.run) })
 	over(out.run(ctx))
+}
+
+// openSpool opens the queue, and says what an earlier process left in it.
+func openSpool(s Settings, counts *metrics, log *slog.Logger) (*spool.Spool[bus.Outgoing], error) {
+	queue, left, err := spool.Open(s.SpoolDir, int64(s.SpoolMaxBytes), packer(counts, log))
+	if err != nil {
+		return nil, fmt.Errorf("SPOOL_DIR: %w", err)
+	}
+	tellOf(left, counts, log)
+	return queue, nil
 }
 
 // tellOf says what an earlier process left behind.
