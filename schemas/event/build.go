@@ -116,7 +116,7 @@ func NewCall(c Call, key, traceparent string) (cloudevents.Event, error) {
 // EncodeCall comes to what [Encode] makes of [NewCall], as [EncodeRaw] does for a
 // raw event.
 func EncodeCall(c Call, key, traceparent string) (header map[string][]string, body []byte, err error) {
-	if body, err = json.Marshal(c); err != nil {
+	if body, err = c.marshal(); err != nil {
 		return nil, nil, fmt.Errorf("encode call event %s/%d: %w", c.CallID, c.Sequence, err)
 	}
 	h := newHeader()
