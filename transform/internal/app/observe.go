@@ -48,10 +48,17 @@ type observer struct {
 	restarts   prometheus.Counter
 
 	mu      sync.Mutex
-	pending map[int]uint64
-	read    map[int]time.Time // when the newest message read of each partition was stored
-	mine    map[int]bool      // partitions that are this replica's to fold
-	stalled map[int]string    // partitions that CALLS does not follow, and what is done about it
+	folding map[int]*folding
+	mine    map[int]bool   // partitions that are this replica's to fold
+	stalled map[int]string // partitions that CALLS does not follow, and what is done about it
+}
+
+// folding is what is told of a partition under its lease. Its gauges are looked up
+// once: every message of RTE sets them.
+type folding struct {
+	open, lag prometheus.Gauge
+	pending   uint64
+	read      time.Time // when the newest message read was stored
 }
 
 func observe(registry prometheus.Registerer, log *slog.Logger, patience time.Duration) *observer {
@@ -62,7 +69,7 @@ func observe(registry prometheus.Registerer, log *slog.Logger, patience time.Dur
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	}
 	o := &observer{
-		log: log, tracer: otel.Tracer("ringstream/transform"), progress: probe.NewProgress(stallLimit), duties: probe.NewDuties(patience), pending: map[int]uint64{}, read: map[int]time.Time{}, mine: map[int]bool{}, stalled: map[int]string{},
+		log: log, tracer: otel.Tracer("ringstream/transform"), progress: probe.NewProgress(stallLimit), duties: probe.NewDuties(patience), folding: map[int]*folding{}, mine: map[int]bool{}, stalled: map[int]string{},
 		raw:        counter(telemetry.TransformRaw, "Raw events of calls read, refolded ones included.", "verdict"),
 		ignored:    counter(telemetry.TransformSkipped, "Messages of RTE that belong to no call, refolded ones included.", "reason"),
 		emitted:    counter(telemetry.TransformCallEvents, "Call events appended to the logs.", "type", "inferred"),
@@ -112,10 +119,10 @@ func (o *observer) held(partition int, held bool) {
 	o.open.DeleteLabelValues(strconv.Itoa(partition))
 	o.lag.DeleteLabelValues(strconv.Itoa(partition))
 	o.behind.DeleteLabelValues(strconv.Itoa(partition))
-	o.waiting(partition, 0)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.read, partition)
+	delete(o.folding, partition)
+	o.waiting()
 }
 
 // merging tells for how long CALLS has lacked something of a partition's log,
@@ -158,8 +165,8 @@ func (o *observer) merged() probe.Result {
 func (o *observer) newest(stored time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for partition, read := range o.read {
-		o.behind.WithLabelValues(strconv.Itoa(partition)).Set(max(0, stored.Sub(read).Seconds()))
+	for partition, p := range o.folding {
+		o.behind.WithLabelValues(strconv.Itoa(partition)).Set(max(0, stored.Sub(p.read).Seconds()))
 	}
 }
 
@@ -199,29 +206,32 @@ func (o *observer) Stepped(partition int, m bus.Message, f *fold.Fold, s fold.St
 	default:
 		o.ignored.WithLabelValues("no-call").Inc()
 	}
-	label := strconv.Itoa(partition)
-	o.open.WithLabelValues(label).Set(float64(f.Open()))
-	o.lag.WithLabelValues(label).Set(float64(m.Pending))
-	o.waiting(partition, m.Pending)
-	o.reached(partition, m.Stored)
+	o.reached(partition, m, f.Open())
 	o.progress.Done()
 }
 
-func (o *observer) waiting(partition int, n uint64) {
+func (o *observer) reached(partition int, m bus.Message, open int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.pending[partition] = n
-	sum := 0
-	for _, n := range o.pending {
-		sum += int(n) //nolint:gosec // messages in a stream fit an int
+	p := o.folding[partition]
+	if p == nil {
+		label := strconv.Itoa(partition)
+		p = &folding{open: o.open.WithLabelValues(label), lag: o.lag.WithLabelValues(label)}
+		o.folding[partition] = p
 	}
-	o.progress.Waiting(sum)
+	p.open.Set(float64(open))
+	p.lag.Set(float64(m.Pending))
+	p.pending, p.read = m.Pending, m.Stored
+	o.waiting()
 }
 
-func (o *observer) reached(partition int, stored time.Time) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.read[partition] = stored
+// waiting is called under the lock.
+func (o *observer) waiting() {
+	sum := 0
+	for _, p := range o.folding {
+		sum += int(p.pending) //nolint:gosec // messages in a stream fit an int
+	}
+	o.progress.Waiting(sum)
 }
 
 // Stored implements fold.Observer.
@@ -245,8 +255,9 @@ func (o *observer) Emitted(partition int, out fold.Output, at bus.Message, heade
 	now := time.Now()
 	o.delay.Observe(now.Sub(at.Stored).Seconds())
 	if ctx := o.span(partition, out, header, at.Stored, now); o.log.Enabled(ctx, slog.LevelInfo) {
-		o.log.InfoContext(ctx, "call event", telemetry.EventType, c.Type, telemetry.EventID, c.EventID(), telemetry.Org, c.OrganizationID,
-			"audience", len(c.Audience), "caller", telemetry.Mask(c.Caller), "cause", c.Cause.EventID, "inferred", c.Inferred, telemetry.Partition, partition)
+		o.log.LogAttrs(ctx, slog.LevelInfo, "call event", slog.String(telemetry.EventType, string(c.Type)), slog.String(telemetry.EventID, c.EventID()),
+			slog.String(telemetry.Org, c.OrganizationID), slog.Int("audience", len(c.Audience)), slog.String("caller", telemetry.Mask(c.Caller)),
+			slog.String("cause", c.Cause.EventID), slog.Bool("inferred", c.Inferred), slog.Int(telemetry.Partition, partition))
 	}
 }
 
