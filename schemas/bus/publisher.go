@@ -46,8 +46,9 @@ type Source interface {
 // on its way, from another replica, it says so instead, and may yet lose it:
 // the Publisher asks again for that message alone, until it is stored.
 //
-// While something is in flight it sends only full batches: what comes meanwhile
-// goes out together, as in Nagle's algorithm, an ack later at most.
+// While much is in flight it sends only full batches: what comes meanwhile goes
+// out together, as in Nagle's algorithm, an ack later at most. What comes with
+// little in flight waits for nobody's ack.
 //
 // It reads the acks itself: the futures of the jetstream package cost a timer,
 // two channels and a search for each message, which is as much as all the rest.
@@ -95,6 +96,8 @@ const (
 	windowBytes = 8 << 20
 	// batch is how many messages are taken at once.
 	batch = 64
+	// little is how many may be in flight for the next to go out by itself.
+	little = 32
 	// punctuality is how often unanswered messages are looked for.
 	punctuality = publishTimeout / 10
 	// firstRepeat is about how long a cluster takes to store a message.
@@ -179,7 +182,7 @@ func (p *Publisher) fill() (err error) {
 }
 
 func (p *Publisher) least() int {
-	if len(p.unacked) == 0 {
+	if len(p.unacked) < little {
 		return 1
 	}
 	return batch

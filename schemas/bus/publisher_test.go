@@ -240,6 +240,32 @@ func TestPublisherWaitsForTheStream(t *testing.T) {
 	expectInOrder(t, js, 100)
 }
 
+// A call that rings does not wait for the ack of another's event.
+func TestPublisherSendsOneBesideAFew(t *testing.T) {
+	t.Parallel()
+	s := bustest.Run(t)
+	js := s.Provisioned(1)
+	nc := js.Conn()
+	unanswered := make(chan *nats.Msg, 100)
+	if _, err := nc.ChanQueueSubscribe("lonely", "q", unanswered); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	_, q, start := run(t, s.Config(1))
+	start()
+	lonely := outgoing(1, 2)
+	lonely.Subject, lonely.Key = "lonely", "lonely"
+	q.publish(lonely)
+	<-unanswered
+	q.publish(outgoing(0, 1))
+	bustest.Eventually(t, "the other message to be stored", func() bool { return len(bustest.Messages(t, js, topology.RTE)) == 1 })
+	if len(unanswered) > 0 {
+		t.Error("the other message waited until the first was overdue")
+	}
+}
+
 // A server that takes a message and says nothing: it is sent again, once the
 // answer is overdue, and what is stored twice is one.
 func TestPublisherRepeatsWhatIsNotAnswered(t *testing.T) {
