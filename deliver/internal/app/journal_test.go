@@ -94,15 +94,19 @@ func TestARequestWaitsForWhatStandsBeforeIt(t *testing.T) {
 		one := []schedule.Request{{}}
 		j.queue <- slow(nil)
 		began := time.Now()
-		if r := term.behind(t.Context(), term.before(schedule.Plan{Send: one})); r.Err != nil || time.Since(began) > 0 {
+		if r := term.behind(t.Context(), term.before(schedule.Plan{Send: one, Behind: []bool{false}})[0]); r.Err != nil || time.Since(began) > 0 {
 			t.Errorf("the first of a lane: %v after %v", r.Err, time.Since(began))
 		}
-		if r := term.behind(t.Context(), term.before(schedule.Plan{Send: one, Store: true})); r.Err != nil || time.Since(began) != time.Second {
+		both := term.before(schedule.Plan{Send: []schedule.Request{{}, {}}, Behind: []bool{true, false}})
+		if r := term.behind(t.Context(), both[1]); r.Err != nil || time.Since(began) > 0 {
+			t.Errorf("the first of a lane, beside what is behind a record: %v after %v", r.Err, time.Since(began))
+		}
+		if r := term.behind(t.Context(), both[0]); r.Err != nil || time.Since(began) != time.Second {
 			t.Errorf("behind a record: %v after %v", r.Err, time.Since(began))
 		}
 		fenced := errors.New("fenced")
 		j.queue <- slow(fenced)
-		if r := term.behind(t.Context(), term.before(schedule.Plan{Send: one, Store: true})); r.Kind != reapit.NotSent || !errors.Is(r.Err, fenced) {
+		if r := term.behind(t.Context(), term.before(schedule.Plan{Send: one, Behind: []bool{true}})[0]); r.Kind != reapit.NotSent || !errors.Is(r.Err, fenced) {
 			t.Errorf("behind a record that is lost: %v %v", r.Kind, r.Err)
 		}
 		close(j.queue)
@@ -120,16 +124,16 @@ func TestWhatIsSentLongAfterASnapshotWaitsForTheNext(t *testing.T) {
 			memory: memory{Schedule: schedule.New(schedule.Policy{})}, savedAt: time.Now(),
 		}
 		term.kept.Store(time.Now().UnixNano())
-		one := schedule.Plan{Send: []schedule.Request{{}}}
+		one := schedule.Plan{Send: []schedule.Request{{}}, Behind: []bool{false}}
 		time.Sleep(snapshotPause - 1)
-		if term.before(one) != nil || len(j.queue) != 0 {
+		if term.before(one)[0] != nil || len(j.queue) != 0 {
 			t.Errorf("it waits although the snapshot is new; %d entries", len(j.queue))
 		}
 		time.Sleep(time.Nanosecond)
-		if term.before(one) == nil || len(j.queue) != 2 {
+		if term.before(one)[0] == nil || len(j.queue) != 2 {
 			t.Errorf("it does not wait for a snapshot; %d entries", len(j.queue))
 		}
-		if term.before(one) == nil || len(j.queue) != 3 {
+		if term.before(one)[0] == nil || len(j.queue) != 3 {
 			t.Errorf("it does not wait for the one that is to be stored, or for another; %d entries", len(j.queue))
 		}
 	})

@@ -66,12 +66,12 @@ func TestWhatWaitsForTheLogIsTakenBackWhenTheCallEnds(t *testing.T) {
 		}
 		term.kept.Store(time.Now().UnixNano())
 		before := term.before(plan) // which nobody writes
-		if before == nil {
+		if before[0] == nil {
 			t.Fatal("it waits for nothing")
 		}
 		q := plan.Send[0]
 		ctx := term.recallable(t.Context(), q)
-		go term.attempt(ctx, q, before)
+		go term.attempt(ctx, q, before[0])
 		term.recall()
 		if synctest.Wait(); len(term.reports) > 0 || isRecalled(ctx) {
 			t.Fatal("it was taken back before the call ended")

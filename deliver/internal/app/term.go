@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -141,12 +142,12 @@ func (t *term) step() time.Duration {
 	plan := t.memory.Next(t.now(), t.journal.bounded(t.budget.room(), t.memory.Flying()))
 	t.record(plan.Record)
 	before := t.before(plan)
-	for _, q := range plan.Send {
+	for i, q := range plan.Send {
 		claim := t.budget.claim()
 		ctx := claim.in(t.recallable(t.posts, q))
 		t.workers.Go(func() {
 			defer claim.drop()
-			t.attempt(ctx, q, before)
+			t.attempt(ctx, q, before[i])
 		})
 	}
 	t.save()
@@ -187,23 +188,30 @@ func (t *term) until(plan schedule.Plan) time.Duration {
 	return max(due.Sub(t.now()), 0)
 }
 
-// before is closed when what must be stored before a plan goes out is stored;
-// it is nil when nothing must. Whoever takes over after a crash must know what
-// may have been sent: what is behind the newest snapshot by less than its pause,
-// and in each lane only what comes next. The requests wait for it, and not
-// everybody: a call that rings need not wait for another's outcome.
-func (t *term) before(plan schedule.Plan) <-chan struct{} {
-	if len(plan.Send) == 0 {
-		return nil
+// before tells for each request of a plan what is closed when all is stored that
+// must be before it goes out; nil where nothing must. Whoever takes over after a
+// crash must know what may have been sent: what is behind the newest snapshot by
+// less than its pause, and in each lane only what comes next. The request waits for
+// it, and nothing else: a call that rings need not wait for another's outcome.
+func (t *term) before(plan schedule.Plan) []<-chan struct{} {
+	waits := make([]<-chan struct{}, len(plan.Send))
+	if len(waits) == 0 {
+		return waits
 	}
 	old := t.now().Sub(time.Unix(0, t.kept.Load())) >= snapshotPause
 	if old && t.now().Sub(t.savedAt) >= snapshotPause {
 		t.snapshot(false)
 	}
-	if !old && !plan.Store {
-		return nil
+	if !old && !slices.Contains(plan.Behind, true) {
+		return waits
 	}
-	return t.journal.mark()
+	stored := t.journal.mark()
+	for i, behind := range plan.Behind {
+		if old || behind {
+			waits[i] = stored
+		}
+	}
+	return waits
 }
 
 // hear takes in one report and what else has already been reported.

@@ -13,7 +13,7 @@
 //
 // The caller owes: events in the order of the stream; one Result for every
 // [Request] that Next handed out; every Record stored, and where a Plan says so
-// before anything of it is sent; and after a restart a Settle for every outcome
+// of a Request before that is sent; and after a restart a Settle for every outcome
 // that was stored after the state was saved, before anything is offered. After a
 // crash also Doubt, and Offer.Doubt for what may have been taken in before it.
 //

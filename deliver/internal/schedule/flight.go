@@ -29,10 +29,11 @@ func (f *flight) of(l *lane) bool {
 func (s *Schedule) launch(lanes []*lane, now time.Time, p *Plan) {
 	f := &flight{lanes: lanes, customer: lanes[0].Customer, began: now}
 	var q Request
+	behind := false
 	for _, l := range lanes {
 		d := l.Queue[0]
 		f.retry = f.retry || d.Failures > 0
-		p.Store = p.Store || l.trail
+		behind = behind || l.trail
 		l.busy, l.trail = true, false
 		s.agenda.leave(l)
 		s.agenda.wake.remove(l)
@@ -48,7 +49,7 @@ func (s *Schedule) launch(lanes []*lane, now time.Time, p *Plan) {
 		s.retries.earn(retryShare)
 	}
 	s.flying[q.ID()] = f
-	p.Send = append(p.Send, q)
+	p.Send, p.Behind = append(p.Send, q), append(p.Behind, behind)
 }
 
 // Overtaken reports whether a request under way has something in it that would not be

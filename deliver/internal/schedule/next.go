@@ -12,7 +12,7 @@ type Plan struct {
 	Send    []Request
 	Record  []Record
 	Waiting int       // how many lanes could go out if there were room
-	Store   bool      // every record so far must be stored before anything of Send goes out
+	Behind  []bool    // of each of Send: whether every record so far must be stored before it goes out
 	Due     time.Time // when something happens by itself; zero when nothing does
 }
 

@@ -263,10 +263,39 @@ func (w *world) next() {
 	w.record(p.Record)
 	w.goesOn(room, p)
 	w.fits(room, p.Send)
-	if p.Store {
-		w.stored = len(w.log)
+	if !w.launch(p) {
+		return
 	}
-	for _, q := range p.Send {
+	if w.slots > 1 && len(p.Send) > 0 && canWait(p.Send[len(p.Send)-1]) && len(w.flying) == w.slots {
+		w.Fatalf("the last slot is taken by what can wait")
+	}
+	if len(w.flying) > w.slots {
+		w.Fatalf("%d under way, %d allowed", len(w.flying), w.slots)
+	}
+	w.notCrowded()
+}
+
+// launch sends what waits for nothing, then, unless a crash comes before, what
+// waits for the records.
+func (w *world) launch(p schedule.Plan) (all bool) {
+	w.send(p, false)
+	if !slices.Contains(p.Behind, true) {
+		return true
+	}
+	if rapid.IntRange(0, 9).Draw(w.T, "cut short") == 0 {
+		w.crash()
+		return false
+	}
+	w.stored = len(w.log)
+	w.send(p, true)
+	return true
+}
+
+func (w *world) send(p schedule.Plan, behind bool) {
+	for i, q := range p.Send {
+		if p.Behind[i] != behind {
+			continue
+		}
 		w.together(q)
 		for _, d := range q {
 			w.mayGo(d)
@@ -277,13 +306,6 @@ func (w *world) next() {
 		}
 		w.flying[q.ID()] = q
 	}
-	if w.slots > 1 && len(p.Send) > 0 && canWait(p.Send[len(p.Send)-1]) && len(w.flying) == w.slots {
-		w.Fatalf("the last slot is taken by what can wait")
-	}
-	if len(w.flying) > w.slots {
-		w.Fatalf("%d under way, %d allowed", len(w.flying), w.slots)
-	}
-	w.notCrowded()
 }
 
 func customerOf(c event.Call) string {
