@@ -66,6 +66,8 @@ func ringsAt(b *testing.B, rate int, sample string) {
 	m, bare := middleRinging(pipelines), middleRinging(bares)
 	fmt.Printf("\n%d events/s: pipeline p50 %s ms, p99 %s, p99.9 %s; bare relay %s, %s, %s; p50 %.2f times the relay's\n", rate,
 		inMS(m.p50), inMS(m.p99), inMS(m.p999), inMS(bare.p50), inMS(bare.p99), inMS(bare.p999), m.of)
+	fmt.Printf("of which, p50: hub to RTE %s ms, to its log %s, to CALLS %s, to POST %s; relay %s, %s, %s, %s\n",
+		inMS(m.hops[0]), inMS(m.hops[1]), inMS(m.hops[2]), inMS(m.hops[3]), inMS(bare.hops[0]), inMS(bare.hops[1]), inMS(bare.hops[2]), inMS(bare.hops[3]))
 	switch {
 	case m.p50 > overwhelmed:
 		fmt.Printf("THE MACHINE CANNOT CARRY %d events/s through the pipeline: what is measured is the queue, of the %.0f%% of the rings that were not overtaken.\n", rate, 100*m.rung)

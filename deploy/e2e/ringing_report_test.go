@@ -75,7 +75,7 @@ func spread(rounds []ringing, of func(ringing) time.Duration) string {
 	return strings.Join([]string{inMS(median(rounds, of)), inMS(slices.Min(all)), inMS(slices.Max(all))}, "\t")
 }
 
-func inMS(d time.Duration) string { return fmt.Sprintf("%.1f", 1000*d.Seconds()) }
+func inMS(d time.Duration) string { return fmt.Sprintf("%.2f", 1000*d.Seconds()) }
 
 func tellCPU(text *strings.Builder, name string, rounds []ringing) {
 	fmt.Fprintf(text, "%s:", name)
