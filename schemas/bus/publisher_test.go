@@ -277,6 +277,9 @@ func TestPublisherRepeatsWhatIsNotAnswered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := nc.Flush(); err != nil { // otherwise nobody may be there yet
+		t.Fatal(err)
+	}
 	p, q, start := run(t, s.Config(1))
 	told := make(chan error, 100)
 	p.Connected = func(up bool, err error) {
