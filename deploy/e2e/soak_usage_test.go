@@ -91,8 +91,30 @@ const (
 	fewMore = 5
 )
 
-// grown says which process needs more in the last quarter than in the second.
+// services adds up what the replicas of each service need: who delivers, or folds
+// a partition, needs more than who stands by, and they may change places.
+func (u *usage) services() *usage {
+	all := newUsage(nil)
+	for _, p := range u.of {
+		service := p.name[:strings.LastIndexByte(p.name, '-')]
+		sum, is := all.samples[service]
+		if !is {
+			all.of = append(all.of, &program{name: service})
+			sum = make([]need, len(u.samples[p.name]))
+		}
+		sum = sum[:min(len(sum), len(u.samples[p.name]))]
+		for i := range sum {
+			s := u.samples[p.name][i]
+			sum[i] = need{sum[i].rss + s.rss, sum[i].goroutines + s.goroutines, sum[i].files + s.files}
+		}
+		all.samples[service] = sum
+	}
+	return all
+}
+
+// grown says which service needs more in the last quarter than in the second.
 func (u *usage) grown() (found []string) {
+	u = u.services()
 	for _, p := range u.of {
 		before, after := quarter(u.samples[p.name], 1), quarter(u.samples[p.name], 3)
 		if a, b := half(before, rss), half(after, rss); float64(b) > float64(a)*(1+mostGrowth) {
@@ -112,9 +134,10 @@ func (u *usage) grown() (found []string) {
 func (u *usage) table() string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "process\tRSS MB 1st\t2nd\t3rd\tlast quarter\tlast to 2nd\tgoroutines 2nd\tlast\tfiles 2nd\tlast\t")
-	for _, p := range u.of {
-		all := u.samples[p.name]
+	fmt.Fprintln(w, "service and process\tRSS MB 1st\t2nd\t3rd\tlast quarter\tlast to 2nd\tgoroutines 2nd\tlast\tfiles 2nd\tlast\t")
+	sums := u.services()
+	for _, p := range slices.Concat(sums.of, u.of) {
+		all := slices.Concat(sums.samples[p.name], u.samples[p.name]) // it is in one of them
 		fmt.Fprintf(w, "%s\t", p.name)
 		for n := range 4 {
 			fmt.Fprintf(w, "%.1f\t", float64(half(quarter(all, n), rss))/1024)
@@ -142,14 +165,26 @@ func TestSoakFindsWhatGrows(t *testing.T) {
 		"nothing":            {func(int) need { return flat }, 0},
 		"a start":            {func(n int) need { s := flat; s.rss -= 50_000 * max(0, 10-n) / 10; return s }, 0},
 		"a peak":             {func(n int) need { s := flat; s.rss += 90_000 * (n % 4 / 3); return s }, 0},
-		"memory":             {func(n int) need { s := flat; s.rss += 300 * n; return s }, 1},
+		"memory":             {func(n int) need { s := flat; s.rss += 600 * n; return s }, 1},
 		"goroutines":         {func(n int) need { s := flat; s.goroutines += n; return s }, 1},
 		"files":              {func(n int) need { s := flat; s.files += n / 2; return s }, 1},
 		"memory, less of it": {func(n int) need { s := flat; s.rss -= 300 * n; return s }, 0},
+		"a change of places": {func(n int) need {
+			s := flat
+			if n >= 20 {
+				s.rss, s.goroutines, s.files = 3*s.rss, 2*s.goroutines, 2*s.files
+			}
+			return s
+		}, 0},
 	} {
-		u := newUsage([]*program{{name: "a"}})
+		u := newUsage([]*program{{name: "a-1"}, {name: "a-2"}})
 		for n := range 40 {
-			u.samples["a"] = append(u.samples["a"], c.at(n))
+			u.samples["a-1"] = append(u.samples["a-1"], c.at(n))
+			other := flat
+			if name == "a change of places" {
+				other = c.at(39 - n)
+			}
+			u.samples["a-2"] = append(u.samples["a-2"], other)
 		}
 		if found := u.grown(); len(found) != c.want {
 			t.Errorf("%s: %v", name, found)
