@@ -164,7 +164,7 @@ func (n *newcomer) instead(line string) string {
 	sim, _ := url.Parse(n.ReapitSim())
 	line = strings.NewReplacer(
 		"127.0.0.1:20101", sim.Host, "127.0.0.1:8080", n.targets[0].address, "bin/", "", "old/", "", "<callId>", "CALLID",
-		"show 12", "show NUMBER", "redrive 12", "redrive NUMBER", "--for 20s", "--for 2s", "--at 6s --within 6s", "--at TIME", "-o DIR", "-o creds",
+		"show 12", "show NUMBER", "redrive 12", "redrive NUMBER", "--for 20s", "--for 2s", "--at 10s --within 10s", "--at TIME", "-o DIR", "-o creds",
 		"replay serve", "replay serve --listen 127.0.0.1:0",
 	).Replace(line)
 	return filled(line, n.means)

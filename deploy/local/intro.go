@@ -9,12 +9,22 @@ import (
 	"ringstream/deploy/local/stack"
 )
 
+// usualNATS is where replay looks without NATS_URL.
+const usualNATS = "nats://127.0.0.1:4222"
+
 // intro prints what to try while calls are played, and how to read them.
 func intro(out io.Writer, p paint, s *stack.Stack, c config) {
 	line := func(command, about string) { fmt.Fprintf(out, "  %s\n      %s\n", command, p.dim(about)) }
 	fmt.Fprintf(out, "\n%s\n", p.bold("Try, in another terminal"))
-	line("nats -s "+s.NATSURL()+" sub 'calls.>'", "every call event, live, as any other service may have it")
-	line("nats -s "+s.NATSURL()+" stream view DELIVERIES", "how each delivery ended")
+	if replay := filepath.Join(c.options.Bin, "replay"); exists(replay) {
+		if s.NATSURL() != usualNATS {
+			replay = "NATS_URL=" + s.NATSURL() + " " + replay
+		}
+		line(replay+" serve", "the calls in a browser, at http://127.0.0.1:8099")
+		line(replay+" explain call ID", `why each screen was told of a call, or was not; the id stands above the call: "A is call …"`)
+		line(replay+" explain user jane@agency.example --at 30s --within 30s", "the same of her calls around a moment")
+		line(replay+" tail", "every change of every call, live")
+	}
 	for _, service := range s.Services() {
 		if service.Program == stack.Deliver {
 			line("curl -s "+service.URL+"/metrics | grep ^ringstream", "figures; /readyz says whether it works, and on what it waits")
@@ -29,9 +39,7 @@ func intro(out io.Writer, p paint, s *stack.Stack, c config) {
 		line("curl -s "+s.ReapitSim()+`/control/faults -d '{"match":{"path":"/notifications"},"times":3,"action":{"status":503}}'`,
 			"Reapit refuses the next three; deliver tries again")
 	}
-	if replay := filepath.Join(c.options.Bin, "replay"); exists(replay) {
-		line("NATS_URL="+s.NATSURL()+" "+replay+" explain user jane@agency.example --at 30s", "why her screen was told of her calls, or was not")
-	}
+	line("nats -s "+s.NATSURL()+" sub 'calls.>'", "every call event, as any other service may have it; with the nats CLI, if it is installed")
 	fmt.Fprintf(out, "  logs: %s\n", s.LogDir())
 	fmt.Fprintf(out, "\n%s\n", p.dim(`A line is what reached the stream RTE (rte), what transform made of it (call), or what arrived at Reapit (POST).
 "ms" counts from the call's first event, "took ms" from the event that caused a notification.

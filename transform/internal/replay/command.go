@@ -215,7 +215,25 @@ func (c *command) root() *cobra.Command {
 	c.connection.bind(root.PersistentFlags())
 	root.AddCommand(c.runCommand(), c.diffCommand(), c.coverageCommand(), c.explainCommand(), c.tailCommand(), c.watchCommand(), c.serveCommand(), c.exportCommand(), c.importCommand())
 	completes(root)
+	pointsToHelp(root)
 	return root
+}
+
+// pointsToHelp has what cobra says of flags and arguments end as our own errors do.
+func pointsToHelp(cmd *cobra.Command) {
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%v", err) })
+	if valid := cmd.Args; valid != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			err := valid(cmd, args)
+			if err == nil || errors.Is(err, errUsage) {
+				return err
+			}
+			return usage("%v", err)
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		pointsToHelp(sub)
+	}
 }
 
 func (c *command) runCommand() *cobra.Command {

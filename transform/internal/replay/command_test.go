@@ -19,8 +19,10 @@ func TestUsage(t *testing.T) {
 		env  [2]string
 		want string
 	}{
-		"unknown command":       {args: []string{"erase"}, want: `replay: unknown command "erase" for "replay"`},
-		"unknown flag":          {args: []string{"run", "--from", "x"}, want: "replay: unknown flag: --from"},
+		"unknown command":       {args: []string{"erase"}, want: `replay: unknown command "erase" for "replay"; see --help`},
+		"unknown flag":          {args: []string{"run", "--from", "x"}, want: "replay: unknown flag: --from; see --help"},
+		"explain something":     {args: []string{"explain", "JAS"}, want: "replay: to explain a call: replay explain call JAS; to explain a user: replay explain user JAS --at 5m; see --help"},
+		"no span of time":       {args: []string{"explain", "user", "JAS", "--at", "5m", "--within", "10"}, want: `replay: invalid argument "10" for "--within" flag: time: missing unit in duration "10"; see --help`},
 		"an argument":           {args: []string{"diff", "x"}, want: `replay: unknown command "x" for "replay diff"`},
 		"since":                 {args: []string{"run", "--since", "noon"}, want: `replay: --since: "noon" is no time; write 2026-11-02T09:00:00Z, 2026-11-02 09:00 (UTC), 2026-11-02, or how long ago: 90m; see --help`},
 		"until":                 {args: []string{"run", "--until", "noon"}, want: `replay: --until: "noon" is no time`},

@@ -75,7 +75,7 @@ type asking struct {
 func (c *command) explainCommand() *cobra.Command {
 	var a asking
 	cmd := &cobra.Command{
-		Use: "explain", Short: "say why a screen was told of a call, or was not", Long: explainAbout, Example: explainExamples, Args: cobra.NoArgs,
+		Use: "explain", Short: "say why a screen was told of a call, or was not", Long: explainAbout, Example: explainExamples, Args: whichExplained,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	f := cmd.PersistentFlags()
@@ -83,6 +83,14 @@ func (c *command) explainCommand() *cobra.Command {
 	f.BoolVar(&a.numbers, "numbers", false, "print telephone numbers in full")
 	cmd.AddCommand(c.explainCallCommand(&a), c.explainUserCommand(&a))
 	return cmd
+}
+
+// whichExplained says how to ask about what was named without saying what it is.
+func whichExplained(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usage("to explain a call: replay explain call %s; to explain a user: replay explain user %[1]s --at 5m", args[0])
 }
 
 func (c *command) explainCallCommand(a *asking) *cobra.Command {
@@ -111,7 +119,7 @@ func (c *command) explainUserCommand(a *asking) *cobra.Command {
 			case at.IsZero():
 				return usage("around which moment? name it with --at")
 			case a.within <= 0:
-				return usage("--within: %s is no span of time", a.within)
+				return usage("--within: %s is no span of time; write 90s, 10m or 2h", a.within)
 			}
 			if err := a.valid(); err != nil {
 				return err
@@ -183,7 +191,7 @@ func (c *command) explainUser(ctx context.Context, js jetstream.JetStream, s Set
 		f.Until = g.Now
 	}
 	if !f.From.Before(f.Until) || f.Until.Before(g.RTE.From) {
-		return fmt.Errorf("%w: RTE reaches from %s to %s", stream.ErrNothing, g.RTE.From.Format(explain.StoredFormat), g.RTE.To.Format(explain.StoredFormat))
+		return fmt.Errorf("%w: RTE reaches from %s to %s; --at takes a moment between them", stream.ErrNothing, g.RTE.From.Format(explain.StoredFormat), g.RTE.To.Format(explain.StoredFormat))
 	}
 	f.Wanted(who)
 	if err := f.Run(ctx); err != nil {

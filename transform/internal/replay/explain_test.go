@@ -437,12 +437,12 @@ func TestExplainACallThatCannotBeRead(t *testing.T) {
 
 func TestExplainUsage(t *testing.T) {
 	for want, args := range map[string][]string{
-		"replay: name the id of a call, and nothing else; see --help":   {"call"},
-		"replay: name a user, and nothing else; see --help":             {"user", "a", "b"},
-		"replay: around which moment? name it with --at; see --help":    {"user", "a"},
-		"replay: --at: \"noon\" is no time":                             {"user", "a", "--at", "noon"},
-		"replay: --within: 0s is no span of time; see --help":           {"user", "a", "--at", "1m", "--within", "0s"},
-		"replay: --output: \"xml\" is unknown; write text or json; see": {"call", "a", "-o", "xml"},
+		"replay: name the id of a call, and nothing else; see --help":               {"call"},
+		"replay: name a user, and nothing else; see --help":                         {"user", "a", "b"},
+		"replay: around which moment? name it with --at; see --help":                {"user", "a"},
+		"replay: --at: \"noon\" is no time":                                         {"user", "a", "--at", "noon"},
+		"replay: --within: 0s is no span of time; write 90s, 10m or 2h; see --help": {"user", "a", "--at", "1m", "--within", "0s"},
+		"replay: --output: \"xml\" is unknown; write text or json; see":             {"call", "a", "-o", "xml"},
 	} {
 		out, errs, code := replay(t.Context(), append([]string{"explain"}, args...)...)
 		if code != Trouble || out != "" || !strings.HasPrefix(errs, want) {

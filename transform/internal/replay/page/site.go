@@ -55,7 +55,7 @@ const (
 func Open(ctx context.Context, js jetstream.JetStream, o Options) (*Site, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", o.Listen, err)
+		return nil, fmt.Errorf("listen on %s: %w; is another replay serve there? --listen takes any address and port, such as 127.0.0.1:8098", o.Listen, err)
 	}
 	f := &follower{
 		js: js, connected: o.Connected, rules: o.Rules, clock: o.Now,
