@@ -118,7 +118,16 @@ func ReadAll(ctx context.Context, js jetstream.JetStream, stream string, filters
 				return err
 			}
 		}
-		if m.Seq >= last || m.Pending == 0 {
+		if m.Seq < last && m.Pending == 0 {
+			// The last one was removed meanwhile, or is not yet where the consumer is: a
+			// replica can be behind the stream's leader. The leader knows.
+			now, err := lastOf(ctx, s, filters)
+			if err != nil {
+				return err
+			}
+			last = min(last, now)
+		}
+		if m.Seq >= last {
 			return errCaughtUp
 		}
 		return nil
@@ -135,7 +144,7 @@ func lastOf(ctx context.Context, s jetstream.Stream, filters []string) (uint64, 
 		return 0, nil // LastSeq stays when the last message expires
 	}
 	if len(filters) == 0 {
-		return s.CachedInfo().State.LastSeq, nil
+		filters = []string{">"}
 	}
 	var last uint64
 	for _, f := range filters {

@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,5 +46,47 @@ func TestReadEndsWhileItsConsumerIsMadeAnew(t *testing.T) {
 		case <-time.After(30 * time.Second):
 			t.Fatalf("it goes on without end, the %d-th time", n)
 		}
+	}
+}
+
+// ahead is a JetStream that knows a stream as its leader does, and reads it where
+// it is behind.
+type ahead struct {
+	jetstream.JetStream
+	leader string
+}
+
+func (a ahead) Stream(ctx context.Context, _ string) (jetstream.Stream, error) {
+	return a.JetStream.Stream(ctx, a.leader)
+}
+
+// A consumer at a replica that lags, which knows of no message behind those it has,
+// has not read all: the last one comes when the replica has it.
+func TestReadAllWaitsForAReplicaThatLags(t *testing.T) {
+	t.Parallel()
+	js := bustest.Run(t).Provisioned(1)
+	for _, name := range []string{"leader", "lags"} {
+		if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name + ".>"}, SubjectTransform: &jetstream.SubjectTransformConfig{Source: name + ".>", Destination: "x.>"}}); err != nil {
+			t.Fatal(err)
+		}
+		for _, body := range []string{"one", "two"} {
+			if _, err := js.Publish(t.Context(), name+".y", []byte(body)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := js.Publish(t.Context(), "leader.y", []byte("three")); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	err := bus.ReadAll(t.Context(), ahead{js, "leader"}, "lags", []string{"x.>"}, 0, func(m bus.Message) error {
+		if got = append(got, string(m.Data)); len(got) == 2 {
+			_, err := js.PublishAsync("lags.y", []byte("three"))
+			return err
+		}
+		return nil
+	})
+	if err != nil || !slices.Equal(got, []string{"one", "two", "three"}) {
+		t.Errorf("read %q, %v", got, err)
 	}
 }
