@@ -91,7 +91,7 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 
 // ballast is never written to, so that it takes no memory; the garbage collector
 // counts it. Without it the heap, of a few MiB, would be collected many times a second
-// (schemas/adr/0008); with it the process takes some 64 MiB more, however large the heap is.
+// (schemas/adr/0008); with it the process takes up to 64 MiB more, however large the heap is.
 func ballast() []byte { return make([]byte, 32<<20) }
 
 // Check tries what the service depends on.
