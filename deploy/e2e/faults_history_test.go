@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ringstream/schemas/bus"
+	"ringstream/schemas/event"
 	"ringstream/schemas/topology"
 )
 
@@ -128,6 +129,7 @@ func (h *history) order(at map[string]int, hearers map[string][]string) (found [
 type gaps struct {
 	told  string
 	found []finding
+	of    []span        // what was found
 	worst time.Duration // for how long at a time
 }
 
@@ -135,17 +137,50 @@ type gaps struct {
 // the coverage events leave open, from the first subscription to the end.
 func (w *world) gapsAre(within time.Duration) gaps {
 	w.t.Helper()
-	whole, covered := attended(w.attendances(), w.healed)
-	return compareGaps(without(whole, covered), w.uncovered(whole), within)
+	book := w.attendances()
+	whole, covered := attended(book, w.healed)
+	told, feed := w.uncovered(whole)
+	g := compareGaps(without(whole, covered), told, within)
+	for i, f := range g.found {
+		w.t.Logf("%s, %s; what was said of it:\n%s", f.kind, f.note, around(g.of[i], book, feed))
+	}
+	return g
+}
+
+// around is what hub and replicas have said of the time about a span, in order.
+func around(s span, book []attendance, feed []event.Feed) string {
+	const before = 5 * time.Second // what was known then counts until it is known better
+	said := map[time.Time][]string{}
+	say := func(at time.Time, format string, a ...any) {
+		if at.After(s.from.Add(-before)) && at.Before(s.until.Add(before)) {
+			said[at] = append(said[at], at.Format(clock)+" "+fmt.Sprintf(format, a...))
+		}
+	}
+	for _, a := range book {
+		say(a.Time, "hub: %s %s, %d items", a.Connection, a.What, a.Items)
+	}
+	for _, f := range feed {
+		say(f.At, "%s: %s of %s, live %t, heard %s %s", f.Instance, f.Type, f.Epoch, f.Live, f.HeardAt.Format(clock), f.Reason)
+	}
+	var lines []string
+	for _, at := range slices.SortedFunc(maps.Keys(said), time.Time.Compare) {
+		lines = append(lines, said[at]...)
+	}
+	return strings.Join(lines, "\n")
 }
 
 func compareGaps(hub, told []span, within time.Duration) (g gaps) {
-	for _, s := range slices.Concat(minus(hub, told), minus(told, hub)) {
-		if d := s.until.Sub(s.from); d > within {
-			g.found = append(g.found, finding{where: topology.RTE, kind: misstated, note: fmt.Sprintf("%s to %s", s.from.Format(clock), s.until.Format(clock))})
+	differ := func(spans []span, how string) {
+		for _, s := range spans {
+			if d := s.until.Sub(s.from); d > within {
+				g.found = append(g.found, finding{where: topology.RTE, kind: misstated, note: fmt.Sprintf("%s to %s: %s", s.from.Format(clock), s.until.Format(clock), how)})
+				g.of = append(g.of, s)
+			}
+			g.worst = max(g.worst, s.until.Sub(s.from).Round(time.Millisecond))
 		}
-		g.worst = max(g.worst, s.until.Sub(s.from).Round(time.Millisecond))
 	}
+	differ(minus(hub, told), "nobody was subscribed, and nothing says so")
+	differ(minus(told, hub), "somebody was subscribed")
 	g.told = fmt.Sprintf("nobody subscribed: %d spans, %v by the hub's book; %d spans, %v by the coverage events; they differ by %v at most",
 		len(hub), total(hub), len(told), total(told), g.worst)
 	return g

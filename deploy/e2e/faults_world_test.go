@@ -381,8 +381,8 @@ func (w *world) keepLogs() {
 	w.t.Logf("logs and streams are in %s (%v)", dir, err)
 }
 
-// uncovered are the spans that the coverage events leave open.
-func (w *world) uncovered(whole span) (spans []span) {
+// uncovered are the spans that the coverage events leave open, and these.
+func (w *world) uncovered(whole span) (spans []span, feed []event.Feed) {
 	w.t.Helper()
 	var ledger coverage.Ledger
 	w.read("feed.>", func(m bus.Message) {
@@ -391,9 +391,10 @@ func (w *world) uncovered(whole span) (spans []span) {
 			w.t.Errorf("feed event %d: %v", m.Seq, err)
 		}
 		ledger.Take(f)
+		feed = append(feed, f)
 	})
 	for _, gap := range ledger.GapsOf(coverage.Everything, coverage.Window{From: whole.from, Until: whole.until}) {
 		spans = append(spans, span{gap.From, gap.Until})
 	}
-	return spans
+	return spans, feed
 }
