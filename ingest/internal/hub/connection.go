@@ -72,6 +72,7 @@ func (c *connection) start(ctx context.Context) error {
 		return fmt.Errorf("shake hands with the hub at %s: %w", c.host, err)
 	}
 	c.ended = over(client.WaitForState(own, signalr.ClientClosed))
+	go c.tap.live(lifeEvery)
 	go c.tap.ping(pingEvery)
 	return nil
 }

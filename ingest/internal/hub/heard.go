@@ -33,6 +33,50 @@ func (t *tap) heardAt() (at, answered time.Time) {
 	return *t.heard.Load(), answered
 }
 
+// A process that was stopped (SIGSTOP, a paused virtual machine, a throttled
+// container) reads at its return what came meanwhile, and cannot know when. Of what
+// it reads within drained of its return no more is known than that it came behind
+// its last sign of life; the answer to the next ping tells that the hub is there.
+const (
+	lifeEvery = 200 * time.Millisecond
+	lifeless  = time.Second // without a sign of life
+	drained   = time.Second
+)
+
+// pause is a time in which nothing ran here.
+type pause struct{ from, until time.Time }
+
+// live gives a sign of life at every tick, until the connection ends.
+func (t *tap) live(every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		t.lives(time.Now())
+		select {
+		case <-tick.C:
+		case <-t.ctx.Done():
+			return
+		}
+	}
+}
+
+func (t *tap) lives(now time.Time) {
+	if last := t.lived.Swap(&now); last != nil && now.Sub(*last) > lifeless {
+		t.paused.Store(&pause{*last, now})
+	}
+}
+
+// came is the earliest that something may have come which was read now.
+func (t *tap) came(now time.Time) time.Time {
+	if last := t.lived.Load(); last != nil && now.Sub(*last) > lifeless {
+		return *last
+	}
+	if p := t.paused.Load(); p != nil && now.Sub(p.until) < drained {
+		return p.from
+	}
+	return now
+}
+
 // ping sends a WebSocket ping at every tick, one at a time, until the
 // connection ends. No answer means nothing here: the keep-alive of SignalR ends
 // what is dead. While messages wait to be delivered nobody would read an answer.

@@ -166,3 +166,56 @@ func TestEndThatWaitedIsNotHeardLater(t *testing.T) {
 		t.Error(fmt.Sprint("heard until ", at.Sub(came), " behind what came last"))
 	}
 }
+
+// What is read by a process that was stopped may have come at any time since.
+func TestWhatCameWhileNothingRanIsNotHeardLater(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		awake bool // the sign of life comes before what is read
+		end   func(*far)
+	}{
+		{"a message", false, func(f *far) { _ = f.ws.Write(context.Background(), websocket.MessageText, []byte(record("1"))) }},
+		{"a message, read a little later", true, func(f *far) { _ = f.ws.Write(context.Background(), websocket.MessageText, []byte(record("1"))) }},
+		{"end of stream", false, func(f *far) { _ = f.tcp.CloseWrite() }},
+		{"end of stream, read a little later", true, func(f *far) { _ = f.tcp.CloseWrite() }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := make(chan struct{}, 1)
+			tap, hub := tapped(t, func([]byte) { got <- struct{}{} })
+			slept := time.Now().Add(-6 * time.Second)
+			tap.heard.Store(&slept)
+			tap.lives(slept)
+			if c.awake {
+				tap.lives(time.Now())
+			}
+			c.end(hub)
+			select {
+			case <-got:
+			case <-tap.done:
+			}
+			if at, _ := tap.heardAt(); !at.Equal(slept) {
+				t.Errorf("heard %s behind the last sign of life", at.Sub(slept))
+			}
+		})
+	}
+}
+
+// Who has been running hears when something comes, and a stopped process again
+// once what it had missed is read.
+func TestWhoRunsHearsAtOnce(t *testing.T) {
+	tap, hub := tapped(t, func([]byte) {})
+	hub.listens()
+	long := time.Now().Add(-time.Minute)
+	tap.lives(long)
+	tap.lives(long.Add(6 * time.Second))
+	go tap.live(time.Millisecond)
+	eventually(t, "a sign of life", func() bool { return time.Since(*tap.lived.Load()) < drained })
+	before := time.Now()
+	eventually(t, "heard", func() bool {
+		if err := hub.ws.Write(t.Context(), websocket.MessageText, []byte(record("1"))); err != nil {
+			t.Fatal(err)
+		}
+		at, _ := tap.heardAt()
+		return at.After(before)
+	})
+}

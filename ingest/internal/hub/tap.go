@@ -46,6 +46,8 @@ type tap struct {
 	heard   atomic.Pointer[time.Time]
 	reading atomic.Bool               // run waits for the hub, and for nothing else
 	ponged  atomic.Pointer[time.Time] // when the newest ping left that the hub has answered
+	lived   atomic.Pointer[time.Time] // this process: the newest sign
+	paused  atomic.Pointer[pause]     // the newest time without any
 
 	done    chan struct{}         // nothing more will be delivered
 	fault   atomic.Pointer[error] // what first went wrong with the socket
@@ -116,18 +118,19 @@ func (t *tap) run() {
 }
 
 // read reads a WebSocket message, which is good until the next, and notes that
-// the hub was heard. An end may have come at any time while nobody read.
+// the hub was heard. An end may have come at any time while nobody read, and
+// whatever it is while nothing ran here.
 func (t *tap) read() (websocket.MessageType, []byte, error) {
 	away := time.Since(t.left)
 	t.reading.Store(true)
 	kind, err := t.readMessage()
 	t.reading.Store(false)
 	t.left = time.Now()
-	switch {
+	switch came := t.came(t.left); {
 	case err == nil:
-		t.hear(t.left)
+		t.hear(came)
 	case t.spoke(err):
-		t.hear(t.left.Add(-away))
+		t.hear(came.Add(-away))
 	}
 	return kind, t.message.Bytes(), err
 }
