@@ -20,13 +20,24 @@ type Attendance struct {
 }
 
 type attendances struct {
-	mu  sync.Mutex
-	all []Attendance
+	mu    sync.Mutex
+	all   []Attendance
+	ended map[string]bool // connections
 }
 
+// note leaves out what a connection that has ended is answered all the same.
 func (b *attendances) note(connection, what string, items int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.ended[connection] {
+		return
+	}
+	if what == Ended {
+		if b.ended == nil {
+			b.ended = map[string]bool{}
+		}
+		b.ended[connection] = true
+	}
 	b.all = append(b.all, Attendance{time.Now().UTC(), connection, what, items})
 }
 
@@ -40,15 +51,13 @@ func (b *attendances) list() []Attendance {
 func (b *attendances) clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	over := map[string]bool{}
 	last := map[string]int{}
 	for i, a := range b.all {
-		over[a.Connection] = a.What == Ended
 		last[a.Connection] = i
 	}
 	var kept []Attendance
 	for i, a := range b.all {
-		if !over[a.Connection] && last[a.Connection] == i {
+		if !b.ended[a.Connection] && last[a.Connection] == i {
 			kept = append(kept, a)
 		}
 	}
