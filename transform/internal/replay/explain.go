@@ -129,7 +129,7 @@ func (c *command) explainUserCommand(a *asking) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&a.at, "at", "", "the moment: RFC 3339, or how long ago (20m); a missing zone is UTC")
+	cmd.Flags().StringVar(&a.at, "at", "", "the moment: RFC 3339, a time of day (09:12), or how long ago (20m); a missing zone is UTC")
 	cmd.Flags().DurationVar(&a.within, "within", 10*time.Minute, "how long before and after it")
 	return cmd
 }

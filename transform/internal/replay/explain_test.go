@@ -111,7 +111,7 @@ var scenes = []scene{
 		ends: []ending{{user: tom, outcome: event.Delivered, status: 202, tries: 1}, {user: tom, kind: event.Answered, outcome: event.Delivered, status: 202, tries: 1}},
 		says: "Jane's screen was not told: the phone never rang: Tom answered first; the other screen was told",
 	},
-	{name: "never-rang", raw: []string{"UserCallInArrived jane"}, code: Different, says: "Jane's screen was not told: RTE never said that the phone rang"},
+	{name: "never-rang", raw: []string{"UserCallInArrived jane"}, hour: true, code: Different, says: "Jane's screen was not told: RTE never said that the phone rang"},
 	{name: "outbound", raw: []string{"UserCallOutGoing tom"}, says: "Tom's screen was not told: the call is outbound for this user"},
 	{name: "beyond-rte", ends: []ending{{user: jane, kind: event.Ended, outcome: event.Delivered, status: 202, tries: 1}}, code: Different, says: "Jane's screen (JAS) was not told: CALLS and DELIVERIES hold no ring of this user, and RTE no longer reaches back"},
 	{name: "nobody", raw: []string{"QueueCallInComing -"}, says: "No screen was told: no event of the call names a user"},

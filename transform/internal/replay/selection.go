@@ -2,6 +2,8 @@ package replay
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,22 +52,42 @@ func (s Selection) Past(t time.Time) bool { return !s.Until.IsZero() && !t.Befor
 // timeFormats are the ways to write a moment, most exact first; a missing zone is UTC.
 var timeFormats = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly}
 
-// ParseMoment reads a moment, or how long before now it was.
+// clockFormats name a moment of the last 24 hours.
+var clockFormats = []string{"15:04:05", "15:04"}
+
+// inDays is a count of days, which time.ParseDuration does not know.
+var inDays = regexp.MustCompile(`^-?(\d{1,4})d$`)
+
+// ParseMoment reads a moment, or how long before now it was. A time of day is the
+// newest that was; empty text is the zero time.
 func ParseMoment(text string, now time.Time) (time.Time, error) {
 	text = strings.TrimSpace(text)
-	if text == "" {
+	switch d := inDays.FindStringSubmatch(text); {
+	case text == "":
 		return time.Time{}, nil
+	case text == "now":
+		return now, nil
+	case d != nil:
+		n, err := strconv.Atoi(d[1])
+		return now.AddDate(0, 0, -n), err
 	}
 	if d, err := time.ParseDuration(text); err == nil {
-		if d < 0 {
-			d = -d
-		}
-		return now.Add(-d), nil
+		return now.Add(-d.Abs()), nil
 	}
 	for _, format := range timeFormats {
 		if t, err := time.Parse(format, text); err == nil {
 			return t.UTC(), nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is no time; write 2026-11-02T09:00:00Z, 2026-11-02 09:00 (UTC), 2026-11-02, or how long ago: 90m", text)
+	for _, format := range clockFormats {
+		if t, err := time.Parse(format, text); err == nil {
+			y, m, d := now.UTC().Date()
+			t = time.Date(y, m, d, t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
+			if t.After(now) {
+				t = t.AddDate(0, 0, -1)
+			}
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no time; write 2026-11-02T09:00:00Z, 2026-11-02 09:00 (UTC), 2026-11-02, 09:00 (UTC, the last that was), or how long ago: 90m, 2d", text)
 }

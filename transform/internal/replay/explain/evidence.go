@@ -122,6 +122,29 @@ func (e Evidence) addressed(user string, t event.CallType) (all []Stored) {
 	return all
 }
 
+// heardLast is when the newest raw event of the call was stored.
+func (e Evidence) heardLast() (at time.Time) {
+	for _, h := range e.Raw {
+		if h.Stored.After(at) {
+			at = h.Stored
+		}
+	}
+	return at
+}
+
+// offered reports whether the call has come to a user and nothing yet came of it.
+func (e Evidence) offered(user string) bool {
+	state := ""
+	for _, s := range e.Steps {
+		for _, m := range s.Moves {
+			if m.User.UserID == user {
+				state = m.To
+			}
+		}
+	}
+	return state == "offered"
+}
+
 // outcome is the newest of a call event for a user: a redrive counts more than
 // what it repeats.
 func (e Evidence) outcome(id, user string) (Ended, bool) {

@@ -166,7 +166,7 @@ func (j judging) event(s Stored) Verdict {
 	case event.Unmapped:
 		return j.unmapped(o)
 	default: // rejected, dead
-		return j.refused(o)
+		return j.refused(s, o)
 	}
 }
 

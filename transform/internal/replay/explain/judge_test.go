@@ -62,6 +62,9 @@ func why(cause, reason string, status, attempts int) func(*event.Outcome) {
 
 func TestJudge(t *testing.T) {
 	nobody := func(o *event.Outcome) { o.NegotiatorID = "" }
+	letter12 := func(e *Evidence) {
+		e.Letters = []Letter{{Seq: 12, DeadLetter: event.DeadLetter{EventID: "c1/1", Customer: "RES", NegotiatorID: "JAS", Errors: []event.FieldError{{Field: "callerId", Message: "is no number"}}}}}
+	}
 	for _, tt := range []struct {
 		name   string
 		script string
@@ -150,10 +153,18 @@ func TestJudge(t *testing.T) {
 		},
 		{
 			name: "rejected", script: ring, ends: []event.Outcome{end("c1/1", event.Rejected, 2*time.Second, why("rejected", "Reapit found the notification invalid (HTTP 422)", 422, 1))},
-			alter: func(e *Evidence) {
-				e.Letters = []Letter{{Seq: 12, DeadLetter: event.DeadLetter{EventID: "c1/1", Customer: "RES", NegotiatorID: "JAS", Errors: []event.FieldError{{Field: "callerId", Message: "is no number"}}}}}
-			}, cause: "rejected",
-			says: "Jane's screen (JAS) was not told: Reapit refused its incomingCall for good (HTTP 422, 1 attempt): Reapit found the notification invalid (HTTP 422); in its words: callerId: is no number; it is dead letter 12", check: "deliver deadletters show 12",
+			alter: letter12, now: 5 * time.Second, cause: "rejected",
+			says: "Jane's screen (JAS) was not told: Reapit refused its incomingCall for good (HTTP 422, 1 attempt): Reapit found the notification invalid (HTTP 422); in its words: callerId: is no number; it is dead letter 12", check: "deliver deadletters show 12; when the reason is gone: deliver deadletters redrive 12",
+		},
+		{
+			name: "rejected, and the deadline has passed", script: ring, ends: []event.Outcome{end("c1/1", event.Rejected, 2*time.Second, why("rejected", "no", 422, 1))},
+			alter: letter12, now: time.Minute, cause: "rejected", says: "Jane's screen (JAS) was not told: Reapit refused",
+			check: "deliver deadletters show 12; its deadline of 30s has passed, so it is not sent again",
+		},
+		{
+			name: "rejected, and the call is over", script: ring + "+3s UserCallInDisconnected jane\n", ends: []event.Outcome{end("c1/1", event.Rejected, 2*time.Second, why("rejected", "no", 422, 1))},
+			alter: letter12, now: 5 * time.Second, cause: "rejected", says: "Jane's screen (JAS) was not told: Reapit refused",
+			check: "deliver deadletters show 12; the call went on (missed), so it is not sent again",
 		},
 		{
 			name: "dead, and its letter is gone", script: ring, ends: []event.Outcome{end("c1/1", event.Dead, 2*time.Second, why("refused", "Reapit refused for a reason that is not known", 409, 1))}, cause: "dead-refused",
@@ -202,7 +213,11 @@ func TestJudge(t *testing.T) {
 			says: "Jane's screen was not told: the phone never rang: Tom answered first",
 		},
 		{
-			name: "no ring was heard", script: "+0s UserCallInArrived jane", now: 2 * time.Second, cause: CauseNoRing,
+			name: "it may ring yet", script: "+0s UserCallInArrived jane", now: 2 * time.Second, cause: CauseUnderWay,
+			says: "Jane's screen has not been told yet: the call is arriving; its phone did not ring yet, 2s after the last that was heard of it", check: "replay tail --call",
+		},
+		{
+			name: "no ring was heard", script: "+0s UserCallInArrived jane", now: 6 * time.Second, cause: CauseNoRing,
 			says: "Jane's screen was not told: RTE never said that the phone rang: no UserCallInUserAllocated and no UserCallInUserConnected, only UserCallInArrived", check: "replay coverage --entity jane",
 		},
 		{

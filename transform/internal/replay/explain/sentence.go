@@ -202,7 +202,7 @@ func (j judging) unmapped(o Ended) Verdict {
 	return j.say(o.cause(), false, wasNot, fmt.Sprintf("%s is no negotiator of Reapit's: %s", who, o.Reason), listed(repairs[o.Cause])...)
 }
 
-func (j judging) refused(o Ended) Verdict {
+func (j judging) refused(s Stored, o Ended) Verdict {
 	because := fmt.Sprintf("Reapit refused its %s for good (%s): %s", o.SubType, tries(o), o.Reason)
 	if o.Cause == "unsendable" {
 		because = fmt.Sprintf("no request could be made of its %s: %s", o.SubType, o.Reason)
@@ -219,7 +219,27 @@ func (j judging) refused(o Ended) Verdict {
 		because += "; in its words: " + strings.Join(words, ", ")
 	}
 	because += fmt.Sprintf("; it is dead letter %d", l.Seq)
-	return j.say(o.cause(), false, wasNot, because, fmt.Sprintf("deliver deadletters show %d; when the reason is gone: deliver deadletters redrive %d", l.Seq, l.Seq))
+	check := fmt.Sprintf("deliver deadletters show %d", l.Seq)
+	if why := j.tooLate(s); why != "" {
+		check += "; " + why + ", so it is not sent again"
+	} else {
+		check += fmt.Sprintf("; when the reason is gone: deliver deadletters redrive %d", l.Seq)
+	}
+	return j.say(o.cause(), false, wasNot, because, check)
+}
+
+// tooLate says why deliver would send a call event no more: what came of the call
+// since, or its deadline. A missed call is sent whenever it is asked for.
+func (j judging) tooLate(s Stored) string {
+	for _, later := range j.e.Events {
+		if t := later.Call.Type; later.Seq > s.Seq && (t == event.Incoming || t == event.Answered || t == event.Ended || t == event.Missed) {
+			return fmt.Sprintf("the call went on (%s)", t)
+		}
+	}
+	if limit := j.deadlines.of(s.Call.Type); s.Call.Type != event.Missed && j.e.Now.Sub(HeardAt(s)) > limit {
+		return fmt.Sprintf("its deadline of %s has passed", limit)
+	}
+	return ""
 }
 
 // waiting judges a call event of which DELIVERIES has no outcome.
@@ -228,12 +248,15 @@ func (j judging) waiting(s Stored) Verdict {
 	since := j.e.Now.Sub(HeardAt(s))
 	if since <= limit {
 		return j.say(CauseUnderWay, false, notYet, fmt.Sprintf("its %s is still under way; it was heard %s ago and may be sent for another %s",
-			s.Call.Type, Took(since), Took(limit-since)), "ask again; or: replay tail --call "+j.e.Call)
+			s.Call.Type, Took(since), Took(limit-since)), j.again())
 	}
 	return j.say(CauseNoOutcome, false, wasNot, fmt.Sprintf("deliver has recorded nothing of its %s, whose deadline passed %s ago", s.Call.Type, Took(since-limit)),
 		"is deliver running, and has it read CALLS (ringstream_deliver_unread_messages)?",
 		"did it start only after the call? its first start passes over what was heard more than DEADLINE_INCOMING before")
 }
+
+// again is what to do about what is still under way.
+func (j judging) again() string { return "ask again; or: replay tail --call " + j.e.Call }
 
 // untold judges an event that RTE implies and CALLS does not hold.
 func (j judging) untold(c event.Call, s Step) Verdict {
@@ -257,6 +280,10 @@ func (j judging) outbound() Verdict {
 	return j.say(CauseOutbound, false, wasNot, "the call is outbound for this user, and Reapit has no notification for that")
 }
 
+// arrives is how long a call may be on its way to a phone: what comes later says why
+// it never rang.
+const arrives = 5 * time.Second
+
 func (j judging) noRing(heard []Heard) Verdict {
 	if why, ok := withdrawn(heard); ok {
 		return j.say(CauseWithdrawn, false, wasNot, fmt.Sprintf("the phone never rang: the call was withdrawn first (%s)", why))
@@ -265,6 +292,9 @@ func (j judging) noRing(heard []Heard) Verdict {
 		if cause, why, check := l.deaf(j.v.User.UserID, false); cause != "" {
 			return j.say(cause, false, wasNot, "RTE never said that the phone rang, and "+why, check)
 		}
+	}
+	if since := j.e.Now.Sub(j.e.heardLast()); since <= arrives && j.e.offered(j.v.User.UserID) {
+		return j.say(CauseUnderWay, false, notYet, fmt.Sprintf("the call is arriving; its phone did not ring yet, %s after the last that was heard of it", Took(since)), j.again())
 	}
 	names := make([]string, 0, len(heard))
 	for _, h := range heard {
