@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"ringstream/schemas/bustest"
 	"ringstream/schemas/program"
@@ -28,7 +29,7 @@ func BenchmarkRun(b *testing.B) {
 	o := bustest.NewOffice(1, 400, 4)
 	for range *benchEvents {
 		m := o.Next(time.Now(), 500)
-		if _, err := js.PublishMsgAsync(&nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}); err != nil {
+		if _, err := js.PublishMsgAsync(&nats.Msg{Subject: m.Subject, Header: m.Header, Data: m.Data}, jetstream.WithStallWait(time.Minute)); err != nil {
 			b.Fatal(err)
 		}
 	}
