@@ -111,14 +111,15 @@ const beforehand = 30 * time.Second
 // Unheard names those of whom RTE tells, but not why the phone did not ring, and
 // the span in which it is to be known whether somebody listened to them.
 func (e Evidence) Unheard() (users []string, w coverage.Window) {
-	e.Listening = nil
+	now := e.Now
+	e.Listening, e.Now = nil, e.heardLast().Add(2*arrives) // whether it may ring yet is for later
 	for _, u := range e.Users() {
 		if v := judge(e, u, Deadlines{}); v.Cause == CauseNoRing {
 			users = append(users, u.UserID)
 		}
 	}
 	if len(users) > 0 { // then RTE tells something
-		w = coverage.Window{From: e.Raw[0].Stored.Add(-beforehand), Until: e.Raw[len(e.Raw)-1].Stored, Now: e.Now}
+		w = coverage.Window{From: e.Raw[0].Stored.Add(-beforehand), Until: e.Raw[len(e.Raw)-1].Stored, Now: now}
 	}
 	return users, w
 }
