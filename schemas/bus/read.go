@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -33,6 +34,31 @@ const (
 // uses an ordered consumer: nothing is acknowledged, nothing is redelivered.
 // It returns the error of handle or of ctx; a server that goes away is waited for.
 func Read(ctx context.Context, js jetstream.JetStream, stream string, filters []string, from uint64, handle func(Message) error) error {
+	if len(filters) < 2 {
+		return follow(ctx, js, stream, filters, from, handle)
+	}
+	for {
+		var err error
+		if from, err = catchUp(ctx, js, stream, filters, from, handle); err != nil {
+			return err
+		}
+		err = follow(ctx, js, stream, filters, from, func(m Message) error {
+			if err := handle(m); err != nil {
+				return err
+			}
+			if from = m.Seq + 1; m.Pending > 2*farBehind {
+				return errFellBehind
+			}
+			return nil
+		})
+		if !errors.Is(err, errFellBehind) {
+			return err
+		}
+	}
+}
+
+// follow is Read by one consumer.
+func follow(ctx context.Context, js jetstream.JetStream, stream string, filters []string, from uint64, handle func(Message) error) error {
 	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: filters, InactiveThreshold: abandoned}
 	if from > 1 {
 		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
@@ -104,15 +130,20 @@ var errCaughtUp = errors.New("caught up")
 
 // ReadAll is [Read] up to the message that was the stream's last when it began.
 func ReadAll(ctx context.Context, js jetstream.JetStream, stream string, filters []string, from uint64, handle func(Message) error) error {
+	return readUntil(ctx, js, stream, filters, from, math.MaxUint64, handle)
+}
+
+// readUntil is ReadAll as far as a position.
+func readUntil(ctx context.Context, js jetstream.JetStream, stream string, filters []string, from, until uint64, handle func(Message) error) error {
 	s, err := js.Stream(ctx, stream)
 	if err != nil {
 		return lookUp(stream, err)
 	}
 	last, err := lastOf(ctx, s, filters)
-	if err != nil || last < max(from, 1) {
+	if last = min(last, until); err != nil || last < max(from, 1) {
 		return err
 	}
-	err = Read(ctx, js, stream, filters, from, func(m Message) error {
+	err = follow(ctx, js, stream, filters, from, func(m Message) error {
 		if m.Seq <= last {
 			if err := handle(m); err != nil {
 				return err
