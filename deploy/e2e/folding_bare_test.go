@@ -13,17 +13,20 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"ringstream/schemas/bus"
 	"ringstream/schemas/topology"
 )
 
 // asFolder is what transform is compared with: the test binary, which reads every
-// partition of RTE as transform does and appends to its log as many messages of
-// the same size, but reads nothing of what it carries.
+// partition of RTE by an ordered consumer with its two filters, as anybody would, and
+// appends to its log as many messages of the same size, but reads nothing of what it
+// carries. With readsApart it reads as transform does.
 const (
 	asFolder    = "E2E_IS_RELAY_OF_RTE"
 	folderTells = "E2E_RELAYS"
+	readsApart  = "E2E_READS_APART"
 )
 
 // relayed is what a bare relay appends: a message like those of transform, so
@@ -49,13 +52,13 @@ func foldBare(url string) {
 		must(err)
 		due := 0.0
 		go func() {
-			must(bus.Read(ctx, js, topology.RTE, []string{topology.RawOf(p), topology.FeedAll}, 0, func(m bus.Message) error {
+			must(relayReads(ctx, js, []string{topology.RawOf(p), topology.FeedAll}, func(subject string, at bus.Position) error {
 				due += what.Share
-				for i := 0; due >= 1; i++ {
+				for ; due >= 1; at.Idx++ {
 					due--
 					// The subjects differ as those of the calls do.
-					subject := topology.CallLogPrefix(p) + ".ev" + strings.TrimPrefix(m.Subject, strings.TrimSuffix(topology.RawOf(p), ".>"))
-					if err := log.Append(subject, maps.Clone(what.Header), what.Data, bus.Position{In: m.Seq, Idx: i, At: m.Stored}); err != nil {
+					own := topology.CallLogPrefix(p) + ".ev" + strings.TrimPrefix(subject, strings.TrimSuffix(topology.RawOf(p), ".>"))
+					if err := log.Append(own, maps.Clone(what.Header), what.Data, at); err != nil {
 						return err
 					}
 				}
@@ -64,4 +67,32 @@ func foldBare(url string) {
 		}()
 	}
 	select {}
+}
+
+// relayReads hands over the subject and the position of each message.
+func relayReads(ctx context.Context, js jetstream.JetStream, filters []string, take func(subject string, at bus.Position) error) error {
+	if os.Getenv(readsApart) != "" {
+		return bus.Read(ctx, js, topology.RTE, filters, 0, func(m bus.Message) error { return take(m.Subject, bus.Position{In: m.Seq, At: m.Stored}) })
+	}
+	c, err := js.OrderedConsumer(ctx, topology.RTE, jetstream.OrderedConsumerConfig{FilterSubjects: filters})
+	if err != nil {
+		return err
+	}
+	messages, err := c.Messages()
+	if err != nil {
+		return err
+	}
+	for {
+		m, err := messages.Next()
+		if err != nil {
+			return err
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		if err := take(m.Subject(), bus.Position{In: meta.Sequence.Stream, At: meta.Timestamp}); err != nil {
+			return err
+		}
+	}
 }

@@ -50,6 +50,7 @@ const (
 // The runs of one round, in their order.
 const (
 	foldRelay = "bare relay"
+	foldApart = "  reads as transform does"
 	foldRun   = "transform"
 	foldAgain = "  nothing to append"
 	foldQuiet = "  LOG_LEVEL=warn"
@@ -57,7 +58,7 @@ const (
 	foldIDs   = "  with ids" // the same, and the server refuses an id that it has seen
 )
 
-var foldRuns = []string{foldRelay, foldRun, foldAgain, foldQuiet, foldMill}
+var foldRuns = []string{foldRelay, foldApart, foldRun, foldAgain, foldQuiet, foldMill}
 
 // folding is what a run took.
 type folding struct {
@@ -97,7 +98,7 @@ func BenchmarkTransform(b *testing.B) {
 	reference := f.spoke()
 	flooded, paced := map[string][]folding{}, map[string][]folding{}
 	for range *foldRounds {
-		round := map[string]folding{foldRelay: f.floods(f.relay), foldRun: f.floods(f.folds())}
+		round := map[string]folding{foldRelay: f.floods(f.relays()), foldApart: f.floods(f.relays(readsApart + "=1")), foldRun: f.floods(f.folds())}
 		f.complete(want)
 		round[foldAgain] = f.again()
 		f.complete(want)
@@ -114,7 +115,7 @@ func BenchmarkTransform(b *testing.B) {
 	f.nats.kill()
 	for range *foldRounds {
 		one, other := f.next(), f.next()
-		relay, transform := one.paces(one.relay), other.paces(other.folds())
+		relay, transform := one.paces(one.relays()), other.paces(other.folds())
 		transform.overP50, transform.overP99 = transform.p50.Seconds()/relay.p50.Seconds(), transform.p99.Seconds()/relay.p99.Seconds()
 		relay.overP50, relay.overP99 = 1, 1
 		paced[foldRelay], paced[foldRun] = append(paced[foldRelay], relay), append(paced[foldRun], transform)
@@ -202,8 +203,10 @@ func (f *folder) publish(n int, pause time.Duration) {
 	<-f.js.PublishAsyncComplete()
 }
 
-func (f *folder) relay() *program {
-	return f.self("relay", asFolder+"="+f.nats.url, folderTells+"="+f.what)
+func (f *folder) relays(env ...string) func() *program {
+	return func() *program {
+		return f.self("relay", append(env, asFolder+"="+f.nats.url, folderTells+"="+f.what)...)
+	}
 }
 
 func (f *folder) folds(env ...string) func() *program {

@@ -9,7 +9,7 @@ import (
 // explanations say of a table what its reader must know.
 var explanations = map[string]string{
 	"ingest":                  "One ingest is flooded by a hub. The bare reader throws away what it reads of the same hub, bare JetStream is a publisher of the same messages, the bare relay both.",
-	"transform":               "All of a filled `RTE` is folded. The bare relay reads the same and appends as much, and knows nothing of it; watermill runs the same fold in a handler a partition, acknowledges asynchronously and publishes as watermill does: one message, one answer. When it starts it folds again what was acknowledged.",
+	"transform":               "All of a filled `RTE` is folded. The bare relay reads the same by an ordered consumer with the two filters of a partition and appends as much, and knows nothing of it; once more it reads as transform does, each filter by itself until it is near the end. watermill runs the same fold in a handler a partition, acknowledges asynchronously and publishes as watermill does: one message, one answer. When it starts it folds again what was acknowledged.",
 	"after kill -9":           "Call events that differ from those of an undisturbed transform, after each was killed with kill -9 at even distances. \"with ids\" has call events carry their ids as `Nats-Msg-Id`, so that the server refuses what it has.",
 	"latency of transform":    "From a raw event being stored to its call event being stored, at a steady pace.",
 	foldOnly:                  "`transform/internal/fold` in one process, without NATS.",
