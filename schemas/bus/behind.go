@@ -19,6 +19,39 @@ const farBehind = 4 * readAhead
 // errFellBehind ends following the end of a stream.
 var errFellBehind = errors.New("fell far behind")
 
+// readSeveral is Read with several filters. Only at its beginning does it end because
+// the server cannot be asked where the stream ends.
+func readSeveral(ctx context.Context, js jetstream.JetStream, stream string, filters []string, from uint64, handle func(Message) error) error {
+	next, failed := from, error(nil)
+	take := func(m Message) error {
+		if failed = handle(m); failed == nil {
+			next = m.Seq + 1
+		}
+		return failed
+	}
+	for begun := false; ; begun = true {
+		end, err := catchUp(ctx, js, stream, filters, next, take)
+		switch {
+		case err == nil:
+			next = end
+		case !begun || failed != nil || ctx.Err() != nil:
+			return err
+		}
+		err = follow(ctx, js, stream, filters, next, func(m Message) error {
+			if err := take(m); err != nil {
+				return err
+			}
+			if m.Pending > 2*farBehind {
+				return errFellBehind
+			}
+			return nil
+		})
+		if !errors.Is(err, errFellBehind) {
+			return err
+		}
+	}
+}
+
 // catchUp hands over what is stored of several filters, in order, until less than
 // farBehind messages are left, and returns from where to go on.
 func catchUp(ctx context.Context, js jetstream.JetStream, stream string, filters []string, from uint64, handle func(Message) error) (uint64, error) {

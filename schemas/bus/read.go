@@ -37,24 +37,7 @@ func Read(ctx context.Context, js jetstream.JetStream, stream string, filters []
 	if len(filters) < 2 {
 		return follow(ctx, js, stream, filters, from, handle)
 	}
-	for {
-		var err error
-		if from, err = catchUp(ctx, js, stream, filters, from, handle); err != nil {
-			return err
-		}
-		err = follow(ctx, js, stream, filters, from, func(m Message) error {
-			if err := handle(m); err != nil {
-				return err
-			}
-			if from = m.Seq + 1; m.Pending > 2*farBehind {
-				return errFellBehind
-			}
-			return nil
-		})
-		if !errors.Is(err, errFellBehind) {
-			return err
-		}
-	}
+	return readSeveral(ctx, js, stream, filters, from, handle)
 }
 
 // follow is Read by one consumer.
