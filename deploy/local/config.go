@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -99,6 +100,8 @@ func (c config) check(rest []string) error {
 		return errors.New("-every must not be negative")
 	case c.options.Ingest < 1 || c.options.Transform < 1 || c.options.Deliver < 1:
 		return errors.New("-ingest, -transform and -deliver must be at least 1")
+	case c.options.NATSPort < -1 || c.options.NATSPort > math.MaxUint16:
+		return fmt.Errorf("-nats-port: %d is no port; 0 takes 4222, or another when that is in use", c.options.NATSPort)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ func TestExitCodes(t *testing.T) {
 		"help":              {[]string{"--help"}, nil, exitClean, "RINGSTREAM_DIR"},
 		"an argument":       {[]string{"now"}, nil, exitSettings, `unknown argument "now"`},
 		"an unknown flag":   {[]string{"-fast"}, nil, exitSettings, "not defined: -fast"},
+		"no port":           {[]string{"-nats-port", "99999"}, nil, exitSettings, "-nats-port: 99999 is no port"},
 		"no speed":          {[]string{"-speed", "0"}, nil, exitSettings, "-speed must be positive"},
 		"once and real":     {nil, []string{"ONCE=1", "ENREACH_USERNAME=me"}, exitSettings, "unset them"},
 		"once and empty":    {[]string{"-once", "-empty"}, nil, exitSettings, "-empty has nobody"},

@@ -112,6 +112,9 @@ func (c *command) attended(ctx context.Context, patience time.Duration, work fun
 	a := &attendance{patience: patience, say: c.say, end: end}
 	defer a.leave()
 	nc, err := bus.Dial(s.Config, Name, a.options()...)
+	if errors.Is(err, nats.ErrNoServers) {
+		return fmt.Errorf("%w; another one is named by --server, and make run starts one", err)
+	}
 	if err != nil {
 		return err
 	}

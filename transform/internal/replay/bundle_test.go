@@ -323,7 +323,7 @@ func TestDamagedBundles(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, errs, code := other.replay("import", bad)
-		if code != Trouble || !strings.Contains(errs, want) || strings.Count(errs, "\n") != 1 {
+		if code != Trouble || !strings.Contains(errs, want) || !strings.HasSuffix(errs, "import takes what replay export has written\n") || strings.Count(errs, "\n") != 1 {
 			t.Errorf("want %q: exit %d, %q", want, code, errs)
 		}
 	}

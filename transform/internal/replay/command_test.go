@@ -104,7 +104,7 @@ func TestNobodyAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, errs, code := replay(t.Context(), "run", "--server", "nats://me:secret@"+nowhere)
-	if code != Trouble || !strings.Contains(errs, "is a server running there? (NATS_URL)") || strings.Contains(errs, "secret") {
+	if code != Trouble || !strings.Contains(errs, "is a server running there? (NATS_URL); another one is named by --server, and make run starts one") || strings.Contains(errs, "secret") {
 		t.Errorf("exit %d, said %q", code, errs)
 	}
 }

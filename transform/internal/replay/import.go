@@ -58,9 +58,13 @@ func (c *command) importCommand() *cobra.Command {
 			if far := elsewhere(s.Servers()); far != "" && !remote {
 				return usage("%s is not on this machine; --remote fills it all the same", far)
 			}
+			head, err := headOf(files[0])
+			if err != nil {
+				return err
+			}
 			wrote := false
 			err = c.attended(cmd.Context(), c.patience, func(ctx context.Context, js jetstream.JetStream, s Settings) (err error) {
-				wrote, err = c.importFile(ctx, js, s, files[0])
+				wrote, err = c.importFile(ctx, js, s, files[0], head)
 				return err
 			})
 			if err != nil && wrote {
@@ -93,12 +97,7 @@ func elsewhere(servers []string) string {
 }
 
 // importFile also tells whether it wrote anything.
-func (c *command) importFile(ctx context.Context, js jetstream.JetStream, s Settings, path string) (wrote bool, err error) {
-	var head bundle.Head
-	err = bundle.Read(path, func(h bundle.Head) error { head = h; return nil }, importable)
-	if err != nil {
-		return false, err
-	}
+func (c *command) importFile(ctx context.Context, js jetstream.JetStream, s Settings, path string, head bundle.Head) (wrote bool, err error) {
 	layout := s.Layout()
 	layout.Partitions = head.Partitions
 	if err := prepare(ctx, js, layout); err != nil {
@@ -120,6 +119,15 @@ func (c *command) importFile(ctx context.Context, js jetstream.JetStream, s Sett
 			head.Settings.Ring, head.Settings.Talk, head.Settings.Settle, head.Settings.Memory)
 	}
 	return true, nil
+}
+
+// headOf reads all of a bundle, and refuses it before anybody is asked for anything.
+func headOf(path string) (head bundle.Head, err error) {
+	err = bundle.Read(path, func(h bundle.Head) error { head = h; return nil }, importable)
+	if errors.Is(err, bundle.ErrUnreadable) {
+		err = fmt.Errorf("%w; import takes what replay export has written", err)
+	}
+	return head, err
 }
 
 // importable refuses what cannot be in a bundle before anything is written.
