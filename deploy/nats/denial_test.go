@@ -78,7 +78,7 @@ func streams() (all []may) {
 	const makes = "provisioner"
 	type users struct{ looks, reads, filters, asks, gets, deletes string }
 	table := map[string]users{
-		"RTE":                       {looks: "ingest transform replay", reads: "transform replay", filters: "replay", asks: "transform replay", gets: "replay", deletes: "transform replay"},
+		"RTE":                       {looks: "ingest transform replay", reads: "transform replay", filters: "transform replay", asks: "transform replay", gets: "transform replay", deletes: "transform replay"},
 		"CALLS":                     {looks: "transform deliver replay subscriber", reads: "deliver replay subscriber", filters: "replay subscriber", asks: "deliver replay subscriber", gets: "deliver replay", deletes: "deliver replay"},
 		"DELIVERIES":                {looks: "deliver replay", reads: "deliver replay", filters: "deliver replay", asks: "deliver replay", gets: "deliver replay", deletes: "deliver replay"},
 		"DEADLETTERS":               {looks: "ingest deliver replay", reads: "replay", filters: "deliver replay", asks: "deliver replay", gets: "deliver replay", deletes: "deliver replay"},

@@ -3,7 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
-	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -19,8 +19,11 @@ const farBehind = 4 * readAhead
 // errFellBehind ends following the end of a stream.
 var errFellBehind = errors.New("fell far behind")
 
-// readSeveral is Read with several filters. Only at its beginning does it end because
-// the server cannot be asked where the stream ends.
+// tiresome is how long nobody tries again to catch up who could not ask the server.
+const tiresome = 30 * time.Second
+
+// readSeveral is Read with several filters. Who cannot catch up follows all the same,
+// only more slowly.
 func readSeveral(ctx context.Context, js jetstream.JetStream, stream string, filters []string, from uint64, handle func(Message) error) error {
 	next, failed := from, error(nil)
 	take := func(m Message) error {
@@ -29,19 +32,23 @@ func readSeveral(ctx context.Context, js jetstream.JetStream, stream string, fil
 		}
 		return failed
 	}
-	for begun := false; ; begun = true {
-		end, err := catchUp(ctx, js, stream, filters, next, take)
-		switch {
-		case err == nil:
+	for {
+		var tired time.Time
+		switch end, err := catchUp(ctx, js, stream, filters, next, take); {
+		case failed != nil:
+			return failed
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			tired = time.Now().Add(tiresome)
+		default:
 			next = end
-		case !begun || failed != nil || ctx.Err() != nil:
-			return err
 		}
-		err = follow(ctx, js, stream, filters, next, func(m Message) error {
+		err := follow(ctx, js, stream, filters, next, func(m Message) error {
 			if err := take(m); err != nil {
 				return err
 			}
-			if m.Pending > 2*farBehind {
+			if m.Pending > 2*farBehind && time.Now().After(tired) {
 				return errFellBehind
 			}
 			return nil
@@ -85,14 +92,12 @@ type ahead struct {
 // the lowest of the next ones comes next.
 func interleave(ctx context.Context, js jetstream.JetStream, stream string, filters []string, from, last uint64, handle func(Message) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	var readers sync.WaitGroup
-	defer readers.Wait()
-	defer cancel()
+	defer cancel() // the readers' last requests are waited for by nobody
 	all := make([]*ahead, len(filters))
 	for i, filter := range filters {
 		a := &ahead{messages: make(chan Message, readAhead)}
 		all[i] = a
-		readers.Go(func() {
+		go func() {
 			defer close(a.messages)
 			a.err = readUntil(ctx, js, stream, []string{filter}, from, last, func(m Message) error {
 				select {
@@ -102,7 +107,7 @@ func interleave(ctx context.Context, js jetstream.JetStream, stream string, filt
 					return context.Cause(ctx)
 				}
 			})
-		})
+		}()
 	}
 	for {
 		var first *ahead
@@ -114,7 +119,10 @@ func interleave(ctx context.Context, js jetstream.JetStream, stream string, filt
 				first = a
 			}
 		}
-		if first == nil {
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case first == nil:
 			return nil
 		}
 		m := *first.next

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -65,6 +66,11 @@ func TestReadFarBehindIsInOrder(t *testing.T) {
 		}
 		n++
 		switch {
+		case n == 100 && !slices.Equal(filtersOf(t, js), []int{1, 1}):
+			t.Errorf("far behind it reads by consumers with %d filters", filtersOf(t, js))
+		case n == len(wanted) && !slices.Contains(filtersOf(t, js), 2):
+			t.Errorf("at the end it reads by consumers with %d filters", filtersOf(t, js))
+			fallthrough
 		case n == int(stored)-later: // the last ones come while it reads
 			for range later {
 				ack, err := js.Publish(t.Context(), "mix.b.later", nil)
@@ -98,6 +104,10 @@ func TestReadFallsFarBehind(t *testing.T) {
 		switch n++; n {
 		case 50:
 			wanted = append(wanted, more(t, js, messages)...)
+		case 2000:
+			if !slices.Contains(filtersOf(t, js), 1) {
+				t.Errorf("having fallen behind it reads by consumers with %d filters", filtersOf(t, js))
+			}
 		case len(wanted):
 			return enough
 		}
@@ -125,13 +135,21 @@ func TestReadFarBehindEnds(t *testing.T) {
 	if !errors.Is(err, enough) {
 		t.Errorf("ends with %v", err)
 	}
+	bustest.Eventually(t, "the consumers to be deleted", func() bool { return len(filtersOf(t, js)) == 0 })
+}
+
+// filtersOf are the filters of each consumer.
+func filtersOf(t testing.TB, js jetstream.JetStream) (all []int) {
+	t.Helper()
 	s, err := js.Stream(t.Context(), "S")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if left := s.CachedInfo().State.Consumers; left > 0 {
-		t.Errorf("%d consumers are left", left)
+	for c := range s.ListConsumers(t.Context()).Info() {
+		all = append(all, max(len(c.Config.FilterSubjects), 1)) // one alone stands elsewhere
 	}
+	slices.Sort(all)
+	return all
 }
 
 // BenchmarkReadFarBehind compares it with one consumer for both filters.

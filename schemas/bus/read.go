@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -27,12 +28,15 @@ const (
 	// long; a living one that was cut off is given a new one.
 	abandoned = 30 * time.Second
 	stuck     = time.Second // then a reader that is to end waits for the server
+	lookAgain = 5 * time.Second
 )
 
 // Read hands every message of a stream that matches one of the filters, from
 // position from (0 and 1 mean the first) on, to handle, in order, once. It
 // uses an ordered consumer: nothing is acknowledged, nothing is redelivered.
-// It returns the error of handle or of ctx; a server that goes away is waited for.
+// It returns the error of handle or of ctx; a server that goes away is waited for, but
+// when it is asked for a consumer: at the beginning and, with several filters, where
+// what was stored ends and when the reader has fallen far behind.
 func Read(ctx context.Context, js jetstream.JetStream, stream string, filters []string, from uint64, handle func(Message) error) error {
 	if len(filters) < 2 {
 		return follow(ctx, js, stream, filters, from, handle)
@@ -47,6 +51,9 @@ func follow(ctx context.Context, js jetstream.JetStream, stream string, filters 
 		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
 	}
 	consumer, err := js.OrderedConsumer(ctx, stream, cfg)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
@@ -126,12 +133,22 @@ func readUntil(ctx context.Context, js jetstream.JetStream, stream string, filte
 	if last = min(last, until); err != nil || last < max(from, 1) {
 		return err
 	}
-	err = follow(ctx, js, stream, filters, from, func(m Message) error {
+	reading, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	var at atomic.Uint64
+	at.Store(max(from, 1) - 1)
+	go func() {
+		if vanished(reading, js, stream, filters, last, at.Load) {
+			end(errCaughtUp)
+		}
+	}()
+	err = follow(reading, js, stream, filters, from, func(m Message) error {
 		if m.Seq <= last {
 			if err := handle(m); err != nil {
 				return err
 			}
 		}
+		at.Store(m.Seq)
 		if m.Seq < last && m.Pending == 0 {
 			// The last one was removed meanwhile, or is not yet where the consumer is: a
 			// replica can be behind the stream's leader. The leader knows.
@@ -146,10 +163,37 @@ func readUntil(ctx context.Context, js jetstream.JetStream, stream string, filte
 		}
 		return nil
 	})
-	if errors.Is(err, errCaughtUp) {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, errCaughtUp):
 		return nil
+	default:
+		return err
 	}
-	return err
+}
+
+// vanished waits until nothing is left of what was to be read: the stream's limits may
+// remove it before the reader has it, and then nothing comes. It reports false when
+// ctx ends.
+func vanished(ctx context.Context, js jetstream.JetStream, stream string, filters []string, last uint64, at func() uint64) bool {
+	tick := time.NewTicker(lookAgain)
+	defer tick.Stop()
+	for before := at(); ; before = at() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+		if at() != before {
+			continue
+		}
+		if s, err := js.Stream(ctx, stream); err == nil {
+			if now, err := lastOf(ctx, s, filters); err == nil && at() >= min(last, now) {
+				return true
+			}
+		}
+	}
 }
 
 // lastOf is the position of the last message that matches a filter, 0 if none.

@@ -60,13 +60,42 @@ func (a ahead) Stream(ctx context.Context, _ string) (jetstream.Stream, error) {
 	return a.JetStream.Stream(ctx, a.leader)
 }
 
-// A consumer at a replica that lags, which knows of no message behind those it has,
-// has not read all: the last one comes when the replica has it.
-func TestReadAllWaitsForAReplicaThatLags(t *testing.T) {
+// What is removed before a reader has it is not waited for.
+func TestReadAllEndsWhenNothingIsLeft(t *testing.T) {
 	t.Parallel()
 	js := bustest.Run(t).Provisioned(1)
-	for _, name := range []string{"leader", "lags"} {
-		if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name + ".>"}, SubjectTransform: &jetstream.SubjectTransformConfig{Source: name + ".>", Destination: "x.>"}}); err != nil {
+	leader := laggards(t, js)
+	two, ended := make(chan struct{}), make(chan error, 1)
+	n := 0
+	go func() {
+		ended <- bus.ReadAll(t.Context(), ahead{js, "leader"}, "lags", []string{"x.>"}, 0, func(bus.Message) error {
+			if n++; n == 2 {
+				close(two)
+			}
+			return nil
+		})
+	}()
+	<-two
+	if err := leader.DeleteMsg(t.Context(), 3); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err != nil || n != 2 {
+			t.Errorf("read %d, %v", n, err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it waits without end")
+	}
+}
+
+// laggards are two streams with the messages one and two; one of them, the leader,
+// has a third.
+func laggards(t *testing.T, js jetstream.JetStream) (leader jetstream.Stream) {
+	t.Helper()
+	for _, name := range []string{"lags", "leader"} {
+		s, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: name, Subjects: []string{name + ".>"}, SubjectTransform: &jetstream.SubjectTransformConfig{Source: name + ".>", Destination: "x.>"}})
+		if err != nil {
 			t.Fatal(err)
 		}
 		for _, body := range []string{"one", "two"} {
@@ -74,10 +103,20 @@ func TestReadAllWaitsForAReplicaThatLags(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		leader = s
 	}
 	if _, err := js.Publish(t.Context(), "leader.y", []byte("three")); err != nil {
 		t.Fatal(err)
 	}
+	return leader
+}
+
+// A consumer at a replica that lags, which knows of no message behind those it has,
+// has not read all: the last one comes when the replica has it.
+func TestReadAllWaitsForAReplicaThatLags(t *testing.T) {
+	t.Parallel()
+	js := bustest.Run(t).Provisioned(1)
+	laggards(t, js)
 	var got []string
 	err := bus.ReadAll(t.Context(), ahead{js, "leader"}, "lags", []string{"x.>"}, 0, func(m bus.Message) error {
 		if got = append(got, string(m.Data)); len(got) == 2 {

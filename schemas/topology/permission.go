@@ -37,7 +37,7 @@ func Permissions(r Role, l Layout) Permission {
 		p.may(writes(r, l), looks(RTE), looks(DeadLetters), []string{HeardAll})
 		p.Subscribe = append(p.Subscribe, HeardAll)
 	case Transform:
-		p.may(writes(r, l), reads(RTE, whole), looks(Calls), []string{jsAPI + "STREAM.LEADER.STEPDOWN." + Calls}, leases("transform.>"))
+		p.may(writes(r, l), reads(RTE, whole, filtered), gets(RTE), looks(Calls), []string{jsAPI + "STREAM.LEADER.STEPDOWN." + Calls}, leases("transform.>"))
 		for n := range l.Partitions {
 			p.may(reads(CallLog(n), filtered), gets(CallLog(n)))
 		}

@@ -35,8 +35,8 @@ func (t *tap) heardAt() (at, answered time.Time) {
 
 // A process that was stopped (SIGSTOP, a paused virtual machine, a throttled
 // container) reads at its return what came meanwhile, and cannot know when. Of what
-// it reads within drained of its return no more is known than that it came behind
-// its last sign of life; the answer to the next ping tells that the hub is there.
+// it reads within drained of its return, and before a hub that answers pings has
+// answered one again, no more is known than that it came behind the last sign of life.
 const (
 	lifeEvery = 200 * time.Millisecond
 	lifeless  = time.Second // without a sign of life
@@ -61,17 +61,29 @@ func (t *tap) live(every time.Duration) {
 }
 
 func (t *tap) lives(now time.Time) {
-	if last := t.lived.Swap(&now); last != nil && now.Sub(*last) > lifeless {
-		t.paused.Store(&pause{*last, now})
+	if last := t.lived.Load(); last != nil && between(*last, now) > lifeless {
+		p := pause{*last, now}
+		if before := t.paused.Load(); before != nil && between(before.until, *last) < drained {
+			p.from = before.from // what came then may still be unread
+		}
+		t.paused.Store(&p) // first: who sees the new sign sees the pause, too
 	}
+	t.lived.Store(&now)
+}
+
+// between two moments of which the clock may have stood still: that which Go goes by
+// does while a machine is suspended.
+func between(from, to time.Time) time.Duration {
+	return max(to.Sub(from), to.Round(0).Sub(from.Round(0)))
 }
 
 // came is the earliest that something may have come which was read now.
 func (t *tap) came(now time.Time) time.Time {
-	if last := t.lived.Load(); last != nil && now.Sub(*last) > lifeless {
+	if last := t.lived.Load(); last != nil && between(*last, now) > lifeless {
 		return *last
 	}
-	if p := t.paused.Load(); p != nil && now.Sub(p.until) < drained {
+	p, answered := t.paused.Load(), t.ponged.Load()
+	if p != nil && (between(p.until, now) < drained || answered != nil && answered.Before(p.until)) {
 		return p.from
 	}
 	return now

@@ -186,7 +186,7 @@ func TestWhatCameWhileNothingRanIsNotHeardLater(t *testing.T) {
 			tap.heard.Store(&slept)
 			tap.lives(slept)
 			if c.awake {
-				tap.lives(time.Now())
+				tap.lives(time.Now().Add(time.Minute)) // so long, for a slow machine, is it a little later
 			}
 			c.end(hub)
 			select {
@@ -218,4 +218,29 @@ func TestWhoRunsHearsAtOnce(t *testing.T) {
 		at, _ := tap.heardAt()
 		return at.After(before)
 	})
+}
+
+// A hub that answers pings is there again when it has answered one, and what was
+// missed in two pauses came behind the beginning of the first.
+func TestPausesEndWithAnAnswer(t *testing.T) {
+	began := time.Now()
+	at := func(s float64) time.Time { return began.Add(time.Duration(s * float64(time.Second))) }
+	p := &tap{}
+	ponged := at(1)
+	p.ponged.Store(&ponged)
+	for _, sign := range []float64{1, 5, 5.2, 9, 9.2} {
+		p.lives(at(sign))
+	}
+	p.lives(at(10))
+	if came := p.came(at(10.9)); !came.Equal(at(1)) {
+		t.Errorf("before an answer: as if it came at %s", came.Sub(began))
+	}
+	ponged = at(9.5)
+	if came := p.came(at(10.9)); !came.Equal(at(10.9)) {
+		t.Errorf("after the answer: as if it came at %s", came.Sub(began))
+	}
+	p.lives(at(13))
+	if came := p.came(at(13.1)); !came.Equal(at(10)) {
+		t.Errorf("after another pause: as if it came at %s", came.Sub(began))
+	}
 }

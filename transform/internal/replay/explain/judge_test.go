@@ -214,7 +214,7 @@ func TestJudge(t *testing.T) {
 		},
 		{
 			name: "it may ring yet", script: "+0s UserCallInArrived jane", now: 2 * time.Second, cause: CauseUnderWay,
-			says: "Jane's screen has not been told yet: the call is arriving; its phone did not ring yet, 2s after the last that was heard of it", check: "replay tail --call",
+			says: "Jane's screen has not been told yet: the call is arriving; its phone did not ring yet, 2s after what was heard of it last", check: "replay tail --call",
 		},
 		{
 			name: "no ring was heard", script: "+0s UserCallInArrived jane", now: 6 * time.Second, cause: CauseNoRing,

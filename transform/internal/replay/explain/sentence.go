@@ -293,8 +293,8 @@ func (j judging) noRing(heard []Heard) Verdict {
 			return j.say(cause, false, wasNot, "RTE never said that the phone rang, and "+why, check)
 		}
 	}
-	if since := j.e.Now.Sub(j.e.heardLast()); since <= arrives && j.e.offered(j.v.User.UserID) {
-		return j.say(CauseUnderWay, false, notYet, fmt.Sprintf("the call is arriving; its phone did not ring yet, %s after the last that was heard of it", Took(since)), j.again())
+	if since := max(0, j.e.Now.Sub(heard[len(heard)-1].Stored)); since <= arrives && j.e.offered(j.v.User.UserID) {
+		return j.say(CauseUnderWay, false, notYet, fmt.Sprintf("the call is arriving; its phone did not ring yet, %s after what was heard of it last", Took(since)), j.again())
 	}
 	names := make([]string, 0, len(heard))
 	for _, h := range heard {
