@@ -21,8 +21,9 @@ type usage struct {
 	stored  []map[string]uint64 // bytes, by stream
 }
 
-// need is what a process needs at a time.
-type need struct{ rss, goroutines, files int }
+// need is what a process needs at a time. By its goal, the size of the heap at which
+// garbage is collected next, what is in use is told from what the collector leaves room for.
+type need struct{ rss, goal, goroutines, files int } // kB
 
 func newUsage(of []*program) *usage { return &usage{of: of, samples: map[string][]need{}} }
 
@@ -62,6 +63,8 @@ func (p *program) uses() (s need, err error) {
 	files, err := os.ReadDir(dir + "fd")
 	s.files = len(files)
 	s.goroutines, _ = strconv.Atoi(p.metric("go_goroutines"))
+	goal, _ := strconv.ParseFloat(p.metric("go_memstats_next_gc_bytes"), 64)
+	s.goal = int(goal) >> 10
 	return s, err
 }
 
@@ -79,6 +82,7 @@ func half(all []need, of func(need) int) int {
 }
 
 func rss(s need) int        { return s.rss }
+func goal(s need) int       { return s.goal }
 func goroutines(s need) int { return s.goroutines }
 func files(s need) int      { return s.files }
 
@@ -105,7 +109,7 @@ func (u *usage) services() *usage {
 		sum = sum[:min(len(sum), len(u.samples[p.name]))]
 		for i := range sum {
 			s := u.samples[p.name][i]
-			sum[i] = need{sum[i].rss + s.rss, sum[i].goroutines + s.goroutines, sum[i].files + s.files}
+			sum[i] = need{sum[i].rss + s.rss, sum[i].goal + s.goal, sum[i].goroutines + s.goroutines, sum[i].files + s.files}
 		}
 		all.samples[service] = sum
 	}
@@ -134,7 +138,7 @@ func (u *usage) grown() (found []string) {
 func (u *usage) table() string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "service and process\tRSS MB 1st\t2nd\t3rd\tlast quarter\tlast to 2nd\tgoroutines 2nd\tlast\tfiles 2nd\tlast\t")
+	fmt.Fprintln(w, "service and process\tRSS MB 1st\t2nd\t3rd\tlast quarter\tlast to 2nd\theap goal 2nd\tlast\tgoroutines 2nd\tlast\tfiles 2nd\tlast\t")
 	sums := u.services()
 	for _, p := range slices.Concat(sums.of, u.of) {
 		all := slices.Concat(sums.samples[p.name], u.samples[p.name]) // it is in one of them
@@ -144,6 +148,7 @@ func (u *usage) table() string {
 		}
 		second, last := quarter(all, 1), quarter(all, 3)
 		fmt.Fprintf(w, "%+.1f %%\t", 100*(float64(half(last, rss))/float64(max(half(second, rss), 1))-1))
+		fmt.Fprintf(w, "%.1f\t%.1f\t", float64(half(second, goal))/1024, float64(half(last, goal))/1024)
 		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t\n", half(second, goroutines), half(last, goroutines), half(second, files), half(last, files))
 	}
 	_ = w.Flush() // into memory
