@@ -50,7 +50,7 @@ func more(t testing.TB, js jetstream.JetStream, messages int) (wanted []uint64) 
 // with what is behind it counted; what is stored meanwhile and afterwards follows.
 func TestReadFarBehindIsInOrder(t *testing.T) {
 	t.Parallel()
-	const messages, later = 20_000, 3
+	const messages, later = 8_000, 3
 	js := bustest.Run(t).Provisioned(1)
 	wanted := mixed(t, js, messages)
 	from := wanted[len(wanted)/10]
@@ -92,7 +92,7 @@ func TestReadFarBehindIsInOrder(t *testing.T) {
 // Who falls far behind while it follows the end catches up like any other.
 func TestReadFallsFarBehind(t *testing.T) {
 	t.Parallel()
-	const messages = 20_000
+	const messages = 12_000
 	js := bustest.Run(t).Provisioned(1)
 	wanted := mixed(t, js, 100)
 	enough := errors.New("enough")
@@ -122,7 +122,7 @@ func TestReadFallsFarBehind(t *testing.T) {
 func TestReadFarBehindEnds(t *testing.T) {
 	t.Parallel()
 	js := bustest.Run(t).Provisioned(1)
-	mixed(t, js, 10_000)
+	mixed(t, js, 5_000)
 	enough := errors.New("enough")
 	ctx, end := context.WithCancelCause(t.Context())
 	n := 0

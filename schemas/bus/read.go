@@ -137,8 +137,9 @@ func readUntil(ctx context.Context, js jetstream.JetStream, stream string, filte
 	defer end(nil)
 	var at atomic.Uint64
 	at.Store(max(from, 1) - 1)
+	wanted := last // which the reader itself may lower
 	go func() {
-		if vanished(reading, js, stream, filters, last, at.Load) {
+		if vanished(reading, js, stream, filters, wanted, at.Load) {
 			end(errCaughtUp)
 		}
 	}()
