@@ -61,7 +61,7 @@ func TestPackagesImportWhatTheyMay(t *testing.T) {
 		"internal/replay/findings.go":  pure("cmp", "encoding/json", "fmt", "slices", "strings", event, call, stream),
 		"internal/replay/held.go":      pure("strings", "time", bus, topology, stream),
 		"internal/replay/refold.go":    pure("slices", "strconv", "strings", "time", bus, event, call, fold),
-		"internal/replay/selection.go": pure("fmt", "strings", "time", event, call),
+		"internal/replay/selection.go": pure("fmt", "regexp", "strconv", "strings", "time", event, call),
 		"internal/replay/story.go":     pure("fmt", "strings", "time", "golang.org/x/tools/txtar", event, topology, call, fold, bundle),
 
 		"internal/replay/serve.go": may("github.com/nats-io/nats.go", jetstream, "github.com/spf13/cobra", bus, program, stream, page), // its connection never gives up

@@ -78,7 +78,7 @@ func TestKilledServiceLosesNothing(t *testing.T) {
 			want := r.reference(victim.ingests)
 			before := r.outcomes()
 
-			done := r.play(play{Text: morning, Repeat: repetitions, Every: "60ms", Subscribers: victim.ingests})
+			done := r.play(play{Text: morning, Repeat: repetitions, Every: "100ms", Subscribers: victim.ingests})
 			r.eventually(time.Minute, say("the middle of the calls"), func() bool { return r.outcomes() > before+5*repetitions })
 			if err := r.Kill(victim.process); err != nil {
 				t.Fatal(err)

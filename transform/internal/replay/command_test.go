@@ -24,7 +24,7 @@ func TestUsage(t *testing.T) {
 		"explain something":     {args: []string{"explain", "JAS"}, want: "replay: to explain a call: replay explain call JAS; to explain a user: replay explain user JAS --at 5m; see --help"},
 		"no span of time":       {args: []string{"explain", "user", "JAS", "--at", "5m", "--within", "10"}, want: `replay: invalid argument "10" for "--within" flag: time: missing unit in duration "10"; see --help`},
 		"an argument":           {args: []string{"diff", "x"}, want: `replay: unknown command "x" for "replay diff"`},
-		"since":                 {args: []string{"run", "--since", "noon"}, want: `replay: --since: "noon" is no time; write 2026-11-02T09:00:00Z, 2026-11-02 09:00 (UTC), 2026-11-02, or how long ago: 90m; see --help`},
+		"since":                 {args: []string{"run", "--since", "noon"}, want: `replay: --since: "noon" is no time; write 2026-11-02T09:00:00Z, 2026-11-02 09:00 (UTC), 2026-11-02, 09:00 (UTC, the last that was), or how long ago: 90m, 2d; see --help`},
 		"until":                 {args: []string{"run", "--until", "noon"}, want: `replay: --until: "noon" is no time`},
 		"an empty span":         {args: []string{"run", "--since", "1h", "--until", "2h"}, want: "replay: --since is not before --until: nothing lies between them; see --help"},
 		"format":                {args: []string{"run", "-o", "xml"}, want: `replay: --output: "xml" is unknown; write text, json or story; see --help`},
