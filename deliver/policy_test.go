@@ -15,7 +15,7 @@ func pure(more ...string) []string {
 func TestPackagesImportWhatTheyMay(t *testing.T) {
 	policytest.Check(t, "ringstream/deliver", policytest.Policy{
 		"internal/delivery":  pure(),
-		"internal/schedule":  pure("container/heap", "./internal/delivery", "ringstream/schemas/event"),
+		"internal/schedule":  pure("bytes", "container/heap", "./internal/delivery", "ringstream/schemas/event"),
 		"internal/reapit":    {"std", "ringstream/schemas/event", "github.com/nyaruka/phonenumbers", "golang.org/x/oauth2"},
 		"internal/directory": {"std", "./internal/reapit", "ringstream/schemas/event", "github.com/cenkalti/backoff/v5", "go.yaml.in/yaml/v3"},
 		"internal/reapitsim": {"std", "go.yaml.in/yaml/v3"},

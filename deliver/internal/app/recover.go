@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,7 +31,7 @@ type snapshot struct {
 	Used     used            `json:"used"`
 	Spent    []int64         `json:"spent,omitzero"` // of the last one: how many ms before it the requests of its last second ended
 	Owed     []owed          `json:"owed,omitzero"`  // likewise: requests that Reapit may be at still
-	Schedule json.RawMessage `json:"schedule"`
+	Schedule json.RawMessage `json:"schedule,omitempty"`
 }
 
 // memory is the state of a term.
@@ -206,10 +207,16 @@ func (e *engine) goal(ctx context.Context) (uint64, error) {
 	return m.Sequence, nil
 }
 
+// save is a snapshot, whose schedule is written behind the rest of it.
 func (m memory) save(u used, last bool, spent []int64, left []owed) ([]byte, error) {
-	state, err := m.Save()
+	data, err := json.Marshal(snapshot{Version: snapshotVersion, In: m.in, Stream: m.made, Since: m.since, Last: last, Used: u, Spent: spent, Owed: left})
 	if err != nil {
+		return nil, fmt.Errorf("save snapshot: %w", err)
+	}
+	to := bytes.NewBuffer(append(data[:len(data)-len("}")], `,"schedule":`...))
+	if err := m.Save(to); err != nil {
 		return nil, err
 	}
-	return json.Marshal(snapshot{Version: snapshotVersion, In: m.in, Stream: m.made, Since: m.since, Last: last, Used: u, Spent: spent, Owed: left, Schedule: state})
+	to.WriteByte('}')
+	return to.Bytes(), nil
 }

@@ -138,3 +138,36 @@ func TestWhatIsLateOneByOneIsLookedForNowAndThen(t *testing.T) {
 		t.Errorf("with 100 times as much waiting a step takes %.0f times as long: %s", float64(many)/float64(few), many)
 	}
 }
+
+// BenchmarkSave is a snapshot of so many calls that are over and remembered, each
+// of two negotiators: what it allocates lives while it is made, beside the calls.
+func BenchmarkSave(b *testing.B) {
+	for _, calls := range []int{100, 1000, 10_000} {
+		b.Run(strconv.Itoa(calls), func(b *testing.B) {
+			now := time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+			s := schedule.New(schedule.Policy{Deadlines: limits})
+			for n := range 2 * calls {
+				kind := []event.CallType{event.Incoming, event.Ended}[n%2]
+				o := ringing(kind, "c"+strconv.Itoa(n/2), uint64(n+1), "N1", now)
+				second := event.User{UserID: "user of N2"}
+				o.Audience = append(o.Audience, schedule.Member{User: second, Negotiator: "N2"})
+				s.Offer(o)
+				for range o.Audience {
+					for _, q := range s.Next(now, open(5)).Send {
+						s.Result(schedule.Report{ID: q.ID(), Verdict: delivery.Verdict{Action: delivery.Deliver}, Posted: true, Now: now})
+					}
+				}
+			}
+			b.ReportAllocs()
+			var size int
+			for b.Loop() {
+				data, err := s.Saved()
+				if err != nil {
+					b.Fatal(err)
+				}
+				size = len(data)
+			}
+			b.ReportMetric(float64(size)/float64(calls), "saved-B/call")
+		})
+	}
+}

@@ -1,6 +1,9 @@
 package schedule
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Sound reports what is wrong with the agenda: every lane and desk must be where
 // it says, every heap a heap, and what is counted must be there.
@@ -74,3 +77,10 @@ func (q *queue[T]) sound() error {
 
 // Remembered is how many calls are.
 func (s *Schedule) Remembered() int { return len(s.state.Calls) }
+
+// Saved is what Save writes.
+func (s *Schedule) Saved() ([]byte, error) {
+	var to bytes.Buffer
+	err := s.Save(&to)
+	return to.Bytes(), err
+}

@@ -53,7 +53,7 @@ func (w *world) came(d schedule.Delivery, v delivery.Verdict) {
 }
 
 func (w *world) save() {
-	data, err := w.s.Save()
+	data, err := w.s.Saved()
 	if err != nil {
 		w.Fatal(err)
 	}

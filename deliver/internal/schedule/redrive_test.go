@@ -86,7 +86,7 @@ func TestARedriveIsSaved(t *testing.T) {
 	if why := s.Redrive(d, noon, false); why != "" {
 		t.Fatal(why)
 	}
-	data, err := s.Save()
+	data, err := s.Saved()
 	if err != nil {
 		t.Fatal(err)
 	}

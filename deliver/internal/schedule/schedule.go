@@ -125,11 +125,12 @@ type Schedule struct {
 	lapsedAt  time.Time        // when all of the unresolved were looked at
 	lapseAt   time.Time        // when the first of the unresolved is late; zero: none, or not looked at
 	offers    int
+	size      int // of the state as it was saved last, in bytes
 }
 
 // state is what outlives a restart.
 type state struct {
-	Calls    map[string]*call      `json:"calls"`
+	Calls    map[string]*call      `json:"calls,omitempty"`
 	Parked   map[string]*park      `json:"parked,omitempty"` // by customer
 	Pause    pause                 `json:"pause"`
 	Known    map[string][]Recorded `json:"known,omitempty"`    // outcomes of events that are yet to be offered again

@@ -1,8 +1,12 @@
 package schedule
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"ringstream/schemas/event"
@@ -96,22 +100,59 @@ func (s *Schedule) over(c *call) bool {
 	return s.age(c) > memory
 }
 
-// MarshalJSON writes a lane. What is under way counts as not yet tried, but as
-// perhaps shown: nobody may be left to hear what came of it.
-func (l *lane) MarshalJSON() ([]byte, error) {
-	type plain lane
-	saved := plain(*l)
-	saved.Perhaps = l.Perhaps || l.busy && l.Queue[0].shows()
-	return json.Marshal(saved)
+// Save writes the state behind what is there. What is under way counts as not yet
+// tried, but as perhaps shown: nobody may be left to hear what came of it. It is
+// written call by call: json makes a whole in several copies of it, which the garbage
+// collector would take for a heap that much larger.
+func (s *Schedule) Save(to *bytes.Buffer) error {
+	defer s.perhapsShown()()
+	start, rest := to.Len(), s.state
+	rest.Calls = nil
+	to.Grow(s.size + s.size/8)
+	write := json.NewEncoder(to)
+	value := func(v any, behind string) error {
+		if err := write.Encode(v); err != nil {
+			return fmt.Errorf("save schedule: %w", err)
+		}
+		to.Truncate(to.Len() - len("\n")) // which ends what an Encoder writes
+		_, err := to.WriteString(behind)
+		return err
+	}
+	if err := value(rest, ""); err != nil {
+		return err
+	}
+	to.Truncate(to.Len() - len("}"))
+	between := `,"calls":{`
+	for _, id := range slices.Sorted(maps.Keys(s.state.Calls)) {
+		to.WriteString(between)
+		if err := errors.Join(value(id, ":"), value(s.state.Calls[id], "")); err != nil {
+			return err
+		}
+		between = ","
+	}
+	if len(s.state.Calls) > 0 {
+		to.WriteByte('}')
+	}
+	to.WriteByte('}')
+	s.size = to.Len() - start
+	return nil
 }
 
-// Save writes the state.
-func (s *Schedule) Save() ([]byte, error) {
-	data, err := json.Marshal(s.state)
-	if err != nil {
-		return nil, fmt.Errorf("save schedule: %w", err)
+// perhapsShown marks the lanes of what is under way, until it is undone.
+func (s *Schedule) perhapsShown() (undo func()) {
+	var marked []*lane
+	for _, f := range s.flying {
+		for _, l := range f.lanes {
+			if !l.Perhaps && l.Queue[0].shows() {
+				l.Perhaps, marked = true, append(marked, l)
+			}
+		}
 	}
-	return data, nil
+	return func() {
+		for _, l := range marked {
+			l.Perhaps = false
+		}
+	}
 }
 
 // Load reads what Save wrote.
@@ -120,6 +161,7 @@ func Load(p Policy, data []byte) (*Schedule, error) {
 	if err := json.Unmarshal(data, &s.state); err != nil {
 		return nil, fmt.Errorf("load schedule: %w", err)
 	}
+	s.size = len(data)
 	for _, c := range s.state.Calls {
 		if c.Who == nil {
 			c.Who = map[string]string{}

@@ -82,7 +82,7 @@ func TestWhatIsRepeatedAfterALongOutageIsKnown(t *testing.T) {
 				s.Offer(missed(n))
 				deliverAll(s, stored)
 			}
-			data, err := s.Save()
+			data, err := s.Saved()
 			if err != nil {
 				t.Fatal(err)
 			}

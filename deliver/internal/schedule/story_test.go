@@ -97,7 +97,7 @@ func (w *teller) do(words []string) {
 	case "result":
 		w.result(words[1:])
 	case "restart":
-		data, err := w.s.Save()
+		data, err := w.s.Saved()
 		if err == nil {
 			w.s, err = schedule.Load(w.policy, data)
 		}
