@@ -136,6 +136,8 @@ func TestRollingFindsWhatIsNotHandedOver(t *testing.T) {
 		"renewed meanwhile":      {[]letting{{at(110), key, "transform-1.x", false}, {at(120), key, "", true}, {at(130), key, "transform-2.y", false}}, map[string]int{}, 1},
 		"given back by the dead": {[]letting{{at(190), key, "", true}, {at(200), key, "transform-2.y", false}}, map[string]int{"not given back before the end": 1}, 1},
 		"expired":                {[]letting{{at(300), key, "", false}, {at(301), key, "transform-2.y", false}}, map[string]int{"not given back before the end": 1}, 1},
+		"not seen, but taken":    {[]letting{{at(110), key, "transform-1.x", false}, {at(130), key, "transform-2.y", false}}, map[string]int{}, 1},
+		"taken by expiry":        {[]letting{{at(3150), key, "transform-2.y", false}}, map[string]int{"not given back before the end": 1, "taken again late": 1}, 1},
 		"nobody takes it":        {[]letting{{at(120), key, "", true}}, map[string]int{"not taken again": 1}, 0},
 		"taken late":             {[]letting{{at(120), key, "", true}, {at(900), key, "transform-2.y", false}}, map[string]int{"taken again late": 1}, 1},
 		"another's":              {[]letting{{at(60), key, "transform-2.y", false}}, map[string]int{}, 0},

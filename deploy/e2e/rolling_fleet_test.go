@@ -77,8 +77,8 @@ func newFleetAt(d *desk, hub ...string) *fleet {
 	}
 	f.settings = map[string][]string{
 		stack.Ingest:    {"RTE_SUBSCRIPTIONS=" + strings.Join(subscriptions, ",")},
-		stack.Transform: nil,
-		stack.Deliver: append(d.deadlineSettings(), f.tenancy(), "LEASE_TTL=3s", fmt.Sprintf("REAPIT_SHARED_TOKEN=%t", len(d.offices) > 1),
+		stack.Transform: {"LEASE_TTL=" + leaseTTL.String()},
+		stack.Deliver: append(d.deadlineSettings(), f.tenancy(), "LEASE_TTL="+leaseTTL.String(), fmt.Sprintf("REAPIT_SHARED_TOKEN=%t", len(d.offices) > 1),
 			fmt.Sprintf("REAPIT_RATE=%d", d.rate-readsAtStart), fmt.Sprintf("REAPIT_CONCURRENCY=%d", d.concurrency-readsAtStart)),
 	}
 	for service := range f.settings {

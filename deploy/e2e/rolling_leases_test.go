@@ -14,6 +14,9 @@ import (
 	"ringstream/schemas/topology"
 )
 
+// leaseTTL is how long the fleet's services keep a lease of which nothing is heard.
+const leaseTTL = 3 * time.Second
+
 // leaseBook is who had which lease when.
 type leaseBook struct {
 	mu   sync.Mutex
@@ -61,12 +64,23 @@ func (b *leaseBook) write(l letting) {
 // handovers tells how long each lease of a replica that ended was on its way to the
 // next, from the signal on, and finds those that were not given back before the
 // replica was gone, or not taken within the limit. Being a member is no work.
+//
+// The bucket keeps one entry of a key. Who takes a lease may replace its being given
+// back before the book is told of that; but nobody gets one that was neither given
+// back nor has expired.
 func (b *leaseBook) handovers(e ending, limit time.Duration) (took []time.Duration, found []finding) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, l := range b.of(e.name, e.signalled) {
+		expires := l.at.Add(leaseTTL)
 		i := slices.IndexFunc(b.book, func(n letting) bool {
-			return n.key == l.key && n.at.After(e.signalled) && n.given
+			if n.key != l.key || !n.at.After(e.signalled) {
+				return false
+			}
+			if n.holder == l.holder {
+				expires = n.at.Add(leaseTTL)
+			}
+			return n.given || n.holder != "" && n.holder != l.holder && n.at.Before(expires)
 		})
 		if i < 0 || b.book[i].at.After(e.gone) {
 			found = append(found, finding{where: topology.Leases, kind: "not given back before the end", id: l.key, note: e.name})
