@@ -21,7 +21,7 @@ import (
 
 var (
 	floodMessages = flag.Int("flood.messages", 200_000, "how many messages the hub sends in each run")
-	floodRounds   = flag.Int("flood.rounds", 3, "how often every run is made; the median counts")
+	floodRounds   = flag.Int("flood.rounds", 5, "how often every run is made; the median counts")
 	floodCoalesce = flag.Int("flood.coalesce", 1, "how many messages the hub puts into one WebSocket message at most")
 )
 

@@ -27,7 +27,7 @@ import (
 
 var (
 	foldEvents = flag.Int("fold.events", 60_000, "how many raw events are in RTE when transform is compared with a relay")
-	foldRounds = flag.Int("fold.rounds", 3, "how often every run is made; the median counts")
+	foldRounds = flag.Int("fold.rounds", 5, "how often every run is made; the median counts")
 	foldPace   = flag.Int("fold.pace", 500, "events a second when the latency is measured")
 	foldPaced  = flag.Duration("fold.paced", 8*time.Second, "how long the latency is measured, each time")
 	foldKills  = flag.Int("fold.kills", 20, "how often transform and watermill are killed, each, before what they appended is compared with the reference; 0: not at all")

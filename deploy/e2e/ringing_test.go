@@ -29,8 +29,8 @@ import (
 var (
 	ringCalls  = flag.Int("ring.calls", 200, "how many calls ring at once, every second")
 	ringBursts = flag.Int("ring.bursts", 10, "how often they do in each run, after two times that do not count")
-	ringSingle = flag.Int("ring.single", 40, "how many calls ring one at a time in each run, after two that do not count")
-	ringRounds = flag.Int("ring.rounds", 3, "how often every run is made; the median counts")
+	ringSingle = flag.Int("ring.single", 60, "how many calls ring one at a time in each run, after two that do not count")
+	ringRounds = flag.Int("ring.rounds", 5, "how often every run is made; the median counts")
 )
 
 // What the pipeline is to reach when many ring at once.
@@ -69,11 +69,10 @@ type passage [5]time.Time
 
 // ringing is what a run took.
 type ringing struct {
-	p50, p99, p999 time.Duration // from made to received
-	hops           [4]time.Duration
-	cpu            map[string]time.Duration // of the processes, for each call
-	of, of99       float64                  // the bare relay's
-	rung           float64                  // share of the calls that were POSTed
+	took, bare []time.Duration // from made to received, and by the bare relay of the same round; in order
+	hops       [4]time.Duration
+	cpu        map[string]time.Duration // of the processes, for each call
+	rung       float64                  // share of the calls that were POSTed
 }
 
 // ringer is a pipeline, or what it is compared with.
@@ -116,9 +115,14 @@ func BenchmarkRinging(b *testing.B) {
 }
 
 func (r ringing) over(bare ringing) ringing {
-	r.of, r.of99 = r.p50.Seconds()/bare.p50.Seconds(), r.p99.Seconds()/bare.p99.Seconds()
+	r.bare = bare.took
 	return r
 }
+
+func (r ringing) at(q float64) time.Duration { return quantile(r.took, q) }
+
+// of is a quantile as a ratio to the bare relay's.
+func (r ringing) of(q float64) float64 { return r.at(q).Seconds() / quantile(r.bare, q).Seconds() }
 
 // ring lets calls ring at once, period after period. A third of it later those
 // of the period before are answered, and another third later those before end.
@@ -156,21 +160,16 @@ func spent(r ringer) map[string]time.Duration {
 }
 
 func measured(passages []passage) (r ringing) {
-	at := func(from, to, permille int) time.Duration {
-		var delays []time.Duration
+	between := func(from, to int) (delays []time.Duration) {
 		for _, p := range passages {
 			delays = append(delays, p[to].Sub(p[from]))
 		}
-		if len(delays) == 0 {
-			return 0
-		}
 		slices.Sort(delays)
-		return delays[len(delays)*permille/1000]
+		return delays
 	}
-	last := len(passage{}) - 1
-	r.p50, r.p99, r.p999 = at(0, last, 500), at(0, last, 990), at(0, last, 999)
+	r.took = between(0, len(passage{})-1)
 	for i := range r.hops {
-		r.hops[i] = at(i, i+1, 500)
+		r.hops[i] = quantile(between(i, i+1), 0.5)
 	}
 	return r
 }

@@ -26,7 +26,7 @@ const sizes = "What an event costs transform and NATS as one size grows and the 
 func page(r results, plots map[string]string) string {
 	var out strings.Builder
 	m := r.Machine
-	fmt.Fprint(&out, "# Results\n\nWritten by `make bench`; do not edit. Medians of the rounds, with the least and the most of them. Ratios are of runs a minute apart on one machine; rates and times are that machine's. [results.json](results.json) has every round.\n\n")
+	fmt.Fprint(&out, "# Results\n\nWritten by `make bench`; do not edit. Medians of the rounds, with the least and the most of them; a quantile that the calls of one round are too few for is of all rounds together. Ratios are of runs a minute apart on one machine; rates and times are that machine's. [results.json](results.json) has every round.\n\n")
 	fmt.Fprintf(&out, "| | |\n|---|---|\n| measured | %s |\n| ringstream | %s |\n| Go | %s |\n| NATS | %s |\n| watermill | %s |\n| CPU | %d × %s |\n| memory | %s |\n| kernel | %s |\n| waiting for the CPUs | %s |\n",
 		m.Measured, m.Ringstream, m.Go, m.NATS, m.Watermill, m.CPUs, m.CPU, m.Memory, m.Kernel, m.Load)
 	for _, of := range distinct(r.Figures, func(f figure) string { return f.Of }) {

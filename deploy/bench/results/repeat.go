@@ -29,6 +29,8 @@ func committed(folder string) ([]figure, error) {
 
 // repeated says how many ratios are again what they were, and which are not. Rates
 // and times are a machine's, and a single round has no spread: they are left out.
+// Where nothing has changed, five rounds of now all lie beside five of before once
+// in 126 times (2 of the 252 orders that ten rounds may have), three once in ten.
 func repeated(before, now []figure) string {
 	var again int
 	var others []string
