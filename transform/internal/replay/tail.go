@@ -77,6 +77,20 @@ func (f *following) valid() error {
 	return f.asking.valid()
 }
 
+// String is what is followed, in words.
+func (f *following) String() string {
+	text := "the calls"
+	if f.kind != "" {
+		text = "the " + f.kind + " events of the calls"
+	}
+	for _, only := range []struct{ of, what string }{{"call", f.call}, {"organization", f.org}, {"user", f.user}} {
+		if only.what != "" {
+			text += ", only those of " + only.of + " " + explain.Plain(only.what)
+		}
+	}
+	return text
+}
+
 // wants reports whether an event is to be shown; who are its users, and their
 // negotiator.
 func (f *following) wants(org, callID string, t event.CallType, negotiator string, who ...event.User) bool {
@@ -127,6 +141,10 @@ func (c *command) tail(ctx context.Context, js jetstream.JetStream, s Settings, 
 		if sources[i].Span, err = stream.Look(ctx, js, sources[i].Name); err != nil {
 			return err
 		}
+	}
+	c.say("following %s, from now on; Ctrl-C ends it", &f)
+	if who.Unknown() {
+		c.say("no outcome is of a negotiator %s yet: is it the id that Reapit has?", explain.Plain(f.user))
 	}
 	reading, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

@@ -96,9 +96,12 @@ func TestTail(t *testing.T) {
 		}
 	}
 	bustest.Eventually(t, "incoming lines", func() bool { return strings.Count(kinds.String(), "\n") >= 2 })
-	for _, end := range []func() (string, int){endAll, endToms, endKinds} {
-		if errs, code := end(); code != Clean || errs != "" {
-			t.Errorf("exit %d, said %q", code, errs)
+	for what, end := range map[string]func() (string, int){
+		"the calls": endAll, "the calls, only those of user tom@agency.example": endToms,
+		"the incoming events of the calls, only those of call " + answered + ", only those of organization " + agencyOrg: endKinds,
+	} {
+		if errs, code := end(); code != Clean || errs != "replay: following "+what+", from now on; Ctrl-C ends it\n" {
+			t.Errorf("%s: exit %d, said %q", what, code, errs)
 		}
 	}
 	if out := kinds.String(); strings.Contains(out, "RTE ") && !strings.Contains(out, "of RTE ") || strings.Count(out, "\n") != 2 {
@@ -155,7 +158,7 @@ func TestTailTimeLimits(t *testing.T) {
 	<-time.After(time.Second + 2*quick.Settle) // by the server's clock
 	r.beat()
 	bustest.Eventually(t, "all lines", func() bool { return strings.Count(all.String(), "\n") >= 5 })
-	if errs, code := endAll(); code != Clean || errs != "" {
+	if errs, code := endAll(); code != Clean || strings.Count(errs, "\n") != 1 {
 		t.Errorf("exit %d, said %q", code, errs)
 	}
 	want := []string{
@@ -195,11 +198,15 @@ func TestTailANegotiator(t *testing.T) {
 	r := newRig(t)
 	r.deliveries().end(missed, ending{user: jane, outcome: event.Delivered, status: 202, tries: 1})
 	out, end := r.tail("--who", "JAS")
+	_, endTypo := r.tail("--who", "JASS")
 	r.raw(agencyOrg, answered, rings, jane)
 	r.raw(agencyOrg, answered, "UserCallInArrived", tom)
 	r.transformed()
 	bustest.Eventually(t, "two lines", func() bool { return strings.Count(out.String(), "RTE ") >= 2 })
-	if errs, code := end(); code != Clean || errs != "" {
+	if errs, code := end(); code != Clean || strings.Contains(errs, "no outcome") {
+		t.Errorf("exit %d, said %q", code, errs)
+	}
+	if errs, code := endTypo(); code != Clean || !strings.Contains(errs, "no outcome is of a negotiator JASS yet") {
 		t.Errorf("exit %d, said %q", code, errs)
 	}
 	if text := out.String(); strings.Contains(text, "UserCallInArrived") || !strings.Contains(text, "incoming to jane@agency.example") {

@@ -101,6 +101,9 @@ func (s *Search) Resolve(ctx context.Context) error {
 	})
 }
 
+// Unknown reports whether a negotiator was meant of whom nothing tells which user it is.
+func (s *Search) Unknown() bool { return s.negotiator != "" && s.User == event.User{} }
+
 // take looks at a message of RTE.
 func (s *Search) take(m bus.Message) {
 	if strings.HasPrefix(m.Subject, "feed.") {
