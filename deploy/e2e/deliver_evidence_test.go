@@ -18,6 +18,7 @@ type evidence struct {
 	said     []said
 	requests []request
 	outcomes []event.Outcome
+	recorded map[string]time.Time // when DELIVERIES had the first outcome of an event for a negotiator
 	letters  []event.DeadLetter
 	faults   map[int]ailment // what was planted, by the rule's number
 	kills    []span          // within which a replica was killed

@@ -245,12 +245,15 @@ func (d *desk) evidence(cues []cue) *evidence {
 // gathered is all that there is, whoever said it.
 func (d *desk) gathered() *evidence {
 	d.t.Helper()
-	e := &evidence{faults: d.faults, offices: d.offices, promised: d.promised}
+	e := &evidence{faults: d.faults, offices: d.offices, promised: d.promised, recorded: map[string]time.Time{}}
 	d.said(e)
 	d.everything(topology.Deliveries, "deliveries.>", func(m bus.Message) error {
 		var o event.Outcome
 		err := json.Unmarshal(m.Data, &o)
 		e.outcomes = append(e.outcomes, o)
+		if key := deliveryOf(o.EventID, o.Customer, o.NegotiatorID); e.recorded[key].IsZero() {
+			e.recorded[key] = m.Stored
+		}
 		return err
 	})
 	d.everything(topology.DeadLetters, "deadletters.>", func(m bus.Message) error {

@@ -14,14 +14,15 @@ import (
 // the middle, and what RTE has of it: all.
 func heardTwice() *history {
 	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	h := &history{ended: map[string]time.Time{"b": at.Add(5 * time.Second)}, calls: map[string]string{}, at: map[string]time.Time{}}
+	h := &history{ended: map[string]time.Time{"b": at.Add(5 * time.Second)}, calls: map[string]string{}, bytes: map[string]string{}, at: map[string]time.Time{}}
 	for n := range 20 {
 		id := fmt.Sprintf("event-%02d", n)
 		h.stored = append(h.stored, id)
 		h.calls[id], h.at[id] = fmt.Sprint("call-", n%2), at.Add(time.Duration(n)*500*time.Millisecond)
-		h.sent = append(h.sent, sentEntry{Connection: "a", ID: id, Time: at.Add(time.Duration(n) * 500 * time.Millisecond)})
+		h.bytes[id] = "digest of " + id
+		h.sent = append(h.sent, sentEntry{Connection: "a", ID: id, SHA256: h.bytes[id], Time: at.Add(time.Duration(n) * 500 * time.Millisecond)})
 		if n < 10 {
-			h.sent = append(h.sent, sentEntry{Connection: "b", ID: id, Time: at.Add(time.Duration(n) * 500 * time.Millisecond)})
+			h.sent = append(h.sent, sentEntry{Connection: "b", ID: id, SHA256: h.bytes[id], Time: at.Add(time.Duration(n) * 500 * time.Millisecond)})
 		}
 	}
 	return h
@@ -42,6 +43,7 @@ func TestHistoryFindsWhatIsPlanted(t *testing.T) {
 		"the last one":                          {func(h *history) { h.stored = h.stored[:19] }, map[string]int{missingEvent: 1}},
 		"doubled":                               {func(h *history) { h.stored = slices.Insert(h.stored, 9, h.stored[at]) }, map[string]int{doubledEvent: 1}},
 		"made up":                               {func(h *history) { h.stored = append(h.stored, "another") }, map[string]int{extraEvent: 1}},
+		"changed":                               {func(h *history) { h.bytes[h.stored[15]] = "another digest" }, map[string]int{changedEvent: 1}},
 		"reordered":                             {func(h *history) { h.stored[at], h.stored[at+1] = h.stored[at+1], h.stored[at] }, map[string]int{misplaced: 2}},
 		"reordered, which were heard by others": {func(h *history) { h.stored[9], h.stored[10] = h.stored[10], h.stored[9] }, map[string]int{}},
 		"dropped, which one alone heard": {func(h *history) {

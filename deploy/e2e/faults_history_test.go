@@ -3,9 +3,12 @@
 package e2e
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +29,7 @@ type history struct {
 
 	elected bool                     // RTE is led by one server after the other
 	calls   map[string]string        // of an event: the last token of its subject
+	bytes   map[string]string        // their SHA-256, in hexadecimal
 	at      map[string]time.Time     // when it was stored
 	behind  map[string]time.Duration // events that RTE has behind later ones of other calls, by how much
 }
@@ -37,11 +41,13 @@ const elected = true
 
 func (w *world) heard(elected bool) *history {
 	w.t.Helper()
-	h := &history{sent: w.ledger(), ended: map[string]time.Time{}, elected: elected, calls: map[string]string{}, at: map[string]time.Time{}}
+	h := &history{sent: w.ledger(), ended: map[string]time.Time{}, elected: elected, calls: map[string]string{}, bytes: map[string]string{}, at: map[string]time.Time{}}
 	w.read("rte.>", func(m bus.Message) {
 		id := m.Header.Get("ce-id")
 		h.stored = append(h.stored, id)
 		h.calls[id], h.at[id] = m.Subject[strings.LastIndexByte(m.Subject, '.')+1:], m.Stored
+		sum := sha256.Sum256(m.Data)
+		h.bytes[id] = hex.EncodeToString(sum[:])
 	})
 	for _, a := range w.attendances() {
 		if a.What == "ended" {
@@ -65,8 +71,8 @@ func (h *history) hearers() map[string][]string {
 	return all
 }
 
-// check finds events that RTE lacks, has twice, or has in another order than they
-// were heard in.
+// check finds events that RTE lacks, has twice, has other bytes of, or has in
+// another order than they were heard in.
 func (h *history) check() (found []finding) {
 	at := map[string]int{} // position in RTE, from 1
 	for i, id := range h.stored {
@@ -80,6 +86,9 @@ func (h *history) check() (found []finding) {
 	for _, s := range h.sent {
 		end, over := h.ended[s.Connection]
 		owed[s.ID] = owed[s.ID] || !s.Uncertain && (!over || end.Sub(s.Time) > heartbeat)
+		if at[s.ID] > 0 && h.bytes[s.ID] != s.SHA256 {
+			found = append(found, finding{where: topology.RTE, kind: changedEvent, id: s.ID, note: "message " + strconv.Itoa(at[s.ID]) + " is not what connection " + s.Connection + " was sent"})
+		}
 	}
 	h.doubt = 0
 	for _, id := range slices.Sorted(maps.Keys(hearers)) {
@@ -131,6 +140,7 @@ type gaps struct {
 	found []finding
 	of    []span        // what was found
 	worst time.Duration // for how long at a time
+	all   []span        // the gaps, by the hub's book and as they are stated
 }
 
 // gapsAre compares the spans in which the hub had nobody subscribed with those that
@@ -140,7 +150,9 @@ func (w *world) gapsAre(within time.Duration) gaps {
 	book := w.attendances()
 	whole, covered := attended(book, w.healed)
 	told, feed := w.uncovered(whole)
-	g := compareGaps(without(whole, covered), told, within)
+	hub := without(whole, covered)
+	g := compareGaps(hub, told, within)
+	g.all = slices.Concat(hub, told)
 	for i, f := range g.found {
 		w.t.Logf("%s, %s; what was said of it:\n%s", f.kind, f.note, around(g.of[i], book, feed))
 	}

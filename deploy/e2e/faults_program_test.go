@@ -25,6 +25,7 @@ type program struct {
 	args, env []string
 	log       string
 	lax       bool // what it is hurt by may keep it from ending in order
+	stays     bool // it ends by nothing but a signal
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -82,10 +83,14 @@ func (p *program) end(how syscall.Signal) {
 		return
 	}
 	_ = p.cmd.Process.Signal(how)
-	if err := p.cmd.Wait(); err != nil && how == syscall.SIGTERM {
+	err := p.cmd.Wait()
+	if err != nil && how == syscall.SIGTERM {
 		if p.failed++; !p.lax {
 			p.w.t.Errorf("%s ended with %v", p.name, err)
 		}
+	}
+	if status, is := p.cmd.ProcessState.Sys().(syscall.WaitStatus); is && p.stays && how == syscall.SIGKILL && !status.Signaled() {
+		p.w.t.Errorf("%s had ended by itself before it was killed, with %v; %s may say why", p.name, p.cmd.ProcessState, p.log)
 	}
 	p.cmd = nil
 }

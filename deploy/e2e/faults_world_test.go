@@ -331,6 +331,7 @@ func (w *world) attendances() (all []attendance) {
 type sentEntry struct {
 	Connection string    `json:"connection"`
 	ID         string    `json:"id"`
+	SHA256     string    `json:"sha256"` // of what it was given, in hexadecimal
 	Time       time.Time `json:"time"`
 	Uncertain  bool      `json:"uncertain"`
 }

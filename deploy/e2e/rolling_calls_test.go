@@ -28,7 +28,8 @@ type shift struct {
 	text       string
 	raw        int // events
 	deliveries int
-	unmapped   int // of these, to strangers
+	unmapped   int           // of these, to strangers
+	calls      []plannedCall // as they stand in the text
 }
 
 // drawShift draws calls of as many raw events as are wanted. How many those of a
@@ -63,6 +64,7 @@ func newShift(cues []cue, window time.Duration, o office) shift {
 	for _, id := range order {
 		lines := rawCall(calls[id], o)
 		s.raw += len(lines) - 2
+		s.calls = append(s.calls, newPlannedCall(calls[id], lines[2:]))
 		text.WriteString(strings.Join(lines, "\n") + "\n")
 	}
 	s.text = text.String()

@@ -54,13 +54,15 @@ var checked = []struct {
 	where []string
 	kinds []string
 }{
-	{"Every event that a subscribed connection was sent is in RTE once, and behind no later one of its call", []string{"RTE"}, []string{missingEvent, doubledEvent, extraEvent, misplaced}},
+	{"Every event that a subscribed connection was sent is in RTE once, byte for byte, and behind no later one of its call", []string{"RTE"}, []string{missingEvent, doubledEvent, extraEvent, misplaced, changedEvent}},
 	{"The gaps that are stated are the gaps that there were", []string{"RTE"}, []string{misstated}},
+	{"Of a call that RTE has whole and beside no gap, CALLS tells what the hub's plan says, to whom it says", []string{"CALLS"}, []string{notAsPlanned}},
 	{"CALLS and every CALL_LOG_<p> are, byte for byte, the reference fold of RTE", []string{"CALLS", "CALL_LOG_0", "CALL_LOG_1", "CALL_LOG_2", "CALL_LOG_3"}, nil},
 	{"Each call event has exactly one outcome for each of its audience", []string{outcomeLog}, []string{missingEvent, doubledEvent, extraEvent}},
-	{"Every outcome is true and has a reason; every missed call arrives", []string{outcomeLog}, []string{untrue, unjustified, noLetter, undelivered}},
+	{"Every outcome is true and has a reason; every missed call arrives", []string{outcomeLog}, []string{untrue, unjustified, noLetter, baselessLetter, undelivered}},
 	{"Each negotiator is told of a call in order, one after the other", []string{reapitSide}, []string{misplaced, overlapping}},
-	{"Nothing is told twice but what was under way when whoever delivered lost its place", []string{reapitSide}, []string{postedTwice}},
+	{"Nothing is told twice but what was under way when whoever delivered lost its place", []string{reapitSide}, []string{postedTwice, afterOutcome}},
+	{"When nothing is hurt any more, whoever is rung is shown it within 5 s of the hub's event", []string{reapitSide}, []string{notShown}},
 	{"No notification is sent that shows a call after its end, after somebody else's answer or after its deadline", []string{reapitSide}, []string{afterTheEnd, elsewhereFirst, late, neverShown}},
 	{"Nothing goes to a wrong tenant or negotiator, or says what it ought not to", []string{reapitSide, outcomeLog}, []string{wrongCustomer, wrongContent}},
 	{"Reapit is asked no more, in any second and at a time, than it allows", []string{reapitSide}, []string{overTheRate, overConcurrency, limited}},
@@ -81,6 +83,7 @@ func (h *premises) certify(seed uint64, began time.Time, j judged) certificate {
 			"requests to Reapit that a cut way held back":                                   len(j.e.heldBack()),
 			"requests to Reapit that were under way there for longer than for their sender": j.e.abandoned(),
 			"raw events behind later ones of other calls":                                   len(j.heard.behind),
+			"calls that the hub told of":                                                    len(h.plan), "calls that RTE has whole and beside no gap, which CALLS tells of as planned": j.whole,
 			clocksWrong: h.quorum.count(clocksWrong), "kill -9": h.quorum.count(kills), takeOvers: h.quorum.count(takeOvers), streamLeaders: h.quorum.count(streamLeaders), metaLeaders: h.quorum.count(metaLeaders),
 		},
 		Figures: h.figures(j),
@@ -123,15 +126,16 @@ func (h *premises) figures(j judged) map[string]string {
 	rate, atATime := j.e.most()
 	all := []span{{time.Time{}, time.Now()}}
 	return map[string]string{
-		"from the hub's event to the POST, incoming, whatever was hurt": spreadOf(j.e.rings(all...)),
-		"from ingest's hearing to the POST, missed":                     spreadOf(j.e.delays(event.Missed, func(said, posted) bool { return true })),
-		"from kill -9 of the one that delivers to the next POST":        spreadOf(j.e.handedOn(h.orphaned)),
-		"most in ingest's queue":                                        fmt.Sprintf("%d messages", h.quorum.count(longestQueue)),
-		"requests to Reapit":                                            fmt.Sprintf("at most %d in a second (allowed %d), %d at a time (allowed %d)", rate, h.rate, atATime, h.concurrency),
-		"a call shown after its end, at most":                           most(j.stale).String(),
-		"a request to Reapit held back by a cut way, at most":           most(j.e.heldBack()).String(),
-		"a call that so came to be shown after its end, at most":        most(j.e.overtaken()).String(),
-		"a raw event behind a later one of another call, at most":       most(slices.Collect(maps.Values(j.heard.behind))).String(),
+		"from the hub's event to the POST, incoming, whatever was hurt":      spreadOf(j.e.rings(all...)),
+		"from the hub's event to the POST, incoming, in the rest at the end": spreadOf(j.e.rings(j.rest)),
+		"from ingest's hearing to the POST, missed":                          spreadOf(j.e.delays(event.Missed, func(said, posted) bool { return true })),
+		"from kill -9 of the one that delivers to the next POST":             spreadOf(j.e.handedOn(h.orphaned)),
+		"most in ingest's queue":                                             fmt.Sprintf("%d messages", h.quorum.count(longestQueue)),
+		"requests to Reapit":                                                 fmt.Sprintf("at most %d in a second (allowed %d), %d at a time (allowed %d)", rate, h.rate, atATime, h.concurrency),
+		"a call shown after its end, at most":                                most(j.stale).String(),
+		"a request to Reapit held back by a cut way, at most":                most(j.e.heldBack()).String(),
+		"a call that so came to be shown after its end, at most":             most(j.e.overtaken()).String(),
+		"a raw event behind a later one of another call, at most":            most(slices.Collect(maps.Values(j.heard.behind))).String(),
 		"gaps": j.gaps.told,
 	}
 }

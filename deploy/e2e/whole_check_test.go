@@ -34,12 +34,14 @@ type judged struct {
 	e       *evidence
 	stale   []time.Duration // how long after its end a call was shown all the same
 	doubles int
+	whole   int  // calls of which CALLS must tell what was planned
+	rest    span // in which nothing was hurt
 }
 
 // judge reads everything and finds what breaks a promise. Nobody writes any more
-// but transform and deliver, who have to come to their end. A brief run shares its
+// but transform and deliver, who have to come to their end. A run without a rest shares its
 // machine with other tests: there whoever delivers may hear late of anything at any time.
-func (h *premises) judge(brief bool) (j judged) {
+func (h *premises) judge(rest span) (j judged) {
 	h.t.Helper()
 	want := h.reference()
 	h.quorum.caughtUp(len(want))
@@ -55,12 +57,15 @@ func (h *premises) judge(brief bool) (j judged) {
 	j.e.kills, j.e.partial, j.e.clocks = h.kills, true, 2*skewed*time.Second
 	j.e.trace(h.transits(), h.frozen)
 	j.e.reigns, j.e.deaf = h.reigns(), h.deafness()
-	if brief {
+	j.rest = rest
+	if rest == (span{}) {
 		j.e.deaf = []span{{time.Time{}, time.Now()}}
 	}
 	j.stale = j.e.stale()
 	j.doubles = j.e.doubled()
-	j.found = slices.Concat(j.heard.check(), j.gaps.found, h.quorum.callsAre(want), j.e.check(), j.e.outlived())
+	told, whole := asPlanned(h.plan, j.heard, j.gaps.all, j.e.said)
+	j.whole = whole
+	j.found = slices.Concat(j.heard.check(), j.gaps.found, h.quorum.callsAre(want), told, j.e.check(), j.e.outlived(), j.e.baseless(), j.e.afterwards(), j.e.silent(rest))
 	j.of = h.quorum.holds(topology.RTE, "rte.>")
 	return j
 }

@@ -130,3 +130,114 @@ func TestCertificateSaysWhatWasFound(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 }
+
+// What goes by the plan, by the outcomes' own times and by dead letters finds what is
+// planted, and nothing else.
+func TestWholeFindsWhatIsNotAsPlanned(t *testing.T) {
+	over := func(e *evidence) span {
+		return span{e.said[0].OccurredAt, e.said[len(e.said)-1].OccurredAt}
+	}
+	longRing := func(e *evidence) *request {
+		stories, _ := e.stories()
+		for n := 0; ; n++ {
+			r, _ := e.of("incomingCall", n)
+			s := stories[laneKey{r.Customer, r.NegotiatorIDs[0], r.CallID}]
+			rang := s.event(event.Incoming).OccurredAt
+			if m := s.event(event.Missed); m != nil && m.OccurredAt.Sub(rang) > shownWithin+time.Second && r.Time.Sub(rang) < shownWithin {
+				return r
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		plant func(e *evidence)
+		rest  func(e *evidence) span
+		want  []string
+	}{
+		"nothing":                   {func(*evidence) {}, over, nil},
+		"a ring that was not shown": {func(e *evidence) { e.without(longRing(e)) }, over, []string{notShown}},
+		"a ring that was shown late": {func(e *evidence) {
+			r := longRing(e)
+			r.Time = r.Time.Add(shownWithin)
+			e.sort()
+		}, over, []string{notShown}},
+		"a ring that was not shown while something was hurt": {func(e *evidence) { e.without(longRing(e)) }, func(*evidence) span { return span{} }, nil},
+		"a dead letter of what was accepted": {func(e *evidence) {
+			_, o := e.of("missedCall", 3)
+			e.letters = append(e.letters, event.DeadLetter{Service: "deliver", EventID: o.EventID, Customer: o.Customer, NegotiatorID: o.NegotiatorID})
+		}, over, []string{baselessLetter}},
+		"a dead letter of another service": {func(e *evidence) {
+			e.letters = append(e.letters, event.DeadLetter{Service: "ingest", Reason: "too-large"})
+		}, over, []string{baselessLetter}},
+		"posted after its outcome": {func(e *evidence) {
+			r, o := e.of("missedCall", 3)
+			e.recorded = map[string]time.Time{deliveryOf(o.EventID, o.Customer, o.NegotiatorID): r.Time.Add(-100 * time.Millisecond)}
+		}, over, []string{afterOutcome}},
+		"posted before its outcome": {func(e *evidence) {
+			r, o := e.of("missedCall", 3)
+			e.recorded = map[string]time.Time{deliveryOf(o.EventID, o.Customer, o.NegotiatorID): r.Time.Add(40 * time.Millisecond)}
+		}, over, nil},
+	} {
+		e := honest()
+		c.plant(e)
+		found := slices.Concat(e.silent(c.rest(e)), e.baseless(), e.afterwards())
+		if got := slices.Sorted(maps.Keys(kindsOf(found))); !slices.Equal(got, c.want) {
+			t.Errorf("%s: found %v, want %v:\n%v", name, got, c.want, found)
+		}
+	}
+}
+
+// A fold that is wrong in the same way whoever does it is found by the plan of the
+// calls; of what was not heard whole nothing is expected.
+func TestWholeFindsWhatTheFoldHasWrong(t *testing.T) {
+	const id = "0f6e4c1a-93d2-4b7e-8a61-2c5d9e7f1b30"
+	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	office := newOffice(1, "SBOX", 2)
+	call := event.Call{CallID: id, OrganizationID: office.organization, Caller: "+447700900123", Audience: office.staff[:1], Type: event.Incoming}
+	missed := call
+	missed.Type = event.Missed
+	for name, c := range map[string]struct {
+		plant func(h *history, told []said) []said
+		gaps  []span
+		want  int
+		whole int
+	}{
+		"as planned":   {func(_ *history, told []said) []said { return told }, nil, 0, 1},
+		"nothing told": {func(*history, []said) []said { return nil }, nil, 1, 1},
+		"one too few":  {func(_ *history, told []said) []said { return told[:1] }, nil, 1, 1},
+		"one twice":    {func(_ *history, told []said) []said { return append(told, told[1]) }, nil, 1, 1},
+		"to another": {func(_ *history, told []said) []said {
+			told[1].Audience = office.staff[1:]
+			return told
+		}, nil, 1, 1},
+		"of another organization": {func(_ *history, told []said) []said {
+			told[0].OrganizationID = newOffice(2, "RES", 1).organization
+			return told
+		}, nil, 1, 1},
+		"as another kind": {func(_ *history, told []said) []said {
+			told[1].Type = event.Ended
+			return told
+		}, nil, 1, 1},
+		"nothing told, beside a gap":      {func(*history, []said) []said { return nil }, []span{{at.Add(-3 * time.Second), at.Add(-time.Second)}}, 0, 0},
+		"nothing told, a gap long before": {func(*history, []said) []said { return nil }, []span{{at.Add(-time.Minute), at.Add(-50 * time.Second)}}, 1, 1},
+		"nothing told, not heard whole": {func(h *history, told []said) []said {
+			h.stored = h.stored[:1]
+			return nil
+		}, nil, 0, 0},
+		"nothing told, heard in another order": {func(h *history, told []said) []said {
+			slices.Reverse(h.stored)
+			return nil
+		}, nil, 0, 0},
+	} {
+		h := &history{calls: map[string]string{}}
+		for n := range 2 {
+			raw := []string{"rings", "cancelled"}[n]
+			h.sent = append(h.sent, sentEntry{Connection: "a", ID: raw, Time: at.Add(time.Duration(n) * time.Second)})
+			h.stored, h.calls[raw] = append(h.stored, raw), id
+		}
+		told := c.plant(h, []said{{Call: call}, {Call: missed}})
+		found, whole := asPlanned(map[string]plannedCall{id: {[]cue{{call: call}, {call: missed}}, 2}}, h, c.gaps, told)
+		if len(found) != c.want || whole != c.whole {
+			t.Errorf("%s: found %v, whole %d", name, found, whole)
+		}
+	}
+}

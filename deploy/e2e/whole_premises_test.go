@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,9 +33,10 @@ type premises struct {
 	small  map[string]bool    // those that are file systems of their own
 	all    map[string][]*spot // the replicas of a service
 
-	kills    []span // of a replica of deliver
-	orphaned []span // of these, of the one that delivered
-	deaf     []span // within which a replica of deliver was paused or cut off from NATS
+	plan     map[string]plannedCall // of each call
+	kills    []span                 // of a replica of deliver
+	orphaned []span                 // of these, of the one that delivered
+	deaf     []span                 // within which a replica of deliver was paused or cut off from NATS
 	frozen   []still
 }
 
@@ -68,7 +70,7 @@ func newPremises(t testing.TB, p promised, offices ...office) *premises {
 	w := emptyWorld(t)
 	q := newQuorum(w, wholeTTL, nil)
 	f := newFleetAt(newDeskIn(w, p.withReads(), offices...), "RTE_SIM_SENT_LIMIT=10000000")
-	return &premises{fleet: f, quorum: q, ways: map[string]ways{}, homes: map[string]string{}, small: map[string]bool{}, all: map[string][]*spot{}}
+	return &premises{fleet: f, quorum: q, ways: map[string]ways{}, homes: map[string]string{}, small: map[string]bool{}, all: map[string][]*spot{}, plan: map[string]plannedCall{}}
 }
 
 // open starts two replicas of each service.
@@ -82,7 +84,7 @@ func (h *premises) open() {
 	for _, service := range rolledOver {
 		for range 2 {
 			s := &spot{program: h.pod(service, binaries), service: service, built: binaries}
-			s.lax = true // whoever is cut off at its end cannot hand over all that it has
+			s.lax, s.stays = true, true // whoever is cut off at its end cannot hand over all that it has
 			h.between(s)
 			s.start()
 			h.all[service] = append(h.all[service], s)
@@ -217,6 +219,9 @@ func (h *premises) ring(ctx context.Context, l load) {
 			var started playing
 			h.exchange(h.sim.url+"/control/play", play{Text: s.text}, &started)
 			last = append(last, started)
+			for i, id := range started.CallIDs {
+				h.plan[id] = s.calls[i]
+			}
 		}
 		select {
 		case <-tick.C:
@@ -250,7 +255,29 @@ func (h *premises) heal() {
 	h.t.Helper()
 	h.wellAgain()
 	h.eventually(5*time.Minute, "three replicas of each stream", h.quorum.whole)
-	h.everybody(func(s *spot) { h.eventually(5*time.Minute, s.name+" to be well again", s.ready) })
+	h.everybody(func(s *spot) {
+		h.eventually(5*time.Minute, s.name+" to be well again", s.ready)
+		s.lax = false
+	})
+}
+
+// rest lets the hub ring on when nothing is hurt any more and nothing waits, and says
+// from when to when.
+func (h *premises) rest() span {
+	h.t.Helper()
+	for _, s := range h.all[stack.Ingest] {
+		h.eventually(3*time.Minute, s.name+" to have stored what had waited", func() bool { return s.queued() < 100 })
+	}
+	wait(h.t.Context(), undeafWithin)
+	from := time.Now()
+	wait(h.t.Context(), 30*time.Second)
+	return span{from, time.Now()}
+}
+
+// queued is how many messages a replica of ingest has yet to store; 0 while it does not tell.
+func (s *spot) queued() int {
+	n, _ := strconv.Atoi(s.metric("ringstream_ingest_queue_messages"))
+	return n
 }
 
 // wellAgain takes away whatever may hold things up.

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -63,11 +62,15 @@ func TestWhole(t *testing.T) {
 	meanwhile.Go(func() { h.look(ctx) })
 	h.strike(seed, lasts)
 	h.heal()
+	var rest span
+	if !brief(lasts) {
+		rest = h.rest()
+	}
 	end()
 	meanwhile.Wait()
 	wait(t.Context(), settled)
 	h.hush()
-	j := h.judge(brief(lasts))
+	j := h.judge(rest)
 
 	c := h.certify(seed, began, j)
 	f := j.e.figures()
@@ -87,6 +90,9 @@ func TestWhole(t *testing.T) {
 	}
 	if n := len(j.heard.stored); n < int(lasts.Seconds())*rate/2 || c.FaultsDone < int(lasts.Seconds())/6 {
 		t.Errorf("%d raw events and %d faults: the run proves little", n, c.FaultsDone)
+	}
+	if j.whole < len(h.plan)/4 {
+		t.Errorf("of %d calls that the hub told of only %d are in RTE whole and beside no gap: the run proves little", len(h.plan), j.whole)
 	}
 }
 
@@ -122,7 +128,7 @@ func (h *premises) strike(seed uint64, lasts time.Duration) {
 func (h *premises) look(ctx context.Context) {
 	for ctx.Err() == nil {
 		for _, s := range slices.Clone(h.all[stack.Ingest]) {
-			n, _ := strconv.Atoi(s.metric("ringstream_ingest_queue_messages")) // 0 while it does not tell
+			n := s.queued()
 			if most := h.quorum.count(longestQueue); n > most {
 				h.quorum.noted(longestQueue, n-most)
 			}
