@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -82,13 +81,11 @@ func (h *history) check() (found []finding) {
 		}
 		at[id] = i + 1
 	}
-	hearers, owed := h.hearers(), map[string]bool{}
+	hearers, owed, as := h.hearers(), map[string]bool{}, map[string]bool{} // each connection has its own envelope
 	for _, s := range h.sent {
 		end, over := h.ended[s.Connection]
 		owed[s.ID] = owed[s.ID] || !s.Uncertain && (!over || end.Sub(s.Time) > heartbeat)
-		if at[s.ID] > 0 && h.bytes[s.ID] != s.SHA256 {
-			found = append(found, finding{where: topology.RTE, kind: changedEvent, id: s.ID, note: "message " + strconv.Itoa(at[s.ID]) + " is not what connection " + s.Connection + " was sent"})
-		}
+		as[s.ID] = as[s.ID] || h.bytes[s.ID] == s.SHA256
 	}
 	h.doubt = 0
 	for _, id := range slices.Sorted(maps.Keys(hearers)) {
@@ -101,8 +98,11 @@ func (h *history) check() (found []finding) {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(at)) {
-		if hearers[id] == nil {
+		switch {
+		case hearers[id] == nil:
 			found = append(found, finding{where: topology.RTE, kind: extraEvent, id: id, note: "which the hub has sent to nobody"})
+		case !as[id]:
+			found = append(found, finding{where: topology.RTE, kind: changedEvent, id: id, note: fmt.Sprintf("as message %d: none of %v was sent these bytes", at[id], hearers[id])})
 		}
 	}
 	return append(found, h.order(at, hearers)...)

@@ -24,7 +24,10 @@ type plannedCall struct {
 }
 
 func newPlannedCall(cues []cue, lines []string) plannedCall {
-	p := plannedCall{cues: cues}
+	p := plannedCall{cues: slices.Clone(cues)}
+	for i, c := range cues {
+		p.cues[i].call.HuntGroup = len(c.call.Audience) > 1 // a stranger among them is one more person
+	}
 	for _, l := range lines {
 		if !strings.Contains(l, " UserStatus ") { // which is of a user
 			p.events++
