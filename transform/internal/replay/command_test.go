@@ -21,7 +21,7 @@ func TestUsage(t *testing.T) {
 	}{
 		"unknown command":       {args: []string{"erase"}, want: `replay: unknown command "erase" for "replay"; see --help`},
 		"unknown flag":          {args: []string{"run", "--from", "x"}, want: "replay: unknown flag: --from; see --help"},
-		"explain something":     {args: []string{"explain", "JAS"}, want: "replay: to explain a call: replay explain call JAS; to explain a user: replay explain user JAS --at 5m; see --help"},
+		"explain something":     {args: []string{"explain", "JAS"}, want: "replay: to explain a call: replay explain call ID; to explain a user: replay explain user JAS --at 5m; see --help"},
 		"no span of time":       {args: []string{"explain", "user", "JAS", "--at", "5m", "--within", "10"}, want: `replay: invalid argument "10" for "--within" flag: time: missing unit in duration "10"; see --help`},
 		"an argument":           {args: []string{"diff", "x"}, want: `replay: unknown command "x" for "replay diff"`},
 		"since":                 {args: []string{"run", "--since", "noon"}, want: `replay: --since: "noon" is no time; write 2026-11-02T09:00:00Z, 2026-11-02 09:00 (UTC), 2026-11-02, 09:00 (UTC, the last that was), or how long ago: 90m, 2d; see --help`},

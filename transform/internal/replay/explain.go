@@ -64,6 +64,9 @@ json   one object: who, user, from, until, answer, calls (each as of explain cal
 Privacy and exit codes: as of explain.`
 )
 
+// wholeID is how long the id of a call is: RTE's are UUIDs.
+const wholeID = 36
+
 // asking is what explain is asked.
 type asking struct {
 	format  string
@@ -90,7 +93,11 @@ func whichExplained(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return usage("to explain a call: replay explain call %s; to explain a user: replay explain user %[1]s --at 5m", args[0])
+	call := args[0]
+	if len(call) != wholeID {
+		call = "ID"
+	}
+	return usage("to explain a call: replay explain call %s; to explain a user: replay explain user %s --at 5m", call, args[0])
 }
 
 func (c *command) explainCallCommand(a *asking) *cobra.Command {
@@ -169,7 +176,11 @@ func (c *command) explainCall(ctx context.Context, js jetstream.JetStream, s Set
 		return err
 	}
 	if e.Empty() {
-		return fmt.Errorf("%w: %s; RTE reaches back to %s; explain user finds calls by their time", stream.ErrNothing, e.Nothing(), g.RTE.From.Format(explain.StoredFormat))
+		hint := "explain user finds calls by their time"
+		if len(id) != wholeID {
+			hint = fmt.Sprintf("the id of a call has %d characters: make run says it above the call (\"A is call …\"), tail in every line; ", wholeID) + hint
+		}
+		return fmt.Errorf("%w: %s; RTE reaches back to %s; %s", stream.ErrNothing, e.Nothing(), g.RTE.From.Format(explain.StoredFormat), hint)
 	}
 	answer := explain.Conclude(e, "", s.Deadlines, a.masking())
 	if err := c.tellCall(answer, a.format); err != nil {

@@ -297,7 +297,7 @@ func TestExplainCall(t *testing.T) {
 	})
 	t.Run("nothing", func(t *testing.T) {
 		out, errs, code := r.explain(time.Now(), "call", "nonsense")
-		if code != Trouble || out != "" || !strings.Contains(errs, "nothing found: no stream holds anything of call nonsense; RTE reaches back to ") {
+		if code != Trouble || out != "" || !strings.Contains(errs, "nothing found: no stream holds anything of call nonsense; RTE reaches back to ") || !strings.Contains(errs, "; the id of a call has 36 characters: ") {
 			t.Errorf("exit %d, %q, %q", code, out, errs)
 		}
 	})

@@ -94,7 +94,7 @@ func (j judging) delivered(s Stored, o Ended) Verdict {
 		because += ", as a dead letter sent again"
 	}
 	check := []string{
-		"was the user logged in to AgencyCloud, as that negotiator? who is not loses rings, answers and ends",
+		"was the user logged in to AgencyCloud, as that negotiator? of a call that rings, is answered or ends, one who is not logged in then learns nothing later either",
 		fmt.Sprintf("has %s's configuration request for notifications been processed? before, Reapit accepts and shows nothing", cmp.Or(o.Customer, "the customer")),
 	}
 	late := false
