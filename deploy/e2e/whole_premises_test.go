@@ -234,14 +234,17 @@ func (h *premises) ring(ctx context.Context, l load) {
 	}
 }
 
-// chatter is what the hub tells besides: who is available, and the like.
+// chatter is what the hub tells besides: who is available, and the like. It is of
+// many at a time: those of one user go to RTE one after the other.
 func (h *premises) chatter(ctx context.Context, l load) {
-	const perSecond = 10
+	const perSecond, users = 10, 12
 	tick := time.NewTicker(time.Second / perSecond)
 	defer tick.Stop()
 	for n := 0; ctx.Err() == nil; n++ {
 		o := h.offices[n%len(h.offices)]
-		h.post(h.sim.url+"/control/send", map[string]any{"eventType": "UserStatus", "entityId": o.staff[n/2%len(o.staff)].UserID, "count": l.other / perSecond})
+		for u := range users {
+			h.post(h.sim.url+"/control/send", map[string]any{"eventType": "UserStatus", "entityId": o.staff[(n/2*users+u)%len(o.staff)].UserID, "count": l.other / perSecond / users})
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
