@@ -50,6 +50,16 @@ func TestHistoryFindsWhatIsPlanted(t *testing.T) {
 			onlyB(h)
 			h.stored = slices.Delete(h.stored, at, at+1)
 		}, map[string]int{missingEvent: 1}},
+		"dropped, which one alone had, who stood still": {func(h *history) {
+			onlyB(h)
+			h.stills = []span{{h.ended["b"].Add(-3600 * time.Millisecond), h.ended["b"].Add(time.Second)}}
+			h.stored = slices.Delete(h.stored, at, at+1)
+		}, map[string]int{}},
+		"dropped, which one alone had heard before it stood still": {func(h *history) {
+			onlyB(h)
+			h.stills = []span{{h.ended["b"].Add(-2500 * time.Millisecond), h.ended["b"].Add(time.Second)}}
+			h.stored = slices.Delete(h.stored, at, at+1)
+		}, map[string]int{missingEvent: 1}},
 		"dropped, which nobody may have heard": {func(h *history) {
 			onlyB(h)
 			h.stored = slices.Delete(h.stored, 9, 10)

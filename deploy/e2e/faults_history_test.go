@@ -24,6 +24,7 @@ type history struct {
 	sent   []sentEntry
 	ended  map[string]time.Time // connections
 	stored []string             // ids, in the order of RTE
+	stills []span               // within which a replica stood still, and read nothing
 	doubt  int                  // not stored, and sent only where nobody may have heard it
 
 	elected bool                     // RTE is led by one server after the other
@@ -84,7 +85,7 @@ func (h *history) check() (found []finding) {
 	hearers, owed, as := h.hearers(), map[string]bool{}, map[string]bool{} // each connection has its own envelope
 	for _, s := range h.sent {
 		end, over := h.ended[s.Connection]
-		owed[s.ID] = owed[s.ID] || !s.Uncertain && (!over || end.Sub(s.Time) > heartbeat)
+		owed[s.ID] = owed[s.ID] || !s.Uncertain && (!over || s.Time.Before(h.heardUntil(end)))
 		as[s.ID] = as[s.ID] || h.bytes[s.ID] == s.SHA256
 	}
 	h.doubt = 0
@@ -106,6 +107,18 @@ func (h *history) check() (found []finding) {
 		}
 	}
 	return append(found, h.order(at, hearers)...)
+}
+
+// heardUntil is up to when whatever a connection was sent that ended then must have
+// been read: what waits for a reader who stands still is lost with the connection.
+func (h *history) heardUntil(end time.Time) time.Time {
+	until := end.Add(-heartbeat)
+	for _, s := range h.stills {
+		if from := s.from.Add(-clocksWithin); from.Before(until) && !end.Before(s.from) && end.Before(s.until.Add(heartbeat)) {
+			until = from
+		}
+	}
+	return until
 }
 
 // order finds events that stand in RTE behind one that exactly the same connections

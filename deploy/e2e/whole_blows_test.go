@@ -212,15 +212,18 @@ func (h *premises) deafens(p *spot) func() {
 	}
 }
 
-// stills begins a time in which a replica of deliver stands still; the returned
-// function ends it.
+// stills begins a time in which a replica of deliver or ingest stands still; the
+// returned function ends it.
 func (h *premises) stills(p *spot) func() {
 	from := time.Now()
 	return func() {
-		if p.service == stack.Deliver {
-			h.mu.Lock()
-			defer h.mu.Unlock()
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		switch p.service {
+		case stack.Deliver:
 			h.frozen = append(h.frozen, still{p.name, span{from, time.Now()}})
+		case stack.Ingest:
+			h.unread = append(h.unread, span{from, time.Now()})
 		}
 	}
 }

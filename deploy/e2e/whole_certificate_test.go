@@ -64,6 +64,7 @@ var checked = []struct {
 	{"Nothing is told twice but what was under way when whoever delivered lost its place", []string{reapitSide}, []string{postedTwice, afterOutcome}},
 	{"When nothing is hurt any more, whoever is rung is shown it within 5 s of the hub's event", []string{reapitSide}, []string{notShown}},
 	{"No notification is sent that shows a call after its end, after somebody else's answer or after its deadline", []string{reapitSide}, []string{afterTheEnd, elsewhereFirst, late, neverShown}},
+	{"What a fault excuses is rare", []string{""}, []string{excusedTooOften}},
 	{"Nothing goes to a wrong tenant or negotiator, or says what it ought not to", []string{reapitSide, outcomeLog}, []string{wrongCustomer, wrongContent}},
 	{"Reapit is asked no more, in any second and at a time, than it allows", []string{reapitSide}, []string{overTheRate, overConcurrency, limited}},
 }

@@ -46,6 +46,7 @@ func (h *premises) judge(rest span) (j judged) {
 	want := h.reference()
 	h.quorum.caughtUp(len(want))
 	j.heard, j.gaps = h.heard(elected), h.gapsAre(heartbeat+heartbeat/4+skewed*time.Second)
+	j.heard.stills = h.unread
 	j.calls = len(want)
 	h.drained(h.owed(), 4*time.Minute)
 	for _, service := range rolledOver[1:] {
@@ -66,9 +67,41 @@ func (h *premises) judge(rest span) (j judged) {
 	told, whole := asPlanned(h.plan, j.heard, j.gaps.all, j.e.said)
 	j.whole = whole
 	j.found = slices.Concat(j.heard.check(), j.gaps.found, h.quorum.callsAre(want), told, j.e.check(), j.e.outlived(), j.e.baseless(), j.e.afterwards(), j.e.silent(rest))
+	if rest != (span{}) {
+		j.found = append(j.found, rare(j.excused())...)
+	}
 	j.of = h.quorum.holds(topology.RTE, "rte.>")
 	return j
 }
+
+// excuse is what is no violation where something was hurt, and how much of it there may be.
+type excuse struct {
+	what     string
+	n, of    int
+	perMille int
+}
+
+func (j judged) excused() []excuse {
+	return []excuse{
+		{"raw events not stored, which nobody may have heard", j.heard.doubt, len(j.heard.hearers()), 1},
+		{"raw events behind later ones of other calls", len(j.heard.behind), len(j.heard.stored), 1},
+		{"calls shown after their end, while nobody could hear of it", len(j.stale), len(j.e.requests), 2},
+		{"notifications shown twice, when whoever delivered lost its place", j.doubles, len(j.e.requests), 20},
+	}
+}
+
+// rare finds what is excused so often that the faults cannot be all of it: several times
+// what runs of ten minutes have seen.
+func rare(all []excuse) (found []finding) {
+	for _, x := range all {
+		if 1000*x.n > x.perMille*x.of {
+			found = append(found, finding{kind: excusedTooOften, note: fmt.Sprintf("%d of %d: %s", x.n, x.of, x.what)})
+		}
+	}
+	return found
+}
+
+const excusedTooOften = "excused too often"
 
 // transits are what stood between each replica of deliver and Reapit.
 func (h *premises) transits() map[string][]transit {

@@ -186,6 +186,13 @@ func TestWholeFindsWhatIsNotAsPlanned(t *testing.T) {
 	}
 }
 
+func TestWholeFindsTooManyExcuses(t *testing.T) {
+	all := []excuse{{"seen", 200, 200_000, 1}, {"seen", 0, 0, 1}, {"too often", 201, 200_000, 1}, {"of nothing", 1, 0, 1}}
+	if found := rare(all); len(found) != 2 || found[0].note != "201 of 200000: too often" {
+		t.Errorf("found %v", found)
+	}
+}
+
 // A fold that is wrong in the same way whoever does it is found by the plan of the
 // calls; of what was not heard whole nothing is expected.
 func TestWholeFindsWhatTheFoldHasWrong(t *testing.T) {

@@ -38,6 +38,7 @@ type premises struct {
 	orphaned []span                 // of these, of the one that delivered
 	deaf     []span                 // within which a replica of deliver was paused or cut off from NATS
 	frozen   []still
+	unread   []span // within which a replica of ingest was paused
 }
 
 // delivering is what a replica of deliver calls its role.

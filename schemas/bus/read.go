@@ -28,6 +28,11 @@ const (
 	// long; a living one that was cut off is given a new one.
 	abandoned = 30 * time.Second
 	stuck     = time.Second // then a reader that is to end waits for the server
+	// sign is how often the server gives a sign of life to a reader who has nothing to
+	// read. Two that are missing mean that the server which had the consumer has
+	// stopped, or stands still; then it is made anew elsewhere. By default that takes 10 s,
+	// in which deliver would show calls that are over.
+	sign      = time.Second
 	lookAgain = 5 * time.Second
 )
 
@@ -57,7 +62,7 @@ func follow(ctx context.Context, js jetstream.JetStream, stream string, filters 
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead))
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead), jetstream.PullHeartbeat(sign))
 	if err != nil {
 		return fmt.Errorf("read stream %s: %w", stream, err)
 	}
