@@ -178,7 +178,7 @@ func TestTailWhatIsImported(t *testing.T) {
 		t.Fatal(errs)
 	}
 	bustest.Eventually(t, "all lines", func() bool { return strings.Count(out.String(), "\n") >= len(was.Timeline) })
-	if errs, code := end(); code != Clean || errs != "" {
+	if errs, code := end(); code != Clean || errs != followsAll {
 		t.Errorf("exit %d, said %q", code, errs)
 	}
 	for text := range strings.Lines(out.String()) {

@@ -63,6 +63,9 @@ func (r *rig) consumers() (n int) {
 	return n
 }
 
+// followsAll is what tail says of itself when nothing is left out.
+const followsAll = "replay: following the calls, from now on; Ctrl-C ends it\n"
+
 func TestTail(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
