@@ -42,7 +42,7 @@ func runCluster(t *testing.T) *cluster {
 	if err := bus.Prepare(t.Context(), c.js, cfg, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	_, q, start := run(t, cfg)
+	_, q, start := publisherOf(t, cfg)
 	c.publish = q
 	start()
 	return c
@@ -226,7 +226,7 @@ func TestClusterKeepsEverythingWhileLeadersRestart(t *testing.T) {
 	}
 	c.sees("a", "b")
 	total := len(streams) * step
-	expectInOrder(t, c.js, total)
+	expectInOrder(t, c.js, total, 50)
 	at := 0
 	messages := bustest.Messages(t, c.js, logStream, logPrefix+".ev.>")
 	for in := 1; in <= total; in++ {

@@ -18,7 +18,7 @@ type Outgoing struct {
 	Subject string
 	Header  nats.Header // with Nats-Msg-Id, so that a repeat is seen as one
 	Data    []byte
-	Key     string // two messages of one key are never in flight together
+	Key     string // messages of one key are stored in their order
 	Arrived time.Time
 }
 
@@ -31,16 +31,16 @@ type Source interface {
 	Ready() <-chan struct{}
 }
 
-// Publisher sends the messages of a source to JetStream in their order,
-// pipelined, and repeats what was not acknowledged without letting anything
-// overtake it.
+// Publisher sends the messages of a source to JetStream, pipelined, and has those
+// of each key stored in their order.
 //
 // It holds a connection of its own that does not reconnect: one TCP session
 // delivers a prefix of what was written to it, so after any failure the
 // Publisher dials anew and sends everything unacknowledged again, in order;
 // the server drops repeats by their Nats-Msg-Id. What TCP cannot order, a
 // server that refuses one message and takes the next, is kept off a key by
-// never having two of its messages in flight.
+// sending its next message only when the one before is stored. Those of other
+// keys do not wait for that; a window bounds how many may overtake one.
 //
 // A cluster knows a repeat only when the first copy is stored. Of one that is
 // on its way, from another replica, it says so instead, and may yet lose it:
@@ -56,11 +56,12 @@ type Publisher struct {
 	dial    func(...nats.Option) (*nats.Conn, error)
 	log     *slog.Logger
 	source  Source
-	queue   []Outgoing // taken and not sent
-	unacked []flight
-	first   uint64 // number of the oldest in flight
-	bytes   int    // of what is unacked
-	keys    map[string]bool
+	queue   []Outgoing        // taken, for which the window has no room
+	window  []flight          // in the source's order
+	first   uint64            // number of the oldest in the window
+	bytes   int               // of what is in the window
+	flying  int               // of the window, in flight
+	last    map[string]uint64 // number of the newest of each key in the window
 	nc      *nats.Conn
 	inbox   string         // where answers come to, each under the number of its message
 	answers chan *nats.Msg // of the present connection
@@ -81,14 +82,33 @@ type Publisher struct {
 	Connected func(bool, error)
 }
 
-// flight is a message in flight, and then its answer.
+// flight is a message in the window.
 type flight struct {
-	msg      Outgoing
-	sent     time.Time
-	answered bool
-	underway bool // another's copy is
-	ack      *jetstream.PubAck
-	err      error
+	msg   Outgoing
+	state state
+	next  uint64    // number of the next of its key; 0: there is none
+	sent  time.Time // for the first time, on this connection
+	ack   *jetstream.PubAck
+	err   error
+}
+
+// state is what became of a message.
+type state int
+
+const (
+	held     state = iota // the one before it of its key is not stored
+	flying                // sent
+	underway              // sent, while another's copy is being stored
+	stored
+	failed
+)
+
+// inFlight is 1 for one that is.
+func (s state) inFlight() int {
+	if s == flying || s == underway {
+		return 1
+	}
+	return 0
 }
 
 const (
@@ -113,7 +133,7 @@ func NewPublisher(cfg Config, name string, source Source, log *slog.Logger) *Pub
 		dial:   func(extra ...nats.Option) (*nats.Conn, error) { return Dial(cfg, name, extra...) },
 		log:    log,
 		source: source,
-		keys:   map[string]bool{},
+		last:   map[string]uint64{},
 
 		Stored:    func(Outgoing, *jetstream.PubAck) {},
 		Refused:   func(Outgoing, error) *Outgoing { return nil },
@@ -161,9 +181,9 @@ func (p *Publisher) ready() <-chan struct{} {
 	return p.source.Ready()
 }
 
-func (p *Publisher) full() bool { return len(p.unacked) >= defaultWindow || p.bytes >= windowBytes }
+func (p *Publisher) full() bool { return len(p.window) >= defaultWindow || p.bytes >= windowBytes }
 
-// fill sends what there is, as far as the window and the keys in flight allow.
+// fill takes what there is, as far as the window has room for it.
 func (p *Publisher) fill() (err error) {
 	for p.nc != nil && !p.full() {
 		if len(p.queue) == 0 {
@@ -171,10 +191,7 @@ func (p *Publisher) fill() (err error) {
 				return err
 			}
 		}
-		if p.keys[p.queue[0].Key] {
-			return nil
-		}
-		p.send(p.queue[0])
+		p.enter(p.queue[0])
 		p.queue[0] = Outgoing{}
 		p.queue = p.queue[1:]
 	}
@@ -182,28 +199,47 @@ func (p *Publisher) fill() (err error) {
 }
 
 func (p *Publisher) least() int {
-	if len(p.unacked) < little {
+	if p.flying < little {
 		return 1
 	}
 	return batch
 }
 
-func (p *Publisher) send(m Outgoing) {
-	p.unacked = append(p.unacked, flight{msg: m})
+// enter sends a message unless one of its key, in the window, is not stored.
+func (p *Publisher) enter(m Outgoing) {
+	n := p.first + uint64(len(p.window))
+	p.window = append(p.window, flight{msg: m})
 	p.bytes += len(m.Data)
-	p.keys[m.Key] = true
-	if p.transmit(len(p.unacked) - 1); p.unacked[0].answered {
+	before, follows := p.last[m.Key]
+	p.last[m.Key] = n
+	if follows {
+		f := p.at(before)
+		f.next = n
+		follows = f.state != stored
+	}
+	if !follows {
+		p.transmit(n)
 		p.settle()
 	}
 }
 
-// transmit writes the i-th message in flight. One that cannot be written has its
-// answer at once.
-func (p *Publisher) transmit(i int) {
-	f := &p.unacked[i]
-	reply := p.inbox + strconv.FormatUint(p.first+uint64(i), 10) //nolint:gosec // an index
-	err := p.nc.PublishMsg(&nats.Msg{Subject: f.msg.Subject, Reply: reply, Header: f.msg.Header, Data: f.msg.Data})
-	f.sent, f.answered, f.underway, f.err = time.Now(), err != nil, false, err
+func (p *Publisher) at(n uint64) *flight { return &p.window[n-p.first] }
+
+func (p *Publisher) turn(f *flight, to state) {
+	p.flying += to.inFlight() - f.state.inFlight()
+	f.state = to
+}
+
+// transmit writes the n-th message. One that cannot be written has failed at once.
+func (p *Publisher) transmit(n uint64) {
+	f := p.at(n)
+	reply := p.inbox + strconv.FormatUint(n, 10)
+	f.sent, f.err = time.Now(), p.nc.PublishMsg(&nats.Msg{Subject: f.msg.Subject, Reply: reply, Header: f.msg.Header, Data: f.msg.Data})
+	if f.err != nil {
+		p.turn(f, failed)
+	} else {
+		p.turn(f, flying)
+	}
 }
 
 // answered takes in an answer and all that have come with it.
@@ -221,16 +257,26 @@ func (p *Publisher) answered(m *nats.Msg) {
 
 func (p *Publisher) note(m *nats.Msg) {
 	n, err := strconv.ParseUint(m.Subject[len(p.inbox):], 10, 64)
-	if err != nil || n < p.first || n >= p.first+uint64(len(p.unacked)) {
+	if err != nil || n < p.first || n >= p.first+uint64(len(p.window)) {
 		return // an answer to what is over
 	}
-	f := &p.unacked[n-p.first]
-	f.ack, f.err = readAck(m)
-	if f.underway = isUnderway(f.err); f.underway {
-		p.askLater()
+	f := p.at(n)
+	if f.state.inFlight() == 0 {
 		return
 	}
-	f.answered = true
+	f.ack, f.err = readAck(m)
+	switch {
+	case f.err == nil:
+		p.turn(f, stored)
+		if f.next > 0 {
+			p.transmit(f.next)
+		}
+	case isUnderway(f.err):
+		p.turn(f, underway)
+		p.askLater()
+	default:
+		p.turn(f, failed)
+	}
 }
 
 func isUnderway(err error) bool {
@@ -249,10 +295,10 @@ func (p *Publisher) askLater() {
 // from when it was first sent.
 func (p *Publisher) askAgain() {
 	p.repeat = nil
-	for i := range p.unacked {
-		if f := &p.unacked[i]; f.underway {
+	for i := range p.window {
+		if f := &p.window[i]; f.state == underway {
 			sent := f.sent
-			p.transmit(i)
+			p.transmit(p.first + uint64(i)) //nolint:gosec // an index
 			f.sent = sent
 		}
 	}
@@ -261,16 +307,16 @@ func (p *Publisher) askAgain() {
 
 // overdue gives up on an answer that does not come.
 func (p *Publisher) overdue(now time.Time) {
-	if len(p.unacked) > 0 && now.Sub(p.unacked[0].sent) > publishTimeout {
+	if len(p.window) > 0 && now.Sub(p.window[0].sent) > publishTimeout {
 		p.failed(jetstream.ErrAsyncPublishTimeout)
 	}
 }
 
-// settle ends the oldest messages as far as they are answered.
+// settle ends the oldest messages as far as they are stored.
 func (p *Publisher) settle() {
 	before := p.first
-	for p.nc != nil && len(p.unacked) > 0 && p.unacked[0].answered {
-		if f := p.unacked[0]; f.err != nil {
+	for p.nc != nil && len(p.window) > 0 && p.window[0].state >= stored {
+		if f := p.window[0]; f.state == failed {
 			p.failed(f.err)
 		} else {
 			p.wait, p.pause = 0, 0
@@ -283,22 +329,29 @@ func (p *Publisher) settle() {
 	}
 }
 
+// pop lets go of the oldest message, and has the next of its key take its turn if it
+// has not.
 func (p *Publisher) pop() {
-	m := p.unacked[0].msg
-	p.unacked[0] = flight{}
-	p.unacked = p.unacked[1:]
+	f := p.window[0]
+	p.turn(&p.window[0], stored)
+	p.window[0] = flight{}
+	p.window = p.window[1:]
 	p.first++
-	delete(p.keys, m.Key)
-	p.bytes -= len(m.Data)
+	p.bytes -= len(f.msg.Data)
+	if f.next == 0 {
+		delete(p.last, f.msg.Key)
+	} else if p.at(f.next).state == held {
+		p.transmit(f.next)
+	}
 }
 
-// failed handles the oldest message in flight being refused or unanswered.
+// failed handles the oldest message being refused or unanswered.
 func (p *Publisher) failed(err error) {
 	if !never(err) {
-		p.lost(fmt.Errorf("publish to %s: %w", p.unacked[0].msg.Subject, err))
+		p.lost(fmt.Errorf("publish to %s: %w", p.window[0].msg.Subject, err))
 		return
 	}
-	refused := p.unacked[0].msg
+	refused := p.window[0].msg
 	instead := p.Refused(refused, err)
 	if instead == nil {
 		p.pop()
@@ -306,8 +359,8 @@ func (p *Publisher) failed(err error) {
 	}
 	instead.Key = refused.Key
 	p.bytes += len(instead.Data) - len(refused.Data)
-	p.unacked[0].msg = *instead
-	p.transmit(0)
+	p.window[0].msg = *instead
+	p.transmit(p.first)
 }
 
 // never reports whether repeating a message cannot help.
@@ -318,7 +371,7 @@ func never(err error) bool {
 func (p *Publisher) lost(err error) {
 	p.wait = min(max(2*p.wait, firstRetry), longestRetry)
 	p.Connected(false, err)
-	p.log.Warn("publishing interrupted; everything unacknowledged will be sent again", "error", err, "unacknowledged", len(p.unacked))
+	p.log.Warn("publishing interrupted; everything unacknowledged will be sent again", "error", err, "unacknowledged", len(p.window))
 	p.hangUp()
 }
 
@@ -348,8 +401,10 @@ func (p *Publisher) connect(ctx context.Context) error {
 		return err
 	}
 	p.Connected(true, nil)
-	for i := range p.unacked {
-		p.transmit(i)
+	for i := range p.window {
+		if s := p.window[i].state; s != held && s != stored {
+			p.transmit(p.first + uint64(i)) //nolint:gosec // an index
+		}
 	}
 	p.settle()
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,8 +18,9 @@ import (
 	"ringstream/schemas/topology"
 )
 
-func outgoing(i, keys int) bus.Outgoing {
-	key := fmt.Sprintf("k%d", i%keys)
+func outgoing(i, keys int) bus.Outgoing { return of(i, fmt.Sprintf("k%d", i%keys)) }
+
+func of(i int, key string) bus.Outgoing {
 	return bus.Outgoing{
 		Subject: topology.Raw(0, "", "Test", topology.KeyToken(key)), Key: key, Data: fmt.Appendf(nil, "%d", i),
 		Header: nats.Header{"Nats-Msg-Id": {fmt.Sprintf("id-%d", i)}},
@@ -59,7 +61,7 @@ func (q *queue) publish(m bus.Outgoing) {
 }
 
 // flush waits until everything that was published is over.
-func (q *queue) flush(t *testing.T) {
+func (q *queue) flush(t testing.TB) {
 	t.Helper()
 	bustest.Eventually(t, "everything to be stored", func() bool {
 		q.mu.Lock()
@@ -68,7 +70,7 @@ func (q *queue) flush(t *testing.T) {
 	})
 }
 
-func run(t *testing.T, cfg bus.Config) (*bus.Publisher, *queue, func()) {
+func publisherOf(t testing.TB, cfg bus.Config) (*bus.Publisher, *queue, func()) {
 	t.Helper()
 	q := &queue{ready: make(chan struct{}, 1)}
 	p := bus.NewPublisher(cfg, "publisher", q, slog.New(slog.DiscardHandler))
@@ -81,16 +83,23 @@ func run(t *testing.T, cfg bus.Config) (*bus.Publisher, *queue, func()) {
 	}
 }
 
-func expectInOrder(t *testing.T, js jetstream.JetStream, n int) {
+// expectInOrder expects n messages, those of each of so many keys in their order.
+func expectInOrder(t *testing.T, js jetstream.JetStream, n, keys int) {
 	t.Helper()
 	messages := bustest.Messages(t, js, topology.RTE)
 	if len(messages) != n {
 		t.Fatalf("%d messages stored, want %d", len(messages), n)
 	}
-	for i, m := range messages {
-		if want := fmt.Sprint(i); string(m.Data) != want {
-			t.Fatalf("message %d is %s", i, m.Data)
+	last := map[int]int{}
+	for at, m := range messages {
+		i, err := strconv.Atoi(string(m.Data))
+		if err != nil {
+			t.Fatal(err)
 		}
+		if want, ok := last[i%keys]; ok && i != want+keys || !ok && i != i%keys {
+			t.Fatalf("message %d is %d, and the one before of its key %d", at, i, want)
+		}
+		last[i%keys] = i
 	}
 }
 
@@ -98,7 +107,7 @@ func TestPublisherKeepsOrderWhileTheServerRestarts(t *testing.T) {
 	const n = 20_000
 	s := bustest.Run(t)
 	js := s.Provisioned(1)
-	p, q, start := run(t, s.Config(1))
+	p, q, start := publisherOf(t, s.Config(1))
 	stored := 0
 	restarts := make(chan struct{}, 3)
 	p.Stored = func(bus.Outgoing, *jetstream.PubAck) {
@@ -124,7 +133,7 @@ func TestPublisherKeepsOrderWhileTheServerRestarts(t *testing.T) {
 	if stored != n {
 		t.Fatalf("%d were reported stored, want %d", stored, n)
 	}
-	expectInOrder(t, js, n)
+	expectInOrder(t, js, n, 97)
 }
 
 func TestTwoPublishersOfTheSameEventsMakeOneCopy(t *testing.T) {
@@ -133,7 +142,7 @@ func TestTwoPublishersOfTheSameEventsMakeOneCopy(t *testing.T) {
 	js := s.Provisioned(1)
 	var both []*queue
 	for range 2 {
-		_, q, start := run(t, s.Config(1))
+		_, q, start := publisherOf(t, s.Config(1))
 		for i := range n {
 			q.publish(outgoing(i, 11))
 		}
@@ -143,7 +152,7 @@ func TestTwoPublishersOfTheSameEventsMakeOneCopy(t *testing.T) {
 	for _, q := range both {
 		q.flush(t)
 	}
-	expectInOrder(t, js, n)
+	expectInOrder(t, js, n, 11)
 }
 
 // A cluster says of a message of which the other has a copy on its way that it is
@@ -158,7 +167,7 @@ func TestClusterTakesTheSameEventsFromTwoPublishers(t *testing.T) {
 	}
 	var both []*queue
 	for range 2 {
-		p, q, start := run(t, cfg)
+		p, q, start := publisherOf(t, cfg)
 		p.Connected = func(up bool, err error) {
 			if !up {
 				t.Errorf("interrupted: %v", err)
@@ -175,10 +184,10 @@ func TestClusterTakesTheSameEventsFromTwoPublishers(t *testing.T) {
 			q.flush(t)
 		}
 	}
-	expectInOrder(t, js, n)
+	expectInOrder(t, js, n, 11)
 }
 
-func connected(t *testing.T, cfg bus.Config) jetstream.JetStream {
+func connected(t testing.TB, cfg bus.Config) jetstream.JetStream {
 	t.Helper()
 	nc, err := bus.Connect(t.Context(), cfg, "test", slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -195,7 +204,7 @@ func connected(t *testing.T, cfg bus.Config) jetstream.JetStream {
 func TestPublisherHandsBackWhatCanNeverBeStored(t *testing.T) {
 	s := bustest.Run(t)
 	js := s.Provisioned(1)
-	p, q, start := run(t, s.Config(1))
+	p, q, start := publisherOf(t, s.Config(1))
 	refused := make(chan error, 2)
 	p.Refused = func(_ bus.Outgoing, err error) *bus.Outgoing {
 		refused <- err
@@ -215,13 +224,13 @@ func TestPublisherHandsBackWhatCanNeverBeStored(t *testing.T) {
 			t.Fatal("refused without an error")
 		}
 	}
-	expectInOrder(t, js, 2)
+	expectInOrder(t, js, 2, 5)
 }
 
 // A server that is not there yet: the publisher waits and loses nothing.
 func TestPublisherWaitsForTheStream(t *testing.T) {
 	s := bustest.Run(t)
-	p, q, start := run(t, s.Config(1))
+	p, q, start := publisherOf(t, s.Config(1))
 	told := make(chan error, 100)
 	p.Connected = func(up bool, err error) {
 		if !up {
@@ -237,7 +246,7 @@ func TestPublisherWaitsForTheStream(t *testing.T) {
 	}
 	js := s.Provisioned(1)
 	q.flush(t)
-	expectInOrder(t, js, 100)
+	expectInOrder(t, js, 100, 7)
 }
 
 // A call that rings does not wait for the ack of another's event.
@@ -253,7 +262,7 @@ func TestPublisherSendsOneBesideAFew(t *testing.T) {
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	_, q, start := run(t, s.Config(1))
+	_, q, start := publisherOf(t, s.Config(1))
 	start()
 	lonely := outgoing(1, 2)
 	lonely.Subject, lonely.Key = "lonely", "lonely"
@@ -263,6 +272,42 @@ func TestPublisherSendsOneBesideAFew(t *testing.T) {
 	bustest.Eventually(t, "the other message to be stored", func() bool { return len(bustest.Messages(t, js, topology.RTE)) == 1 })
 	if len(unanswered) > 0 {
 		t.Error("the other message waited until the first was overdue")
+	}
+}
+
+// What waits until the one before it of its key is stored holds up nobody else's.
+func TestPublisherLetsOtherKeysPass(t *testing.T) {
+	t.Parallel()
+	s := bustest.Run(t)
+	js := s.Provisioned(1)
+	nc := js.Conn()
+	asked := make(chan *nats.Msg, 100)
+	if _, err := nc.ChanSubscribe("lonely", asked); err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	_, q, start := publisherOf(t, s.Config(1))
+	start()
+	first := of(9, "call")
+	first.Subject = "lonely"
+	for _, m := range []bus.Outgoing{first, of(1, "call"), of(0, "another"), of(3, "call"), of(2, "another")} {
+		q.publish(m)
+	}
+	stored := func() (all string) {
+		for _, m := range bustest.Messages(t, js, topology.RTE) {
+			all += string(m.Data)
+		}
+		return all
+	}
+	bustest.Eventually(t, "those of the other call", func() bool { return len(stored()) == 2 })
+	if err := (<-asked).Respond([]byte(`{"stream":"X","seq":7}`)); err != nil {
+		t.Fatal(err)
+	}
+	q.flush(t)
+	if got := stored(); got != "0213" || len(asked) > 0 {
+		t.Errorf("stored are %s, and %d were sent more than once", got, len(asked))
 	}
 }
 
@@ -280,7 +325,7 @@ func TestPublisherRepeatsWhatIsNotAnswered(t *testing.T) {
 	if err := nc.Flush(); err != nil { // otherwise nobody may be there yet
 		t.Fatal(err)
 	}
-	p, q, start := run(t, s.Config(1))
+	p, q, start := publisherOf(t, s.Config(1))
 	told := make(chan error, 100)
 	p.Connected = func(up bool, err error) {
 		if !up {
