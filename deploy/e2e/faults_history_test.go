@@ -27,21 +27,15 @@ type history struct {
 	stills []span               // within which a replica stood still, and read nothing
 	doubt  int                  // not stored, and sent only where nobody may have heard it
 
-	elected bool                     // RTE is led by one server after the other
-	calls   map[string]string        // of an event: the last token of its subject
-	bytes   map[string]string        // their SHA-256, in hexadecimal
-	at      map[string]time.Time     // when it was stored
-	behind  map[string]time.Duration // events that RTE has behind later ones of other calls, by how much
+	calls  map[string]string        // of an event: the last token of its subject
+	bytes  map[string]string        // their SHA-256, in hexadecimal
+	at     map[string]time.Time     // when it was stored
+	behind map[string]time.Duration // events that RTE has behind later ones of other calls, by how much
 }
 
-// elected is said of the streams of a cluster: while it elects who leads RTE, a
-// message may be refused and a later one taken. Those of one call are never on
-// their way together.
-const elected = true
-
-func (w *world) heard(elected bool) *history {
+func (w *world) heard() *history {
 	w.t.Helper()
-	h := &history{sent: w.ledger(), ended: map[string]time.Time{}, elected: elected, calls: map[string]string{}, bytes: map[string]string{}, at: map[string]time.Time{}}
+	h := &history{sent: w.ledger(), ended: map[string]time.Time{}, calls: map[string]string{}, bytes: map[string]string{}, at: map[string]time.Time{}}
 	w.read("rte.>", func(m bus.Message) {
 		id := m.Header.Get("ce-id")
 		h.stored = append(h.stored, id)
@@ -121,9 +115,9 @@ func (h *history) heardUntil(end time.Time) time.Time {
 	return until
 }
 
-// order finds events that stand in RTE behind one that exactly the same connections
-// were sent later. What only one replica heard may come behind what both heard later.
-// Where leaders are elected that counts within a call; across calls it is measured.
+// order finds events that stand in RTE behind one of their call, or of their user, that
+// exactly the same connections were sent later. What only one replica heard may come
+// behind what both heard later. Across calls it is measured.
 func (h *history) order(at map[string]int, hearers map[string][]string) (found []finding) {
 	those := map[string]string{}
 	for id, connections := range hearers {
@@ -138,7 +132,7 @@ func (h *history) order(at map[string]int, hearers map[string][]string) (found [
 		}
 		heard := s.Connection + "|" + those[s.ID]
 		overtaken := before(first, heard, n)
-		if before(firstOfCall, heard+"|"+h.calls[s.ID], n) || overtaken && !h.elected {
+		if before(firstOfCall, heard+"|"+h.calls[s.ID], n) {
 			found = append(found, finding{where: topology.RTE, kind: misplaced, id: s.ID, note: fmt.Sprintf("sent %s, behind a later one of connection %s", s.Time.Format(clock), s.Connection)})
 		} else if overtaken {
 			h.behind[s.ID] = h.at[s.ID].Sub(h.at[h.stored[first[heard]-1]])
@@ -156,15 +150,22 @@ type gaps struct {
 	all   []span        // the gaps, by the hub's book and as they are stated
 }
 
-// gapsAre compares the spans in which the hub had nobody subscribed with those that
-// the coverage events leave open, from the first subscription to the end.
-func (w *world) gapsAre(within time.Duration) gaps {
+// gapsAre compares the spans in which no connection had all subscriptions, by the
+// hub's book, with those that the coverage events leave open for some user, from the
+// first that had them to the end. Where a replica's clock was wrong they may differ by
+// as much more as it was wrong.
+func (w *world) gapsAre(wrong time.Duration, when ...span) gaps {
 	w.t.Helper()
 	book := w.attendances()
 	whole, covered := attended(book, w.healed)
 	told, feed := w.uncovered(whole)
 	hub := without(whole, covered)
-	g := compareGaps(hub, told, within)
+	g := compareGaps(hub, told, func(s span) time.Duration {
+		if slices.ContainsFunc(when, func(x span) bool { return s.near(x, heartbeat+wrong) }) {
+			return statedWithin + wrong
+		}
+		return statedWithin
+	})
 	g.all = slices.Concat(hub, told)
 	for i, f := range g.found {
 		w.t.Logf("%s, %s; what was said of it:\n%s", f.kind, f.note, around(g.of[i], book, feed))
@@ -194,22 +195,25 @@ func around(s span, book []attendance, feed []event.Feed) string {
 	return strings.Join(lines, "\n")
 }
 
-func compareGaps(hub, told []span, within time.Duration) (g gaps) {
+func compareGaps(hub, told []span, within func(s span) time.Duration) (g gaps) {
 	differ := func(spans []span, how string) {
 		for _, s := range spans {
-			if d := s.until.Sub(s.from); d > within {
+			if d := s.until.Sub(s.from); d > within(s) {
 				g.found = append(g.found, finding{where: topology.RTE, kind: misstated, note: fmt.Sprintf("%s to %s: %s", s.from.Format(clock), s.until.Format(clock), how)})
 				g.of = append(g.of, s)
 			}
 			g.worst = max(g.worst, s.until.Sub(s.from).Round(time.Millisecond))
 		}
 	}
-	differ(minus(hub, told), "nobody was subscribed, and nothing says so")
-	differ(minus(told, hub), "somebody was subscribed")
-	g.told = fmt.Sprintf("nobody subscribed: %d spans, %v by the hub's book; %d spans, %v by the coverage events; they differ by %v at most",
+	differ(minus(hub, told), "a subscription was missing, and nothing says so")
+	differ(minus(told, hub), "all were subscribed")
+	g.told = fmt.Sprintf("a subscription was missing: %d spans, %v by the hub's book; %d spans, %v by the coverage events; they differ by %v at most",
 		len(hub), total(hub), len(told), total(told), g.worst)
 	return g
 }
+
+// statedWithin is how exactly a gap is stated: to a heartbeat, which may be late.
+const statedWithin = heartbeat + heartbeat/4
 
 const misstated = "a gap that is not as it is stated"
 

@@ -382,7 +382,8 @@ func (w *world) keepLogs() {
 	w.t.Logf("logs and streams are in %s (%v)", dir, err)
 }
 
-// uncovered are the spans that the coverage events leave open, and these.
+// uncovered are the spans in which, by the coverage events, somebody was not listened
+// to, and these.
 func (w *world) uncovered(whole span) (spans []span, feed []event.Feed) {
 	w.t.Helper()
 	var ledger coverage.Ledger
@@ -394,8 +395,8 @@ func (w *world) uncovered(whole span) (spans []span, feed []event.Feed) {
 		ledger.Take(f)
 		feed = append(feed, f)
 	})
-	for _, gap := range ledger.GapsOf(coverage.Everything, coverage.Window{From: whole.from, Until: whole.until}) {
+	for _, gap := range ledger.Gaps(coverage.Window{From: whole.from, Until: whole.until}) {
 		spans = append(spans, span{gap.From, gap.Until})
 	}
-	return spans, feed
+	return union(whole, spans), feed
 }

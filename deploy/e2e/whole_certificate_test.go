@@ -80,6 +80,7 @@ func (h *premises) certify(seed uint64, began time.Time, j judged) certificate {
 			"not stored, which nobody may have heard": j.heard.doubt, "call events": j.calls, "outcomes": len(j.e.outcomes), "requests to Reapit": len(j.e.requests),
 			"notifications shown twice, when whoever delivered lost its place":              j.doubles,
 			"calls shown after their end, while nobody could hear of it":                    len(j.stale),
+			"ends and answers of calls that were not shown":                                 j.unshown,
 			"changes of who delivers, and snapshots":                                        len(j.e.reigns),
 			"requests to Reapit that a cut way held back":                                   len(j.e.heldBack()),
 			"requests to Reapit that were under way there for longer than for their sender": j.e.abandoned(),

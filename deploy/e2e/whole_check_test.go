@@ -34,6 +34,7 @@ type judged struct {
 	e       *evidence
 	stale   []time.Duration // how long after its end a call was shown all the same
 	doubles int
+	unshown int  // told the end, or the answer, of what reapit-sim has not shown
 	whole   int  // calls of which CALLS must tell what was planned
 	rest    span // in which nothing was hurt
 }
@@ -45,7 +46,7 @@ func (h *premises) judge(rest span) (j judged) {
 	h.t.Helper()
 	want := h.reference()
 	h.quorum.caughtUp(len(want))
-	j.heard, j.gaps = h.heard(elected), h.gapsAre(heartbeat+heartbeat/4+skewed*time.Second)
+	j.heard, j.gaps = h.heard(), h.gapsAre(skewed*time.Second, h.skewings()...)
 	j.heard.stills = h.unread
 	j.calls = len(want)
 	h.drained(h.owed(), 4*time.Minute)
@@ -63,7 +64,7 @@ func (h *premises) judge(rest span) (j judged) {
 		j.e.deaf = []span{{time.Time{}, time.Now()}}
 	}
 	j.stale = j.e.stale()
-	j.doubles = j.e.doubled()
+	j.doubles, j.unshown = j.e.doubled(), j.e.unshown()
 	told, whole := asPlanned(h.plan, j.heard, j.gaps.all, j.e.said)
 	j.whole = whole
 	j.found = slices.Concat(j.heard.check(), j.gaps.found, h.quorum.callsAre(want), told, j.e.check(), j.e.outlived(), j.e.baseless(), j.e.afterwards(), j.e.silent(rest))
@@ -84,9 +85,9 @@ type excuse struct {
 func (j judged) excused() []excuse {
 	return []excuse{
 		{"raw events not stored, which nobody may have heard", j.heard.doubt, len(j.heard.hearers()), 1},
-		{"raw events behind later ones of other calls", len(j.heard.behind), len(j.heard.stored), 1},
 		{"calls shown after their end, while nobody could hear of it", len(j.stale), len(j.e.requests), 2},
 		{"notifications shown twice, when whoever delivered lost its place", j.doubles, len(j.e.requests), 20},
+		{"ends and answers of calls that were not shown, which whoever delivered could not know", j.unshown, len(j.e.requests), 20},
 	}
 }
 
@@ -222,6 +223,18 @@ func (e *evidence) doubled() (n int) {
 	stories, _ := e.stories()
 	for _, s := range stories {
 		n += len(s.doubles())
+	}
+	return n
+}
+
+// unshown is how many ends and answers were told of what had not been shown: after a
+// kill, or when a request did not get through, nobody knows.
+func (e *evidence) unshown() (n int) {
+	all := *e
+	all.kills, all.partial = nil, false
+	stories, _ := all.stories()
+	for _, s := range stories {
+		n += len(all.closed(s))
 	}
 	return n
 }

@@ -39,6 +39,7 @@ type premises struct {
 	deaf     []span                 // within which a replica of deliver was paused or cut off from NATS
 	frozen   []still
 	unread   []span // within which a replica of ingest was paused
+	skews    []span // within which the clock of one was wrong
 }
 
 // delivering is what a replica of deliver calls its role.
@@ -51,6 +52,7 @@ type spot struct {
 	service string
 	built   string
 	ahead   int        // seconds
+	since   time.Time  // it has been so
 	disk    sync.Mutex // held while it is full: what is in memory alone then dies with the process, as it says
 }
 
@@ -192,8 +194,27 @@ func (h *premises) cutOff(s *spot, silently bool) (release func()) {
 
 // dress gives a replica, which does not run, a build and a clock.
 func (h *premises) dress(s *spot, build string, ahead int) {
+	h.skews = append(h.skews, s.skew()...)
+	s.since = time.Now()
 	s.bin, s.built, s.ahead = filepath.Join(build, s.service), build, ahead
 	s.env = append(slices.DeleteFunc(s.env, func(e string) bool { return strings.HasPrefix(e, clockAhead+"=") }), fmt.Sprintf("%s=%d", clockAhead, ahead))
+}
+
+// skew is since when the clock of a replica of ingest has been wrong, if it is.
+func (s *spot) skew() []span {
+	if s.service != stack.Ingest || s.ahead == 0 {
+		return nil
+	}
+	return []span{{s.since, time.Now()}}
+}
+
+// skewings are the times in which the clock of a replica of ingest was wrong.
+func (h *premises) skewings() []span {
+	all := slices.Clone(h.skews)
+	for _, s := range h.all[stack.Ingest] {
+		all = append(all, s.skew()...)
+	}
+	return all
 }
 
 // load is what the hub is to tell.
