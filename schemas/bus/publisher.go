@@ -18,7 +18,7 @@ type Outgoing struct {
 	Subject string
 	Header  nats.Header // with Nats-Msg-Id, so that a repeat is seen as one
 	Data    []byte
-	Key     string // messages of one key are stored in their order
+	Key     string // messages of one key are stored in their order; one without any, behind all before it
 	Arrived time.Time
 }
 
@@ -40,7 +40,8 @@ type Source interface {
 // the server drops repeats by their Nats-Msg-Id. What TCP cannot order, a
 // server that refuses one message and takes the next, is kept off a key by
 // sending its next message only when the one before is stored. Those of other
-// keys do not wait for that; a window bounds how many may overtake one.
+// keys do not wait for that; a window bounds how many may overtake one. A message
+// without a key tells of everything before it, and is sent when that is stored.
 //
 // A cluster knows a repeat only when the first copy is stored. Of one that is
 // on its way, from another replica, it says so instead, and may yet lose it:
@@ -96,7 +97,7 @@ type flight struct {
 type state int
 
 const (
-	held     state = iota // the one before it of its key is not stored
+	held     state = iota // something that it has to follow is not stored
 	flying                // sent
 	underway              // sent, while another's copy is being stored
 	stored
@@ -205,22 +206,29 @@ func (p *Publisher) least() int {
 	return batch
 }
 
-// enter sends a message unless one of its key, in the window, is not stored.
+// enter sends a message unless it has to follow one that is not stored.
 func (p *Publisher) enter(m Outgoing) {
 	n := p.first + uint64(len(p.window))
 	p.window = append(p.window, flight{msg: m})
 	p.bytes += len(m.Data)
-	before, follows := p.last[m.Key]
-	p.last[m.Key] = n
-	if follows {
-		f := p.at(before)
-		f.next = n
-		follows = f.state != stored
-	}
-	if !follows {
+	if !p.follows(m.Key, n) {
 		p.transmit(n)
 		p.settle()
 	}
+}
+
+func (p *Publisher) follows(key string, n uint64) bool {
+	if key == "" {
+		return n > p.first
+	}
+	last, is := p.last[key]
+	p.last[key] = n
+	if !is {
+		return false
+	}
+	f := p.at(last)
+	f.next = n
+	return f.state != stored
 }
 
 func (p *Publisher) at(n uint64) *flight { return &p.window[n-p.first] }
@@ -329,7 +337,7 @@ func (p *Publisher) settle() {
 	}
 }
 
-// pop lets go of the oldest message, and has the next of its key take its turn if it
+// pop lets go of the oldest message. What had to follow it takes its turn, if it
 // has not.
 func (p *Publisher) pop() {
 	f := p.window[0]
@@ -342,6 +350,9 @@ func (p *Publisher) pop() {
 		delete(p.last, f.msg.Key)
 	} else if p.at(f.next).state == held {
 		p.transmit(f.next)
+	}
+	if len(p.window) > 0 && p.window[0].state == held {
+		p.transmit(p.first)
 	}
 }
 

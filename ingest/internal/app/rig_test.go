@@ -208,7 +208,7 @@ func (r *rig) send(n, calls int) {
 }
 
 // sameAsSent compares the stream with what the hub sent on all connections:
-// once each, in order, byte for byte.
+// once each, byte for byte, and in order what is of one call or user.
 func (r *rig) sameAsSent(limit int) {
 	r.t.Helper()
 	sent := r.sim.Sent("", 0, limit).Entries
@@ -216,9 +216,16 @@ func (r *rig) sameAsSent(limit int) {
 	if len(stored) != len(sent) {
 		r.t.Fatalf("%d stored, %d sent", len(stored), len(sent))
 	}
+	at, last := map[[sha256.Size]byte]int{}, map[string]int{}
+	for i, s := range sent {
+		at[s.SHA256] = i + 1
+	}
 	for i, m := range stored {
-		if sha256.Sum256(m.Data) != sent[i].SHA256 {
-			r.t.Fatalf("message %d is not the one sent: %s", i, m.Data)
+		sum, key := sha256.Sum256(m.Data), m.Subject[strings.LastIndexByte(m.Subject, '.')+1:]
+		if n := at[sum]; n <= last[key] {
+			r.t.Fatalf("message %d was sent as number %d, behind number %d of its key: %s", i, n, last[key], m.Data)
 		}
+		last[key] = at[sum]
+		delete(at, sum)
 	}
 }

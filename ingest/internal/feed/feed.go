@@ -137,7 +137,7 @@ func (w *Writer) tell(kind event.FeedType, at time.Time) {
 		return
 	}
 	subject := topology.Feed(w.instance, string(kind))
-	out, err := outgoing(e, subject, topology.Feed(w.instance, "*"), e.ID())
+	out, err := outgoing(e, subject, "", e.ID()) // it says how far what was heard reaches
 	w.hand(out, err, e.ID())
 }
 
