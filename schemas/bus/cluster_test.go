@@ -69,7 +69,7 @@ func (c *cluster) join(members ...string) {
 		ctx, leave := context.WithCancel(c.t.Context())
 		left := make(chan struct{})
 		c.t.Cleanup(func() { leave(); <-left })
-		leases, err := bus.OpenLeases(ctx, js)
+		leases, err := bus.OpenLeases(ctx, js, slog.New(slog.DiscardHandler))
 		if err != nil {
 			c.t.Fatal(err)
 		}
@@ -157,7 +157,7 @@ func (c *cluster) round(stream string, from, to int, members ...string) {
 		})
 		writing.Go(func() {
 			c.insist("serial "+who, func(ctx context.Context) error {
-				leases, err := bus.OpenLeases(ctx, js)
+				leases, err := bus.OpenLeases(ctx, js, slog.New(slog.DiscardHandler))
 				if err != nil {
 					return err
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"hash/fnv"
 	"maps"
 	"slices"
@@ -29,14 +30,22 @@ type Leases struct {
 	mark   string // tells this holder from another of the same name
 }
 
-// OpenLeases opens the bucket of the contract.
-func OpenLeases(ctx context.Context, js jetstream.JetStream) (*Leases, error) {
-	kv, err := js.KeyValue(ctx, topology.Leases)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
+// OpenLeases opens the bucket of the contract, and waits for a server that does not
+// answer. Any error is final: the bucket does not exist ([ErrMissing]), or ctx has ended.
+func OpenLeases(ctx context.Context, js jetstream.JetStream, log *slog.Logger) (*Leases, error) {
+	var kv jetstream.KeyValue
+	var last error
+	err := retry(ctx, log, func() error {
+		if kv, last = js.KeyValue(ctx, topology.Leases); errors.Is(last, jetstream.ErrBucketNotFound) {
+			return nil
+		}
+		return last
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("open bucket %s: %w", topology.Leases, errors.Join(Offline(last), err))
+	case last != nil:
 		return nil, fmt.Errorf("%w: bucket %s; a start with NATS_PROVISION=create makes it", ErrMissing, topology.Leases)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open bucket %s: %w", topology.Leases, err)
 	}
 	return &Leases{js: js, kv: kv, prefix: "$KV." + topology.Leases + ".", mark: nuid.Next()}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -25,11 +27,51 @@ const ttl = time.Second
 
 func leases(t *testing.T, s *bustest.Server, name string) *bus.Leases {
 	t.Helper()
-	l, err := bus.OpenLeases(t.Context(), s.JetStream(name))
+	l, err := bus.OpenLeases(t.Context(), s.JetStream(name), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l
+}
+
+// A server that is there, and cannot tell of the bucket yet, is no reason to end.
+func TestLeasesWaitForTheServer(t *testing.T) {
+	t.Parallel() // most of it is waiting
+	var options *server.Options
+	s := bustest.RunWithoutJetStream(t, func(o *server.Options) { options = o })
+	restart := func(able bool) {
+		s.Stop()
+		options.JetStream = able
+		s.Start()
+	}
+	options.StoreDir = t.TempDir()
+	restart(true)
+	s.Provisioned(1)
+	js := s.JetStream("waiting")
+	restart(false)
+	told := make(chan struct{}, 100)
+	opened := make(chan error, 1)
+	go func() {
+		_, err := bus.OpenLeases(t.Context(), js, slog.New(slog.NewTextHandler(signal(told), nil)))
+		opened <- err
+	}()
+	select {
+	case <-told:
+	case err := <-opened:
+		t.Fatalf("gave up: %v", err)
+	}
+	restart(true)
+	if err := <-opened; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// signal is a log that tells when something is written.
+type signal chan struct{}
+
+func (s signal) Write(b []byte) (int, error) {
+	s <- struct{}{}
+	return len(b), nil
 }
 
 func TestLeaseIsHeldByOneAndHandedOver(t *testing.T) {
@@ -204,7 +246,7 @@ func TestLeaseIsKeptWhileAnswersAreLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := bus.OpenLeases(t.Context(), js)
+	l, err := bus.OpenLeases(t.Context(), js, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package bus_test
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -80,7 +81,7 @@ func TestLeaseIsGivenUpBeforeItExpires(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := bus.OpenLeases(t.Context(), js)
+	a, err := bus.OpenLeases(t.Context(), js, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

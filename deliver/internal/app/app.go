@@ -173,7 +173,7 @@ func (p *parts) connect(ctx context.Context, undo *program.Cleanups) (jetstream.
 		return nil, nil, err
 	}
 	go bus.Watch(ctx, js, p.Config, uses(), p.board, p.streams)
-	leases, err := bus.OpenLeases(ctx, js)
+	leases, err := bus.OpenLeases(ctx, js, p.log)
 	return js, leases, err
 }
 

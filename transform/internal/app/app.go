@@ -75,7 +75,7 @@ func Run(ctx context.Context, s Settings, log *slog.Logger) (err error) {
 	if err := bus.Prepare(ctx, js, s.Config, log, s.streams()...); err != nil {
 		return program.Asked(ctx, err)
 	}
-	leases, err := bus.OpenLeases(ctx, js)
+	leases, err := bus.OpenLeases(ctx, js, log)
 	if err != nil {
 		return program.Asked(ctx, err)
 	}

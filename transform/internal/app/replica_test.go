@@ -76,7 +76,7 @@ func (r *rig) start() {
 	r.registry = prometheus.NewRegistry()
 	r.seen = observe(r.registry, log, patience)
 	js := r.nats.JetStream("replica")
-	leases, err := bus.OpenLeases(r.Context(), js)
+	leases, err := bus.OpenLeases(r.Context(), js, log)
 	if err != nil {
 		r.Fatal(err)
 	}
