@@ -74,7 +74,7 @@ func (p feedPlan) message(at time.Time) (bus.Outgoing, error) {
 		return bus.Outgoing{}, err
 	}
 	header[jetstream.MsgIDHeader] = []string{e.ID()}
-	return bus.Outgoing{Subject: topology.Feed(p.instance, string(p.kind)), Key: topology.Feed(p.instance, "*"), Header: header, Data: body, Arrived: at}, nil
+	return bus.Outgoing{Subject: topology.Feed(p.instance, string(p.kind)), Header: header, Data: body, Arrived: at}, nil
 }
 
 // message makes what ingest would publish of a raw event that it hears now.

@@ -18,7 +18,7 @@ type Outgoing struct {
 	Subject string
 	Header  nats.Header // with Nats-Msg-Id, so that a repeat is seen as one
 	Data    []byte
-	Key     string // messages of one key are stored in their order; one without any, behind all before it
+	Key     string // messages of one key are stored in their order; one without any, after all before it and before all behind it
 	Arrived time.Time
 }
 
@@ -36,12 +36,13 @@ type Source interface {
 //
 // It holds a connection of its own that does not reconnect: one TCP session
 // delivers a prefix of what was written to it, so after any failure the
-// Publisher dials anew and sends everything unacknowledged again, in order;
+// Publisher dials anew and sends what was in flight again, in order;
 // the server drops repeats by their Nats-Msg-Id. What TCP cannot order, a
 // server that refuses one message and takes the next, is kept off a key by
 // sending its next message only when the one before is stored. Those of other
 // keys do not wait for that; a window bounds how many may overtake one. A message
-// without a key tells of everything before it, and is sent when that is stored.
+// without a key tells of what is before it and what is not: it is sent when all before
+// it is settled, and nothing behind it before it is.
 //
 // A cluster knows a repeat only when the first copy is stored. Of one that is
 // on its way, from another replica, it says so instead, and may yet lose it:
@@ -88,7 +89,7 @@ type flight struct {
 	msg   Outgoing
 	state state
 	next  uint64    // number of the next of its key; 0: there is none
-	sent  time.Time // for the first time, on this connection
+	sent  time.Time // for the first time, on the connection that it went out on
 	ack   *jetstream.PubAck
 	err   error
 }
@@ -97,7 +98,7 @@ type flight struct {
 type state int
 
 const (
-	held     state = iota // something that it has to follow is not stored
+	held     state = iota // something that it has to follow is not settled
 	flying                // sent
 	underway              // sent, while another's copy is being stored
 	stored
@@ -113,11 +114,11 @@ func (s state) inFlight() int {
 }
 
 const (
-	// windowBytes is how much may be in flight; one message always may.
+	// windowBytes is how much the window may hold; one message always may.
 	windowBytes = 8 << 20
 	// batch is how many messages are taken at once.
 	batch = 64
-	// little is how many may be in flight for the next to go out by itself.
+	// little is how many may be in flight for the next to be taken by itself.
 	little = 32
 	// punctuality is how often unanswered messages are looked for.
 	punctuality = publishTimeout / 10
@@ -182,7 +183,11 @@ func (p *Publisher) ready() <-chan struct{} {
 	return p.source.Ready()
 }
 
-func (p *Publisher) full() bool { return len(p.window) >= defaultWindow || p.bytes >= windowBytes }
+// full reports whether what comes next has to wait: nothing passes what has no key.
+func (p *Publisher) full() bool {
+	n := len(p.window)
+	return n >= defaultWindow || p.bytes >= windowBytes || n > 0 && p.window[n-1].msg.Key == ""
+}
 
 // fill takes what there is, as far as the window has room for it.
 func (p *Publisher) fill() (err error) {
@@ -206,7 +211,7 @@ func (p *Publisher) least() int {
 	return batch
 }
 
-// enter sends a message unless it has to follow one that is not stored.
+// enter sends a message unless it has to follow one in the window.
 func (p *Publisher) enter(m Outgoing) {
 	n := p.first + uint64(len(p.window))
 	p.window = append(p.window, flight{msg: m})
@@ -320,7 +325,7 @@ func (p *Publisher) overdue(now time.Time) {
 	}
 }
 
-// settle ends the oldest messages as far as they are stored.
+// settle ends the oldest messages as far as they are stored or refused.
 func (p *Publisher) settle() {
 	before := p.first
 	for p.nc != nil && len(p.window) > 0 && p.window[0].state >= stored {
@@ -380,9 +385,12 @@ func never(err error) bool {
 }
 
 func (p *Publisher) lost(err error) {
+	if p.nc == nil {
+		return // that is known
+	}
 	p.wait = min(max(2*p.wait, firstRetry), longestRetry)
 	p.Connected(false, err)
-	p.log.Warn("publishing interrupted; everything unacknowledged will be sent again", "error", err, "unacknowledged", len(p.window))
+	p.log.Warn("publishing interrupted; what was in flight will be sent again", "error", err, "in_flight", p.flying)
 	p.hangUp()
 }
 
@@ -393,7 +401,7 @@ func (p *Publisher) hangUp() {
 	}
 }
 
-// connect dials until it succeeds and sends the unacknowledged again.
+// connect dials until it succeeds and sends again what was in flight.
 func (p *Publisher) connect(ctx context.Context) error {
 	if p.wait > 0 && !pause(ctx, p.wait/2+rand.N(p.wait)) {
 		return context.Cause(ctx)

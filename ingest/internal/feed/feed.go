@@ -11,8 +11,7 @@
 // another heard the hub did not send here, and that is published too.
 //
 // It owns ids, subjects and order: messages and coverage events leave through
-// one function, one at a time, so that the stream has them in the order in
-// which they happened. It changes no byte of a message and refuses none; what
+// one function, one at a time, in the order in which they happened. It changes no byte of a message and refuses none; what
 // is no JSON is published as an event of type Unknown, and what is no message at
 // all as a dead letter. The caller owes a
 // publish function that blocks until it has taken the message, and with every
