@@ -281,6 +281,30 @@ func TestWhoWasFrozenSendsNothingThatWaited(t *testing.T) {
 	r.account()
 }
 
+// Who could not hear for a while, but kept its lease, takes in all that has happened
+// before it sends anything: what rang meanwhile and is over is shown to nobody.
+func TestWhoWasDeafListensBeforeItTells(t *testing.T) {
+	t.Parallel() // most of it is waiting
+	const calls, last = 100, 101
+	r := newRig(t)
+	deaf := r.process("one", "LEASE_TTL=10s", "REAPIT_RATE=1000", "REAPIT_CONCURRENCY=30")
+	r.say(0, event.Missed, "", "jane")
+	r.until(1)
+	r.signal(deaf, syscall.SIGSTOP)
+	for _, kind := range []event.CallType{event.Incoming, event.Missed} {
+		for c := 1; c <= calls; c++ {
+			r.say(c, kind, "", "jane")
+		}
+	}
+	r.say(last, event.Incoming, "", "jane")
+	pause(t.Context(), 2*tardy) // from here on all of it is late
+	r.signal(deaf, syscall.SIGCONT)
+	r.until(2 + 2*calls)
+	pops := slices.DeleteFunc(brief(r.shown(), ""), func(line string) bool { return !strings.HasPrefix(line, "incomingCall") })
+	r.want("shown as ringing", pops, []string{"incomingCall 0101"})
+	r.account()
+}
+
 func (r *rig) signal(cmd *exec.Cmd, s syscall.Signal) {
 	r.Helper()
 	if err := cmd.Process.Signal(s); err != nil {

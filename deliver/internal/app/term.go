@@ -41,6 +41,7 @@ type term struct {
 	looked  time.Time // when that was the last one
 	caught  bool      // up with all of them
 	doubted uint64    // what comes behind it was not sent by anybody before
+	late    lateness  // of what was taken in last
 	unread  uint64
 	changes int // records since the newest snapshot
 	taken   int // inputs since the newest snapshot
@@ -135,6 +136,10 @@ func (t *term) step() time.Duration {
 	if !t.caughtUp() {
 		t.seen.state(t.memory, t.unread, 0)
 		return longest
+	}
+	if wait := t.late.wait(t.now()); wait > 0 {
+		t.seen.state(t.memory, t.unread, 0)
+		return wait
 	}
 	t.seen.done()
 	t.learn()
