@@ -84,7 +84,7 @@ type excuse struct {
 
 func (j judged) excused() []excuse {
 	return []excuse{
-		{"raw events not stored, which nobody may have heard", j.heard.doubt, len(j.heard.hearers()), 1},
+		{"raw events not stored, which nobody may have heard", j.heard.doubt, len(j.heard.hearers()), 5}, // a connection that falls silent beside none: 3 s
 		{"calls shown after their end, while nobody could hear of it", len(j.stale), len(j.e.requests), 2},
 		{"notifications shown twice, when whoever delivered lost its place", j.doubles, len(j.e.requests), 20},
 	}
