@@ -35,10 +35,13 @@ func TestStoredBytesAreTheSentBytes(t *testing.T) {
 	if len(stored) != len(sent) {
 		t.Fatalf("%d stored, %d sent", len(stored), len(sent))
 	}
-	for i, m := range stored {
-		if !bytes.Equal(m.Data, sent[i]) {
-			t.Errorf("message %d on %s differs:\nstored %.300s\nsent   %.300s", i, m.Subject, m.Data, sent[i])
+	for _, m := range stored {
+		if !slices.ContainsFunc(sent, func(body []byte) bool { return bytes.Equal(m.Data, body) }) {
+			t.Errorf("nobody has sent what is stored on %s: %.300s", m.Subject, m.Data)
 		}
+	}
+	if t.Failed() {
+		t.Log(missing(sent, stored))
 	}
 }
 

@@ -31,7 +31,7 @@ const heartbeat = time.Second
 
 // TestFaultsLoseNothing hurts two replicas of ingest and everything around them
 // at random while the hub sends: every event that a subscribed connection was
-// sent is in RTE once, what the same connections were sent is there in order,
+// sent is in RTE once, what the same connections were sent of a call is there in order,
 // and the spans that the coverage events leave uncovered are those in which no
 // connection had all subscriptions.
 func TestFaultsLoseNothing(t *testing.T) {

@@ -53,7 +53,7 @@ const (
 var channels = []channel{
 	{
 		id: "raw", address: "rte.{partition}.{organization}.{eventType}.{key}", stream: "RTE", title: "What the hub said",
-		doc:      "Every message of the hub that reached any replica of ingest, once, byte for byte, in the order of arrival; while a cluster elects a leader one may come behind later ones of other calls. All events of one call are in one partition.",
+		doc:      "Every message of the hub that reached any replica of ingest, once, byte for byte, those of one key in the order of arrival; one may come behind later ones of other keys. All events of one call have one key, and are in one partition.",
 		messages: []string{"raw"},
 	},
 	{
