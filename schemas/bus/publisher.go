@@ -311,7 +311,7 @@ func (p *Publisher) askAgain() {
 	for i := range p.window {
 		if f := &p.window[i]; f.state == underway {
 			sent := f.sent
-			p.transmit(p.first + uint64(i)) //nolint:gosec // an index
+			p.transmit(p.first + uint64(i))
 			f.sent = sent
 		}
 	}
@@ -422,7 +422,7 @@ func (p *Publisher) connect(ctx context.Context) error {
 	p.Connected(true, nil)
 	for i := range p.window {
 		if s := p.window[i].state; s != held && s != stored {
-			p.transmit(p.first + uint64(i)) //nolint:gosec // an index
+			p.transmit(p.first + uint64(i))
 		}
 	}
 	p.settle()
