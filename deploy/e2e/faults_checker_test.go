@@ -105,30 +105,38 @@ func TestGapsThatAreMisstatedAreFound(t *testing.T) {
 		return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC).Add(time.Duration(s * float64(time.Second)))
 	}
 	gap := func(from, until float64) span { return span{at(from), at(until)} }
-	whole, covered := attended([]attendance{
+	book := []attendance{
 		{at(1), "a", "subscribed", 2},
 		{at(3), "a", "subscribed", 4},
 		{at(10), "a", "ended", 0},
 		{at(15), "b", "subscribed", 4},
 		{at(20), "b", "ended", 0},
 		{at(19), "c", "subscribed", 4},
-	}, at(30))
+	}
+	whole, covered := attended(book, at(30), nil)
 	hub := without(whole, covered)
 	if len(hub) == 0 || hub[0] != gap(10, 15) {
 		t.Fatalf("the hub's gaps are %v", hub)
 	}
 	for name, c := range map[string]struct {
-		told []span
-		want int
+		told  []span
+		want  int
+		still []span
 	}{
-		"as it was":      {[]span{gap(10, 15)}, 0},
-		"a little off":   {[]span{gap(9.5, 15.7)}, 0},
-		"not stated":     {nil, 1},
-		"half stated":    {[]span{gap(10, 12)}, 1},
-		"stated in vain": {[]span{gap(10, 15), gap(22, 25)}, 1},
-		"stated longer":  {[]span{gap(6, 19)}, 2},
+		"as it was":      {[]span{gap(10, 15)}, 0, nil},
+		"a little off":   {[]span{gap(9.5, 15.7)}, 0, nil},
+		"not stated":     {nil, 1, nil},
+		"half stated":    {[]span{gap(10, 12)}, 1, nil},
+		"stated in vain": {[]span{gap(10, 15), gap(22, 25)}, 1, nil},
+		"stated longer":  {[]span{gap(6, 19)}, 2, nil},
+
+		"stated longer, since a replica stood still":             {[]span{gap(6, 15)}, 0, []span{gap(6, 12)}},
+		"stated longer, since a replica had stood still":         {[]span{gap(6, 15)}, 1, []span{gap(6, 8)}},
+		"stated even longer, since a replica stood still":        {[]span{gap(4, 15)}, 1, []span{gap(6, 12)}},
+		"stated as by the hub, though a replica had stood still": {[]span{gap(10, 15)}, 0, []span{gap(6, 12)}},
 	} {
-		if g := compareGaps(hub, c.told, func(span) time.Duration { return heartbeat }); len(g.found) != c.want {
+		_, heard := attended(book, at(30), c.still)
+		if g := compareGaps(hub, without(whole, heard), c.told, func(span) time.Duration { return heartbeat }); len(g.found) != c.want {
 			t.Errorf("%s: %v", name, g.found)
 		}
 	}

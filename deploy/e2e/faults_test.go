@@ -210,7 +210,7 @@ func (w *world) heal() {
 func (w *world) verdict(events int) {
 	w.t.Helper()
 	h := w.heard()
-	found, gaps := h.check(), w.gapsAre(0)
+	found, gaps := h.check(), w.gapsAre(0, nil, nil)
 	w.t.Logf("%d events of the hub, %s", events, h)
 	w.t.Logf("faults: %s", counts(w.hurts))
 	w.t.Log(gaps.told)

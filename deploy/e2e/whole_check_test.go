@@ -46,7 +46,7 @@ func (h *premises) judge(rest span) (j judged) {
 	h.t.Helper()
 	want := h.reference()
 	h.quorum.caughtUp(len(want))
-	j.heard, j.gaps = h.heard(), h.gapsAre(skewed*time.Second, h.skewings()...)
+	j.heard, j.gaps = h.heard(), h.gapsAre(skewed*time.Second, h.skewings(), h.unread)
 	j.heard.stills = h.unread
 	j.calls = len(want)
 	h.drained(h.owed(), 4*time.Minute)
