@@ -79,7 +79,9 @@ func (t *term) take(in input) {
 func (t *term) offer(in input) {
 	t.memory.in, t.unread = in.seq, in.pending
 	t.taken++
-	t.late.took(in.stored, t.now())
+	if t.late.took(in.stored, t.now()) {
+		t.caught, t.goal, t.looked = false, in.seq, time.Time{}
+	}
 	t.seen.progress.Done()
 	if !in.readable || !schedule.Wanted(in.call) || schedule.Heard(in.call).Before(t.memory.since) {
 		return

@@ -291,13 +291,14 @@ func TestWhoWasDeafListensBeforeItTells(t *testing.T) {
 	r.say(0, event.Missed, "", "jane")
 	r.until(1)
 	r.signal(deaf, syscall.SIGSTOP)
+	pause(t.Context(), 200*time.Millisecond) // until all of its threads stand still
 	for _, kind := range []event.CallType{event.Incoming, event.Missed} {
 		for c := 1; c <= calls; c++ {
 			r.say(c, kind, "", "jane")
 		}
 	}
 	r.say(last, event.Incoming, "", "jane")
-	pause(t.Context(), 2*tardy) // from here on all of it is late
+	pause(t.Context(), 3*time.Second) // from here on all of it is late
 	r.signal(deaf, syscall.SIGCONT)
 	r.until(2 + 2*calls)
 	pops := slices.DeleteFunc(brief(r.shown(), ""), func(line string) bool { return !strings.HasPrefix(line, "incomingCall") })
@@ -346,7 +347,7 @@ func TestLogThatIsTakenAwayIsNotReady(t *testing.T) {
 	})
 	r.js = r.nats.Provisioned(1)
 	r.say(3, event.Missed, "", "jane")
-	bustest.Eventually(t, "the pop", func() bool { return len(r.shown()) == 2 || len(r.shown()) == 3 })
+	bustest.Eventually(t, "the pop", func() bool { return len(r.shown()) >= 2 })
 	bustest.Eventually(t, "ready", func() bool {
 		return strings.Contains(r.page(d.probes+"/readyz"), `"name":"log","ok":true,"detail":"all done"`)
 	})

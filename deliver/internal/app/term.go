@@ -41,7 +41,7 @@ type term struct {
 	looked  time.Time // when that was the last one
 	caught  bool      // up with all of them
 	doubted uint64    // what comes behind it was not sent by anybody before
-	late    lateness  // of what was taken in last
+	late    lateness
 	unread  uint64
 	changes int // records since the newest snapshot
 	taken   int // inputs since the newest snapshot
@@ -137,10 +137,6 @@ func (t *term) step() time.Duration {
 		t.seen.state(t.memory, t.unread, 0)
 		return longest
 	}
-	if wait := t.late.wait(t.now()); wait > 0 {
-		t.seen.state(t.memory, t.unread, 0)
-		return wait
-	}
 	t.seen.done()
 	t.learn()
 	t.recall()
@@ -160,9 +156,10 @@ func (t *term) step() time.Duration {
 	return min(t.until(plan), longest)
 }
 
-// caughtUp reports whether all was taken in that there is to know. Catching up takes
-// time, in which what was to be shown may have ended: who has done it looks again,
-// until there was nothing more, or so little that it was soon taken in.
+// caughtUp reports whether all was taken in that there is to know, at the beginning
+// and whenever something came late. Catching up takes time, in which what was to be
+// shown may have ended: who has done it looks again, until there was nothing more, or
+// so little that it was soon taken in.
 func (t *term) caughtUp() bool {
 	for !t.caught && t.memory.in >= t.goal {
 		t.caught = t.now().Sub(t.looked) < fresh
