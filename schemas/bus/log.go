@@ -43,7 +43,8 @@ func (p Position) After(q Position) bool { return p.In > q.In || p.In == q.In &&
 // snapshots included, as a function of the input alone. Then the stream is
 // always a prefix of the one true output, whatever writers compete.
 //
-// A serial log ([OpenSerialLog]) has one append in flight and needs no such
+// A serial log ([OpenSerialLog]) has one append in flight, or one batch, of which
+// the server takes nothing behind the first that it refuses. It needs no such
 // promise: nothing is ever appended behind a refusal.
 //
 // A Log is used by one goroutine. After an error it is useless.
@@ -62,6 +63,9 @@ type Log struct {
 	acks   chan answer
 	done   sync.WaitGroup
 	stored func(took time.Duration)
+
+	batches bool
+	answers *nats.Subscription // to batches; nil before the first
 }
 
 // answer is what collect waits for next: the ack of an append, or everything
@@ -91,7 +95,8 @@ func OpenLog(ctx context.Context, js jetstream.JetStream, stream, prefix string)
 	if err != nil {
 		return nil, fmt.Errorf("open log %s: %w", stream, err)
 	}
-	l := &Log{js: js, stream: s, prefix: prefix, next: s.CachedInfo().State.LastSeq, empty: true}
+	info := s.CachedInfo()
+	l := &Log{js: js, stream: s, prefix: prefix, next: info.State.LastSeq, empty: true, batches: info.Config.AllowBatchPublish}
 	if l.next > 0 {
 		if err := l.readTail(ctx); err != nil {
 			return nil, fmt.Errorf("open log %s: %w", stream, err)
@@ -192,23 +197,11 @@ func (l *Log) Append(subject string, header nats.Header, data []byte, p Position
 	if err := l.Err(); err != nil {
 		return err
 	}
-	if header == nil {
-		header = nats.Header{}
-	}
-	header[jetstream.ExpectedLastSeqHeader] = []string{strconv.FormatUint(l.next, 10)}
-	header[HeaderIn] = []string{strconv.FormatUint(p.In, 10)}
-	header[HeaderIdx] = []string{strconv.Itoa(p.Idx)}
-	if !p.At.IsZero() {
-		header[HeaderAt] = []string{p.At.UTC().Format(time.RFC3339Nano)}
-	}
-	ack, err := l.js.PublishMsgAsync(&nats.Msg{Subject: subject, Header: header, Data: data},
-		jetstream.WithRetryAttempts(0), jetstream.WithStallWait(publishTimeout))
+	ack, err := l.js.PublishMsgAsync(l.fenced(Entry{subject, header, data, p}), jetstream.WithRetryAttempts(0), jetstream.WithStallWait(publishTimeout))
 	if err != nil {
-		l.cancel(fmt.Errorf("append to %s: %w", subject, Offline(err)))
-		return l.Err()
+		return l.lose(subject, err)
 	}
-	l.next++
-	l.tail, l.empty = p, false
+	l.took(p)
 	a := answer{ack: ack}
 	if l.stored != nil {
 		a.sent = time.Now()
@@ -217,6 +210,32 @@ func (l *Log) Append(subject string, header nats.Header, data []byte, p Position
 		return err
 	}
 	return l.Flush(context.Background()) // ends with the ack or its time-out
+}
+
+// fenced is an entry as the next message of the log.
+func (l *Log) fenced(e Entry) *nats.Msg {
+	if e.Header == nil {
+		e.Header = nats.Header{}
+	}
+	e.Header[jetstream.ExpectedLastSeqHeader] = []string{strconv.FormatUint(l.next, 10)}
+	e.Header[HeaderIn] = []string{strconv.FormatUint(e.Position.In, 10)}
+	e.Header[HeaderIdx] = []string{strconv.Itoa(e.Position.Idx)}
+	if !e.Position.At.IsZero() {
+		e.Header[HeaderAt] = []string{e.Position.At.UTC().Format(time.RFC3339Nano)}
+	}
+	return &nats.Msg{Subject: e.Subject, Header: e.Header, Data: e.Data}
+}
+
+// took moves the end of the log behind what was just sent.
+func (l *Log) took(p Position) {
+	l.next++
+	l.tail, l.empty = p, false
+}
+
+// lose makes the log useless.
+func (l *Log) lose(subject string, err error) error {
+	l.cancel(fmt.Errorf("append to %s: %w", subject, Offline(err)))
+	return l.Err()
 }
 
 func (l *Log) enqueue(a answer) error {
@@ -298,4 +317,7 @@ var errClosed = errors.New("log closed")
 func (l *Log) Close() {
 	l.cancel(errClosed)
 	l.done.Wait()
+	if l.answers != nil {
+		_ = l.answers.Unsubscribe() // fails where the connection is gone, and the subscription with it
+	}
 }

@@ -210,7 +210,7 @@ func config(s topology.Stream) jetstream.StreamConfig {
 	cfg := jetstream.StreamConfig{
 		Name: s.Name, Description: s.Description, Subjects: s.Subjects, Retention: jetstream.LimitsPolicy,
 		Storage: jetstream.FileStorage, MaxAge: s.MaxAge, Duplicates: s.Duplicates, Replicas: s.Replicas,
-		DenyDelete: s.DenyDelete, DenyPurge: s.DenyPurge, AllowRollup: s.Rollup, Metadata: s.Metadata,
+		DenyDelete: s.DenyDelete, DenyPurge: s.DenyPurge, AllowRollup: s.Rollup, AllowBatchPublish: s.Batches, Metadata: s.Metadata,
 	}
 	if s.Republish != "" {
 		cfg.RePublish = &jetstream.RePublish{Source: s.Republish, Destination: s.Republish}
@@ -233,7 +233,8 @@ func otherPartitions(s topology.Stream, have jetstream.StreamConfig) error {
 }
 
 // differences ignores what an operator may choose freely: replicas, placement,
-// size limits, compression and description.
+// size limits, compression and description; and whether batches are allowed, which a
+// stream of an older version does not have.
 func differences(s topology.Stream, have jetstream.StreamConfig) (found []error) {
 	want := config(s)
 	check := func(field, wanted, got string) {

@@ -22,23 +22,9 @@ type Message struct {
 	Pending uint64    // messages behind it that match the filters
 }
 
-const (
-	readAhead = 500
-	// The server forgets the consumer of a reader that was killed after this
-	// long; a living one that was cut off is given a new one.
-	abandoned = 30 * time.Second
-	stuck     = time.Second // then a reader that is to end waits for the server
-	// sign is how often the server gives a sign of life to a reader who has nothing to
-	// read. Two that are missing mean that the server which had the consumer has
-	// stopped, or stands still; then it is made anew elsewhere. By default that takes 10 s,
-	// in which deliver would show calls that are over.
-	sign      = time.Second
-	lookAgain = 5 * time.Second
-)
-
 // Read hands every message of a stream that matches one of the filters, from
-// position from (0 and 1 mean the first) on, to handle, in order, once. It
-// uses an ordered consumer: nothing is acknowledged, nothing is redelivered.
+// position from (0 and 1 mean the first) on, to handle, in order, once. Nothing is
+// acknowledged, nothing is redelivered.
 // It returns the error of handle or of ctx; a server that goes away is waited for, but
 // when it is asked for a consumer: at the beginning and, with several filters, where
 // what was stored ends and when the reader has fallen far behind.
@@ -47,77 +33,6 @@ func Read(ctx context.Context, js jetstream.JetStream, stream string, filters []
 		return follow(ctx, js, stream, filters, from, handle)
 	}
 	return readSeveral(ctx, js, stream, filters, from, handle)
-}
-
-// follow is Read by one consumer.
-func follow(ctx context.Context, js jetstream.JetStream, stream string, filters []string, from uint64, handle func(Message) error) error {
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: filters, InactiveThreshold: abandoned}
-	if from > 1 {
-		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
-	}
-	consumer, err := js.OrderedConsumer(ctx, stream, cfg)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("read stream %s: %w", stream, err)
-	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(readAhead), jetstream.PullHeartbeat(sign))
-	if err != nil {
-		return fmt.Errorf("read stream %s: %w", stream, err)
-	}
-	defer forget(ctx, js, stream, consumer)
-	defer messages.Stop()
-	// Next can be busy making its consumer anew, as long as the server is away, and
-	// does not look at a context then. What is stopped when the new one is about to
-	// be used goes on for ever, so that is only for who is not out by himself.
-	out := make(chan struct{})
-	defer close(out)
-	defer context.AfterFunc(ctx, func() {
-		select {
-		case <-out:
-		case <-time.After(stuck):
-			messages.Stop()
-		}
-	})()
-	until := jetstream.NextContext(ctx)
-	for {
-		m, err := messages.Next(until)
-		if err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return fmt.Errorf("read stream %s: %w", stream, err)
-		}
-		msg, err := message(m)
-		if err != nil {
-			return fmt.Errorf("read stream %s: %w", stream, err)
-		}
-		if err := handle(msg); err != nil {
-			return err
-		}
-	}
-}
-
-// forget deletes the reader's consumer; if that fails, it expires.
-func forget(ctx context.Context, js jetstream.JetStream, stream string, consumer jetstream.Consumer) {
-	if js.Conn().Status() != nats.CONNECTED {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = js.DeleteConsumer(ctx, stream, consumer.CachedInfo().Name)
-}
-
-func message(m jetstream.Msg) (Message, error) {
-	meta, err := m.Metadata()
-	if err != nil {
-		return Message{}, err
-	}
-	return Message{
-		Subject: m.Subject(), Header: m.Headers(), Data: m.Data(),
-		Seq: meta.Sequence.Stream, Stored: meta.Timestamp.UTC(), Pending: meta.NumPending,
-	}, nil
 }
 
 // errCaughtUp ends ReadAll.

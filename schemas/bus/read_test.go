@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -127,5 +128,60 @@ func TestReadAllWaitsForAReplicaThatLags(t *testing.T) {
 	})
 	if err != nil || !slices.Equal(got, []string{"one", "two", "three"}) {
 		t.Errorf("read %q, %v", got, err)
+	}
+}
+
+// unanswered is a JetStream that loses the answer to every consumer but the first, for a
+// while, as when the server is gone that was to give it.
+type unanswered struct {
+	jetstream.JetStream
+	made atomic.Int64
+	lose int64
+}
+
+func (u *unanswered) CreateConsumer(ctx context.Context, stream string, cfg jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	c, err := u.JetStream.CreateConsumer(ctx, stream, cfg)
+	if n := u.made.Add(1); n > 1 && n <= 1+u.lose {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return c, err
+}
+
+// A reader is deaf as long as it takes to make its consumer anew.
+func TestReaderIsSoonBackWhoseConsumerIsLost(t *testing.T) {
+	t.Parallel()
+	s := bustest.Run(t)
+	admin := s.JetStream("admin")
+	stream, err := admin.CreateStream(t.Context(), jetstream.StreamConfig{Name: "S", Subjects: []string{"s"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	js := &unanswered{JetStream: s.JetStream("reader"), lose: 2}
+	ctx, end := context.WithCancel(t.Context())
+	read, ended := make(chan uint64, 2), make(chan error, 1)
+	go func() {
+		ended <- bus.Read(ctx, js, "S", nil, 0, func(m bus.Message) error { read <- m.Seq; return nil })
+	}()
+	for n := range uint64(2) {
+		if _, err := admin.Publish(t.Context(), "s", nil); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if got := <-read; got != n+1 {
+			t.Fatalf("message %d, expected %d", got, n+1)
+		}
+		if took := time.Since(began); took > 8*time.Second { // three servers that take a second each, and time to spare
+			t.Errorf("message %d took %v", n+1, took)
+		}
+		for name := range stream.ConsumerNames(t.Context()).Name() {
+			if err := stream.DeleteConsumer(t.Context(), name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	end()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }

@@ -63,6 +63,7 @@ type Stream struct {
 	DenyDelete  bool
 	DenyPurge   bool
 	Rollup      bool   // a new snapshot replaces the one before
+	Batches     bool   // its writer may append several messages at once; it does with a stream that was made without, slower
 	Republish   string // subjects that plain subscribers hear too, as they are stored; at most once
 	Metadata    map[string]string
 }
@@ -110,7 +111,7 @@ func Streams(l Layout) []Stream {
 	}
 	all = append(all, merged, Stream{
 		Name: Deliveries, Writer: "deliver", Description: "How each delivery to each negotiator ended.",
-		Subjects: append([]string{"deliveries.*.*.*.*"}, snapshots(DeliveryLogPrefix)...), MaxAge: derived, Duplicates: shortest, Rollup: true,
+		Subjects: append([]string{"deliveries.*.*.*.*"}, snapshots(DeliveryLogPrefix)...), MaxAge: derived, Duplicates: shortest, Rollup: true, Batches: true,
 	}, Stream{
 		Name: DeadLetters, Writer: "ingest, deliver", Description: "What cannot go on by itself, kept for people.",
 		Subjects: []string{"deadletters.*.*"}, MaxAge: deadAge, Duplicates: ShortestDuplicates,

@@ -20,13 +20,16 @@ import (
 )
 
 // journal is the one place from which deliver writes: outcomes and snapshots,
-// in the order of the calls, each stored before the next; and dead letters.
+// in the order of the calls; and dead letters. Outcomes that wait are stored at once, as
+// far as the log takes them so; everything else before what comes next.
 type journal struct {
-	log   *bus.Log
-	queue chan entry
-	lost  context.CancelCauseFunc // of the term
-	ended chan struct{}
-	left  []schedule.Record // not stored, or not known to be; complete when ended is closed
+	log    *bus.Log
+	atOnce int // outcomes, at most
+	append func([]bus.Entry) error
+	queue  chan entry
+	lost   context.CancelCauseFunc // of the term
+	ended  chan struct{}
+	left   []schedule.Record // not stored, or not known to be; complete when ended is closed
 
 	doubtful atomic.Int64  // records of Reapit's answers that are not stored yet
 	waited   atomic.Bool   // for one less
@@ -35,16 +38,29 @@ type journal struct {
 
 // entry is one thing to do with the log.
 type entry struct {
-	store  func() error
-	record *schedule.Record // an outcome
+	record *schedule.Record                   // an outcome, or
+	stored func(event.Outcome, time.Duration) // which is told of it when the log has it
+	do     func() error                       // anything else
 }
 
-// backlog is how many records may wait to be stored; who makes more waits.
-const backlog = 4096
+const (
+	// backlog is how many records may wait to be stored; who makes more waits.
+	backlog = 4096
+	// mostAtOnce is how many of them are stored at once. Where thousands were superseded
+	// one after the other, Reapit's answers and the requests behind them waited for tens of
+	// seconds.
+	mostAtOnce = 100
+)
 
 // newJournal takes the log over: nobody else uses it until close returns.
 func newJournal(log *bus.Log, lost context.CancelCauseFunc) *journal {
-	j := &journal{log: log, queue: make(chan entry, backlog), lost: lost, ended: make(chan struct{}), relieved: make(chan struct{}, 1)}
+	j := &journal{
+		log: log, atOnce: mostAtOnce, append: log.AppendAll, queue: make(chan entry, backlog), lost: lost, ended: make(chan struct{}),
+		relieved: make(chan struct{}, 1),
+	}
+	if !log.Batches() {
+		j.atOnce = 1
+	}
 	go j.write()
 	return j
 }
@@ -53,17 +69,66 @@ func (j *journal) write() {
 	defer close(j.ended)
 	var failed error
 	for next := range j.queue {
-		if failed == nil {
-			if failed = next.store(); failed != nil {
-				j.lost(failed)
-			} else {
-				j.relieve(next.record)
+		batch := []entry{next}
+		for more := true; more && next.record != nil && len(batch) < j.atOnce; {
+			if next, more = j.waiting(); more {
+				batch = append(batch, next)
 			}
 		}
-		if failed != nil && next.record != nil {
-			j.left = append(j.left, *next.record)
+		if failed == nil {
+			if failed = j.store(batch); failed != nil {
+				j.lost(failed)
+			}
+		}
+		for _, e := range batch {
+			switch {
+			case e.record == nil:
+			case failed != nil:
+				j.left = append(j.left, *e.record)
+			default:
+				j.relieve(e.record)
+			}
 		}
 	}
+}
+
+// waiting takes what waits, if something does.
+func (j *journal) waiting() (e entry, ok bool) {
+	select {
+	case e, ok = <-j.queue:
+	default:
+	}
+	return e, ok
+}
+
+// store does what there is to do: store outcomes, and then, or only, something else.
+func (j *journal) store(batch []entry) error {
+	var entries []bus.Entry
+	var outcomes []event.Outcome
+	for _, next := range batch {
+		if next.record == nil {
+			continue
+		}
+		e, o, err := entryOf(*next.record)
+		if err != nil {
+			return err
+		}
+		entries, outcomes = append(entries, e), append(outcomes, o)
+	}
+	if len(entries) > 0 {
+		began := time.Now()
+		if err := j.append(entries); err != nil {
+			return err
+		}
+		took := time.Since(began)
+		for i, o := range outcomes {
+			batch[i].stored(o, took)
+		}
+	}
+	if last := batch[len(batch)-1]; last.record == nil {
+		return last.do()
+	}
+	return nil
 }
 
 // close waits until everything is stored, or found to be lost.
@@ -78,12 +143,12 @@ func (j *journal) outcome(r schedule.Record, stored func(event.Outcome, time.Dur
 	if r.Answered() {
 		j.doubtful.Add(1)
 	}
-	j.queue <- entry{func() error { return j.append(r, stored) }, &r}
+	j.queue <- entry{record: &r, stored: stored}
 }
 
-// relieve notes that a record, if it is one of an answer, is stored.
+// relieve notes that a record is stored, which may be one of an answer.
 func (j *journal) relieve(r *schedule.Record) {
-	if r == nil || !r.Answered() {
+	if !r.Answered() {
 		return
 	}
 	j.doubtful.Add(-1)
@@ -112,30 +177,25 @@ func (j *journal) bounded(room schedule.Room, flying int) schedule.Room {
 	return room
 }
 
-func (j *journal) append(r schedule.Record, stored func(event.Outcome, time.Duration)) error {
+// entryOf is a record as the log has it.
+func entryOf(r schedule.Record) (bus.Entry, event.Outcome, error) {
 	o := outcomeOf(r)
 	e, err := event.NewOutcome(o, r.Delivery.Traceparent)
 	if err != nil {
-		return err
+		return bus.Entry{}, o, err
 	}
 	header, body, err := event.Encode(e)
-	if err != nil {
-		return err
-	}
-	subject := topology.Delivery(o.Customer, o.NegotiatorID, string(o.Outcome), o.CallID)
-	began := time.Now()
-	if err := j.log.Append(subject, nats.Header(header), body, bus.Position{In: r.Delivery.Position, Idx: r.Delivery.Index}); err != nil {
-		return err
-	}
-	stored(o, time.Since(began))
-	return nil
+	return bus.Entry{
+		Subject: topology.Delivery(o.Customer, o.NegotiatorID, string(o.Outcome), o.CallID), Header: nats.Header(header), Data: body,
+		Position: bus.Position{In: r.Delivery.Position, Idx: r.Delivery.Index},
+	}, o, err
 }
 
 // mark is closed when everything handed over before is stored; never, when
 // something is lost.
 func (j *journal) mark() <-chan struct{} {
 	stored := make(chan struct{})
-	j.queue <- entry{store: func() error {
+	j.queue <- entry{do: func() error {
 		close(stored)
 		return nil
 	}}
@@ -154,7 +214,7 @@ func (j *journal) flush(ctx context.Context) {
 // snapshot hands over a state that includes the call events up to in; stored is
 // called when the log has it.
 func (j *journal) snapshot(in uint64, data []byte, stored func(time.Duration)) {
-	j.queue <- entry{store: func() error {
+	j.queue <- entry{do: func() error {
 		began := time.Now()
 		if err := j.log.SaveSnapshot(bus.Position{In: in}, data); err != nil {
 			return err

@@ -3,22 +3,27 @@ package app
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"ringstream/deliver/internal/reapit"
 	"ringstream/deliver/internal/schedule"
+	"ringstream/schemas/bus"
 	"ringstream/schemas/event"
 )
 
 func TestFlushWaitsForWhatIsToBeStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, lost := context.WithCancelCause(t.Context())
-		j := &journal{queue: make(chan entry, backlog), lost: lost, ended: make(chan struct{})}
+		j := &journal{queue: make(chan entry, backlog), lost: lost, ended: make(chan struct{}), append: func([]bus.Entry) error {
+			return errors.New("stored behind a failure")
+		}}
 		go j.write()
 		stored := false
-		j.queue <- entry{store: func() error {
+		j.queue <- entry{do: func() error {
 			time.Sleep(time.Second)
 			stored = true
 			return nil
@@ -27,12 +32,12 @@ func TestFlushWaitsForWhatIsToBeStored(t *testing.T) {
 			t.Error("flush did not wait")
 		}
 		fenced := errors.New("fenced")
-		j.queue <- entry{store: func() error { return fenced }}
+		j.queue <- entry{do: func() error { return fenced }}
 		if j.flush(ctx); !errors.Is(context.Cause(ctx), fenced) {
 			t.Errorf("flush returned with %v", context.Cause(ctx))
 		}
 		behind := schedule.Record{Outcome: event.Delivered}
-		j.queue <- entry{func() error { return errors.New("stored behind a failure") }, &behind}
+		j.queue <- entry{record: &behind}
 		close(j.queue)
 		if <-j.ended; len(j.left) != 1 || j.left[0].Outcome != event.Delivered {
 			t.Errorf("left: %v", j.left)
@@ -44,7 +49,9 @@ func TestFlushWaitsForWhatIsToBeStored(t *testing.T) {
 // are requests.
 func TestRequestsKeepPaceWithTheirRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		j := &journal{queue: make(chan entry, backlog), ended: make(chan struct{}), relieved: make(chan struct{}, 1)}
+		j := &journal{queue: make(chan entry, backlog), ended: make(chan struct{}), relieved: make(chan struct{}, 1), atOnce: 2}
+		j.append = func([]bus.Entry) error { time.Sleep(time.Second); return nil }
+		unseen := func(event.Outcome, time.Duration) {}
 		room := schedule.Room{Slots: 5, Rate: 20, Spare: 10}
 		if got := j.bounded(schedule.Room{Slots: 20, Rate: 500, Spare: 250}, 0); got.Rate != 40 || got.Spare != 20 {
 			t.Errorf("%+v: nothing but calls that ring would ever go out", got)
@@ -54,8 +61,8 @@ func TestRequestsKeepPaceWithTheirRecords(t *testing.T) {
 				t.Fatalf("%d requests may begin beside 4 under way and %d without a record", got, n)
 			}
 			j.doubtful.Add(1)
-			j.queue <- entry{func() error { time.Sleep(time.Second); return nil }, &schedule.Record{Outcome: event.Delivered}}
-			j.queue <- entry{func() error { return nil }, &schedule.Record{Outcome: event.Superseded}} // repeats nothing
+			j.queue <- entry{record: &schedule.Record{Outcome: event.Delivered}, stored: unseen}
+			j.queue <- entry{record: &schedule.Record{Outcome: event.Superseded}, stored: unseen} // repeats nothing
 		}
 		began := time.Now()
 		go j.write()
@@ -76,6 +83,35 @@ func TestRequestsKeepPaceWithTheirRecords(t *testing.T) {
 	})
 }
 
+// What waits is stored at once, up to what is to be done between it, and told of in order.
+func TestWhatWaitsIsStoredAtOnce(t *testing.T) {
+	j := &journal{queue: make(chan entry, backlog), ended: make(chan struct{}), atOnce: 3}
+	var done, told []string
+	j.append = func(all []bus.Entry) error {
+		done = append(done, strconv.Itoa(len(all)))
+		return nil
+	}
+	for _, what := range "oooooxooxxo" {
+		next := entry{do: func() error { done = append(done, "x"); return nil }}
+		if what == 'o' {
+			id := strconv.Itoa(len(j.queue))
+			next = entry{
+				record: &schedule.Record{Outcome: event.Superseded, Reason: id},
+				stored: func(o event.Outcome, _ time.Duration) { told = append(told, o.Reason+"="+id) },
+			}
+		}
+		j.queue <- next
+	}
+	close(j.queue)
+	j.write()
+	if got := strings.Join(done, " "); got != "3 2 x 2 x x 1" {
+		t.Errorf("stored: %s", got)
+	}
+	if got := strings.Join(told, " "); got != "0=0 1=1 2=2 3=3 4=4 6=6 7=7 10=10" {
+		t.Errorf("told of: %s", got)
+	}
+}
+
 // Only who goes out behind a record waits for it, and nobody does when the log
 // is lost.
 func TestARequestWaitsForWhatStandsBeforeIt(t *testing.T) {
@@ -86,7 +122,7 @@ func TestARequestWaitsForWhatStandsBeforeIt(t *testing.T) {
 		term := &term{engine: &engine{now: time.Now}, ctx: ctx, journal: j}
 		term.kept.Store(time.Now().UnixNano())
 		slow := func(err error) entry {
-			return entry{store: func() error {
+			return entry{do: func() error {
 				time.Sleep(time.Second)
 				return err
 			}}

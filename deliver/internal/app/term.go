@@ -12,6 +12,7 @@ import (
 	"ringstream/deliver/internal/schedule"
 	"ringstream/schemas/bus"
 	"ringstream/schemas/event"
+	"ringstream/schemas/telemetry"
 	"ringstream/schemas/topology"
 )
 
@@ -58,6 +59,10 @@ func (e *engine) term(stop, held context.Context, before []schedule.Record) (lef
 	log, err := bus.OpenSerialLog(ctx, e.js, topology.Deliveries, topology.DeliveryLogPrefix)
 	if err != nil {
 		return before, err
+	}
+	if !log.Batches() {
+		e.log.Warn("outcomes are stored one by one, and after an outage rings wait for them: the stream is an older version's",
+			telemetry.Stream, topology.Deliveries, "do", "nats stream edit "+topology.Deliveries+" --allow-fast")
 	}
 	m, records, err := e.recall(ctx, log, before)
 	if err != nil {
