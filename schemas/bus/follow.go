@@ -23,9 +23,9 @@ const (
 	lookAgain = 5 * time.Second
 	// made is how long the server is waited for that is to make a consumer. Whom it is
 	// asked of may be gone, and then nobody answers.
-	made        = time.Second
-	madeAtLast  = 10 * time.Second // when it was asked for in vain so often that it may be slow
-	patientFrom = 5
+	made       = time.Second
+	madeAtLast = 10 * time.Second // when one was asked for in vain so often that the server may be slow
+	impatient  = 5
 )
 
 // follower reads a stream by one consumer after the other. It is what nats.go has as an
@@ -38,6 +38,7 @@ type follower struct {
 	filters []string
 	next    uint64 // position
 	handle  func(Message) error
+	inVain  int            // how often the server was asked for a consumer and did not answer
 	left    sync.WaitGroup // consumers that are being deleted
 }
 
@@ -46,23 +47,25 @@ func follow(ctx context.Context, js jetstream.JetStream, stream string, filters 
 	f := &follower{js: js, stream: stream, filters: filters, next: max(from, 1), handle: handle}
 	defer f.left.Wait()
 	consumer, err := f.consumer(ctx)
-	for attempt := 0; ; attempt++ {
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("read stream %s: %w", stream, err)
+	}
+	for ; ; consumer, err = f.again(ctx) {
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err != nil && (attempt == 0 || js.Conn().IsClosed()):
-			return fmt.Errorf("read stream %s: %w", stream, err)
-		case err == nil:
-			before := f.next
-			if err := f.read(ctx, consumer); err != nil {
-				return err
-			}
-			if f.next == before { // it was no use at all
-				pause(ctx, firstRetry)
-			}
-			attempt = 0
+		case js.Conn().IsClosed():
+			return fmt.Errorf("read stream %s: %w", stream, nats.ErrConnectionClosed)
+		case err != nil:
+			continue
 		}
-		consumer, err = f.again(ctx, attempt)
+		before := f.next
+		if err := f.read(ctx, consumer); err != nil {
+			return err
+		}
+		if f.next == before { // it was no use at all
+			pause(ctx, firstRetry)
+		}
 	}
 }
 
@@ -80,20 +83,24 @@ func (f *follower) consumer(ctx context.Context) (jetstream.Consumer, error) {
 
 // again makes a consumer in the place of one that is no use any more. Nobody is asked
 // without a connection: every request would make one when there is one again.
-func (f *follower) again(ctx context.Context, attempt int) (jetstream.Consumer, error) {
+func (f *follower) again(ctx context.Context) (jetstream.Consumer, error) {
+	if !f.js.Conn().IsConnected() {
+		f.inVain = 0
+		pause(ctx, firstRetry)
+		return nil, nats.ErrDisconnected
+	}
 	within := made
-	if attempt >= patientFrom {
+	if f.inVain++; f.inVain > impatient {
 		within = madeAtLast
 	}
 	began := time.Now()
 	asking, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	if !f.js.Conn().IsConnected() {
-		pause(ctx, firstRetry)
-		return nil, nats.ErrDisconnected
-	}
 	consumer, err := f.consumer(asking)
-	if err != nil && time.Since(began) < firstRetry {
+	switch {
+	case err == nil:
+		f.inVain = 0
+	case time.Since(began) < firstRetry:
 		pause(ctx, firstRetry)
 	}
 	return consumer, err
