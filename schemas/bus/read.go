@@ -35,6 +35,9 @@ func Read(ctx context.Context, js jetstream.JetStream, stream string, filters []
 	return readSeveral(ctx, js, stream, filters, from, handle)
 }
 
+// lookAgain is how often who gets nothing asks whether there is anything left to get.
+const lookAgain = 5 * time.Second
+
 // errCaughtUp ends ReadAll.
 var errCaughtUp = errors.New("caught up")
 
