@@ -24,12 +24,12 @@ const (
 	// asked of may be gone, and then nobody answers.
 	made       = time.Second
 	madeAtLast = 10 * time.Second // when one was asked for in vain so often that the server may be slow
-	impatient  = 5
+	impatient  = 5                // times
 )
 
 // follower reads a stream by one consumer after the other. It does what nats.go's ordered
 // consumer does, and is sooner back: that one (v1.55.0) waits 10 s for the answer when it
-// asks for another consumer, and who asks while a leader is elected gets none (measured:
+// asks for another consumer, and who asks while a leader is elected gets none (seen:
 // 13 s without a call event after a server was killed).
 type follower struct {
 	js      jetstream.JetStream
