@@ -80,7 +80,7 @@ func (t *term) offer(in input) {
 	t.memory.in, t.unread = in.seq, in.pending
 	t.taken++
 	if t.late.took(in.stored, t.now()) {
-		t.caught, t.goal, t.looked = false, in.seq, time.Time{}
+		t.caught, t.goal, t.nearer = false, in.seq, approach{}
 	}
 	t.seen.progress.Done()
 	if !in.readable || !schedule.Wanted(in.call) || schedule.Heard(in.call).Before(t.memory.since) {

@@ -33,3 +33,32 @@ func TestLatenessIsNoticedOnce(t *testing.T) {
 		}
 	}
 }
+
+// Who comes nearer goes on until it is near, and who does not stops.
+func TestApproachEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		took []time.Duration
+		want []bool
+	}{
+		"soon near":        {[]time.Duration{19 * time.Millisecond}, []bool{true}},
+		"nearer and near":  {[]time.Duration{2 * time.Second, 300 * time.Millisecond, 40 * time.Millisecond, 5 * time.Millisecond}, []bool{false, false, false, true}},
+		"disturbed once":   {[]time.Duration{2 * time.Second, 300 * time.Millisecond, time.Second, 500 * time.Millisecond, 200 * time.Millisecond}, []bool{false, false, false, false, false}},
+		"no nearer":        {[]time.Duration{200 * time.Millisecond, 200 * time.Millisecond, 210 * time.Millisecond, 230 * time.Millisecond}, []bool{false, false, false, true}},
+		"farther and back": {[]time.Duration{200 * time.Millisecond, time.Second, time.Second, 100 * time.Millisecond, time.Second, 20 * time.Millisecond}, []bool{false, false, false, false, false, false}},
+	} {
+		now := time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+		var a approach
+		if a.enough(now) {
+			t.Errorf("%s: near without a look", name)
+		}
+		var got []bool
+		for _, took := range c.took {
+			a.look(now)
+			now = now.Add(took)
+			got = append(got, a.enough(now))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}

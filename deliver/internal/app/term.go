@@ -16,9 +16,6 @@ import (
 	"ringstream/schemas/topology"
 )
 
-// fresh is how old a look at what there is may be.
-const fresh = 20 * time.Millisecond
-
 // errFrozen means that this process stood still for longer than its lease, or
 // that the lease was not renewed in time.
 var errFrozen = errors.New("the lease ended before anybody noticed")
@@ -38,10 +35,10 @@ type term struct {
 	waits   map[string]chan struct{} // of requests that may be taken back
 	workers sync.WaitGroup
 
-	goal    uint64    // nothing is sent before this call event was taken in
-	looked  time.Time // when that was the last one
-	caught  bool      // up with all of them
-	doubted uint64    // what comes behind it was not sent by anybody before
+	goal    uint64   // nothing is sent before this call event was taken in
+	nearer  approach // to the end of them
+	caught  bool     // up with all of them
+	doubted uint64   // what comes behind it was not sent by anybody before
 	late    lateness
 	unread  uint64
 	changes int // records since the newest snapshot
@@ -77,7 +74,7 @@ func (e *engine) term(stop, held context.Context, before []schedule.Record) (lef
 		savedAt: e.now(),
 	}
 	defer func() { left = append(left, t.end(err, breakOff)...) }()
-	t.looked = e.now()
+	t.nearer.look(e.now())
 	if t.goal, err = e.goal(ctx); err != nil {
 		return before, err
 	}
@@ -164,14 +161,13 @@ func (t *term) step() time.Duration {
 // caughtUp reports whether all was taken in that there is to know, at the beginning
 // and whenever something came late. Catching up takes time, in which what was to be
 // shown may have ended: who has done it looks again, until there was nothing more, or
-// so little that it was soon taken in.
+// so little that it was soon taken in, or it helps no more.
 func (t *term) caughtUp() bool {
 	for !t.caught && t.memory.in >= t.goal {
-		t.caught = t.now().Sub(t.looked) < fresh
-		if t.caught {
+		if t.caught = t.nearer.enough(t.now()); t.caught {
 			break
 		}
-		t.looked = t.now()
+		t.nearer.look(t.now())
 		goal, err := t.engine.goal(t.ctx)
 		if err != nil {
 			t.cancel(err)
