@@ -230,3 +230,36 @@ func TestStreamsOfAnEarlierBuildAreGoneOnFrom(t *testing.T) {
 		t.Error("nobody knows the negotiators")
 	}
 }
+
+// A stream that an older version has made takes no batches: deliver says how to change
+// that, and does its work meanwhile and when it was done.
+func TestOlderStreamOfOutcomesIsWrittenOneByOne(t *testing.T) {
+	t.Parallel() // most of it is waiting
+	const warning = "outcomes are stored one by one"
+	r := newRig(t)
+	allow := func(batches bool) {
+		t.Helper()
+		stream, err := r.js.Stream(t.Context(), topology.Deliveries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := stream.CachedInfo().Config
+		cfg.AllowBatchPublish = batches
+		if _, err := r.js.UpdateStream(t.Context(), cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	allow(false)
+	d := r.deliver(r.settings())
+	r.logged(warning, "nats stream edit "+topology.Deliveries+" --allow-fast")
+	r.say(1, event.Missed, "", "jane", "tom")
+	r.until(2)
+	d.stop()
+	allow(true)
+	r.deliver(r.settings())
+	r.say(2, event.Missed, "", "jane", "tom")
+	r.until(4)
+	if n := r.lines(warning); n != 1 {
+		t.Errorf("warned %d times, want once", n)
+	}
+}

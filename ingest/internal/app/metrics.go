@@ -49,7 +49,7 @@ func newMetrics(log *slog.Logger) *metrics {
 		lost:        counter(telemetry.IngestLost, "Messages received and not stored."),
 		unheard:     counter(telemetry.IngestUnheard, "Events that another replica heard and this one did not, though it listened and had them subscribed."),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: telemetry.IngestPublishDelay, Help: "From arrival to the stream's ack.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
+			Name: telemetry.IngestPublishDelay, Help: "From arrival to the stream's ack, of the message and of all that arrived before it.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 16),
 		}),
 		progress: prometheus.NewGauge(prometheus.GaugeOpts{Name: telemetry.LastProgressSeconds, Help: "When the last message was stored."}),
 		skewNow: prometheus.NewGaugeVec(prometheus.GaugeOpts{
@@ -85,7 +85,7 @@ func (m *metrics) register(registry *prometheus.Registry, o *outlet, status func
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels},
 			func() float64 { return float64(value()) }))
 	}
-	gauge(telemetry.IngestQueued, "Messages received and not stored yet.", nil, func() int { return o.spool.Waiting() })
+	gauge(telemetry.IngestQueued, "Messages received and not stored yet, and those behind them.", nil, func() int { return o.spool.Waiting() })
 	gauge(telemetry.IngestUnsafe, "Messages received and not stored yet that are in memory only, because SPOOL_DIR takes nothing.", nil, func() int { return o.spool.State().Unsafe })
 	gauge(telemetry.IngestSpoolBytes, "Bytes that the spool takes on disk.", nil, func() int { return int(o.spool.State().Bytes) })
 	telemetry.NATS(registry, o.connected.Load, o.reconnects)
