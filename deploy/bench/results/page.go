@@ -14,7 +14,7 @@ var explanations = map[string]string{
 	"latency of transform":    "From a raw event being stored to its call event being stored, at a steady pace.",
 	foldOnly:                  "`transform/internal/fold` in one process, without NATS.",
 	"replay":                  "Whole processes that go through all of `RTE`.",
-	"ring to POST by rate":    "From the hub making a ringing event to its POST having been read, at so many raw events a second, without the CRM's limits. A call lasts 160 ms. Where one in a hundred rings later, the machine cannot carry the rate, and the figure is that of a queue that grows and of the calls that were shown before they had ended; \"rung\" is their share.",
+	"ring to POST by rate":    "From the hub making a ringing event to its POST having been read, at so many raw events a second, without the CRM's limits. A call lasts 160 ms. Where half ring later, the machine cannot carry the rate, and the figure is that of a queue that grows and of the calls that were shown before they had ended; \"rung\" is their share.",
 	"cost by users":           sizes,
 	"cost by calls under way": sizes,
 	"cost by partitions":      sizes,
